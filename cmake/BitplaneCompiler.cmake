@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+# The language, the flags that every object shares, and the build types.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Dev, Debug, Release or RelWithDebInfo" FORCE)
+endif()
+# Dev: fast enough to run the whole test suite, with assertions and line numbers.
+set(CMAKE_CXX_FLAGS_DEV "-O2 -g1" CACHE STRING "flags of the Dev build type")
+
+add_library(bitplane_flags INTERFACE)
+# No contraction anywhere: an fma is written where one is meant, so that every ISA rounds alike.
+target_compile_options(bitplane_flags INTERFACE -ffp-contract=off -fno-math-errno -Wall -Wextra -Wpedantic
+                       -Wshadow -Wconversion -Wno-sign-conversion -Wundef -Wnon-virtual-dtor)
+if(BITPLANE_WERROR)
+  target_compile_options(bitplane_flags INTERFACE -Werror)
+endif()
+if(BITPLANE_SANITIZE)
+  target_compile_options(bitplane_flags INTERFACE -fsanitize=${BITPLANE_SANITIZE} -fno-omit-frame-pointer
+                         -fno-sanitize-recover=all)
+  target_link_options(bitplane_flags INTERFACE -fsanitize=${BITPLANE_SANITIZE})
+endif()

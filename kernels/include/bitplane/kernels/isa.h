@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Instruction sets and CPU detection. The list of ISAs is kIsas: dispatch, tests, benchmarks, `--version` and
+// the docs all come from it. Each level is a superset of the one above it in the list.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace bitplane::kernels {
+
+enum class Isa : std::uint8_t { Scalar, Avx2, Avx512 };
+
+struct IsaInfo {
+  Isa isa;
+  std::string_view name;   ///< what BITPLANE_ISA and --isa take
+  std::string_view needs;  ///< CPU features, for people
+};
+
+/// Weakest first.
+inline constexpr std::array<IsaInfo, 3> kIsas{{
+    {Isa::Scalar, "scalar", "nothing"},
+    {Isa::Avx2, "avx2", "AVX2, FMA"},
+    {Isa::Avx512, "avx512", "AVX-512 F, BW, DQ, VL, VPOPCNTDQ, VBMI, VNNI"},
+}};
+
+[[nodiscard]] std::string_view isa_name(Isa isa) noexcept;
+[[nodiscard]] std::optional<Isa> parse_isa(std::string_view name) noexcept;
+
+/// The ISAs that may run: compiled into this binary AND offered by this CPU and operating system.
+struct CpuFeatures {
+  std::uint32_t isas = 1;  ///< bit i: kIsas entry with value i
+
+  [[nodiscard]] constexpr bool has(Isa isa) const noexcept {
+    return ((isas >> static_cast<unsigned>(isa)) & 1U) != 0;
+  }
+  [[nodiscard]] Isa best() const noexcept;
+  /// The same features without any level above `level`.
+  [[nodiscard]] CpuFeatures limited_to(Isa level) const noexcept;
+};
+
+/// Was this ISA compiled into the binary? (Separate question from what the CPU has.)
+[[nodiscard]] bool isa_is_built(Isa isa) noexcept;
+[[nodiscard]] CpuFeatures detect_cpu() noexcept;
+
+enum class IsaError : std::uint8_t { None, UnknownName, Unsupported };
+
+struct IsaResolution {
+  IsaError error = IsaError::None;
+  std::string_view requested;  ///< the name that was asked for (points into the argument or the environment)
+  CpuFeatures features;        ///< valid when error is None
+};
+
+/// `requested` empty: the environment variable BITPLANE_ISA; that empty too: everything detected.
+/// An unknown or unsupported name is an error, never a silent fallback.
+[[nodiscard]] IsaResolution resolve_isa(std::string_view requested) noexcept;
+
+}  // namespace bitplane::kernels
