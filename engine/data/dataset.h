@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Labelled picture sets. kDatasets is the one list: command-line help, `trainer list datasets`, tests and docs
-// come from it.
+// Labelled picture sets. kDatasets is the one list: command-line help, `trainer list datasets`, tests and
+// docs come from it.
 #pragma once
 
 #include <cstddef>
@@ -22,8 +22,8 @@ enum class Split : std::uint8_t { Train, Test };
 /// A whole split in memory.
 struct PictureSet {
   std::size_t count = 0, height = 0, width = 0, channels = 0;
-  std::vector<std::uint8_t> pixels;       ///< [count][height][width][channels]
-  std::vector<std::uint16_t> labels;      ///< [count], below class_names.size()
+  std::vector<std::uint8_t> pixels;   ///< [count][height][width][channels]
+  std::vector<std::uint16_t> labels;  ///< [count], below class_names.size()
   std::vector<std::string> class_names;
 
   [[nodiscard]] std::size_t picture_size() const noexcept { return height * width * channels; }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A trace: what the trainer's own evaluation saw on every picture of a test set, for `bitplane verify` to compare
-// with the engine. Per picture: the label, every logit (bit for bit), and one 32-bit digest of the codes per
-// channel of every quantized layer, so that the first difference has a layer, a picture and a channel.
+// A trace: what the trainer's own evaluation saw on every picture of a test set, for `bitplane verify` to
+// compare with the engine. Per picture: the label, every logit (bit for bit), and one 32-bit digest of the
+// codes per channel of every quantized layer, so that the first difference has a layer, a picture and a
+// channel.
 #pragma once
 
 #include <cstddef>
@@ -38,7 +39,8 @@ struct Trace {
 };
 
 /// FNV-1a over the codes of each channel, pixels in row-major order. codes: [pixels][channels].
-void digest_codes(std::span<const std::uint8_t> codes, std::size_t channels, std::span<std::uint32_t> digests) noexcept;
+void digest_codes(std::span<const std::uint8_t> codes, std::size_t channels,
+                  std::span<std::uint32_t> digests) noexcept;
 
 Status write_trace(const std::string& path, const Trace& trace);
 Result<Trace> read_trace(const std::string& path);

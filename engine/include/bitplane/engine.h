@@ -9,8 +9,8 @@
 //   session->run(pixels);                                  // uint8 NHWC
 //   std::span<const float> logits = session->output();     // [batch][classes]
 //
-// A Model is immutable and shared; a Session belongs to one thread at a time, takes all its memory in create(),
-// and allocates, throws and prints nothing in run().
+// A Model is immutable and shared; a Session belongs to one thread at a time, takes all its memory in
+// create(), and allocates, throws and prints nothing in run().
 #pragma once
 
 #include <cstddef>
@@ -58,22 +58,23 @@ class Model {
 
 struct SessionOptions {
   std::size_t batch = 1;
-  std::size_t threads = 1;  ///< the calling thread and threads - 1 workers; results do not depend on it
-  std::string isa;          ///< "" = BITPLANE_ISA, else the best present; a name limits to that level
+  std::size_t threads = 1;     ///< the calling thread and threads - 1 workers; results do not depend on it
+  std::string isa;             ///< "" = BITPLANE_ISA, else the best present; a name limits to that level
   bool capture_codes = false;  ///< keep every quantizer's codes for codes()
 };
 
 /// One executed step of the plan, for `info`, `bench` and tests.
 struct StepInfo {
-  std::string name;           ///< the nodes that it computes, joined with '+'
-  std::string op;             ///< e.g. "conv2d", "max_pool"
-  std::string kernel;         ///< e.g. "bitserial_32x6_avx512"; the steps without variants say "common"
+  std::string name;    ///< the nodes that it computes, joined with '+'
+  std::string op;      ///< e.g. "conv2d", "max_pool"
+  std::string kernel;  ///< e.g. "bitserial_32x6_avx512"; the steps without variants say "common"
   std::string isa;
   InputShape in, out;
   std::size_t weight_bits = 32, activation_bits = 32, out_bits = 32;  ///< planes; 32 = float
   std::size_t parameters = 0, parameter_bytes = 0;                    ///< as stored in the file
-  std::size_t macs = 0;                ///< per picture
-  std::size_t bit_operations = 0;      ///< per picture: macs x weight planes x activation planes; 0 in float steps
+  std::size_t macs = 0;                                               ///< per picture
+  std::size_t bit_operations =
+      0;  ///< per picture: macs x weight planes x activation planes; 0 in float steps
 };
 
 class Session {

@@ -112,7 +112,8 @@ struct Flatten {
   friend bool operator==(const Flatten&, const Flatten&) = default;
 };
 
-using Operation = std::variant<Conv2d, Linear, BatchNorm, Relu, Quantize, MaxPool, GlobalAveragePool, Flatten>;
+using Operation =
+    std::variant<Conv2d, Linear, BatchNorm, Relu, Quantize, MaxPool, GlobalAveragePool, Flatten>;
 
 /// A node's output goes by the node's name; the picture is "input". Nodes stand in topological order.
 struct Node {
@@ -147,14 +148,15 @@ struct ModelSpec {
   friend bool operator==(const ModelSpec&, const ModelSpec&) = default;
 };
 
-/// Shape of a node's output, without the batch: height = width = 1 after Flatten, GlobalAveragePool and Linear.
+/// Shape of a node's output, without the batch: height = width = 1 after Flatten, GlobalAveragePool and
+/// Linear.
 struct NodeShape {
   std::size_t height = 0, width = 0, channels = 0;
   friend bool operator==(const NodeShape&, const NodeShape&) = default;
 };
 
-/// Checks everything that the format demands of a graph (names, shapes, sizes, bit widths, finiteness, the int32
-/// bound) and returns the shape of each node's output.
+/// Checks everything that the format demands of a graph (names, shapes, sizes, bit widths, finiteness, the
+/// int32 bound) and returns the shape of each node's output.
 Result<std::vector<NodeShape>> validate(const ModelSpec& spec);
 
 /// The file's bytes. Refuses a spec that validate() refuses.

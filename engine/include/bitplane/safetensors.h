@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The safetensors container: a strict reader and a writer. Used by model files and by the trainer's checkpoints.
+// The safetensors container: a strict reader and a writer. Used by model files and by the trainer's
+// checkpoints.
 //
 //   8 bytes  header length n, little-endian
 //   n bytes  JSON object: tensor name -> {dtype, shape, data_offsets}, "__metadata__" -> strings; padded with
@@ -40,7 +41,8 @@ struct Container {
   std::vector<TensorEntry> tensors;  ///< when read: in file order; views into the bytes that were parsed
 };
 
-/// Views stay valid as long as `bytes`. Duplicate keys, holes, overlaps, wrong sizes and unknown dtypes are errors.
+/// Views stay valid as long as `bytes`. Duplicate keys, holes, overlaps, wrong sizes and unknown dtypes are
+/// errors.
 Result<Container> parse_safetensors(std::span<const std::byte> bytes);
 /// Largest element first, then by name: a mapped file is aligned. Same container, same bytes.
 Result<std::vector<std::byte>> serialize_safetensors(const Container& container);

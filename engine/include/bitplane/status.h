@@ -18,7 +18,7 @@ enum class StatusCode : std::uint8_t {
   InvalidFile,      ///< truncated, corrupt or malformed input
   Unsupported,      ///< well-formed, but this version or CPU cannot do it
   OutOfMemory,
-  IoError,          ///< the operating system refused (disk full, no permission)
+  IoError,  ///< the operating system refused (disk full, no permission)
 };
 
 [[nodiscard]] std::string_view status_code_name(StatusCode code) noexcept;
@@ -42,7 +42,7 @@ class [[nodiscard]] Status {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}          // NOLINT(google-explicit-constructor)
   Result(Status status) : status_(std::move(status)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool ok() const noexcept { return value_.has_value(); }

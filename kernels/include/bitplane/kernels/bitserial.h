@@ -15,8 +15,8 @@
 //   LearnedActivations  z = sum over j of fma(u_j, float(sum_i m_i D_ij), z)
 //   LearnedBoth         z = sum over j, then i, of fma(v_i * u_j rounded once, float(D_ij), z)
 //
-// with m, n the integer multiples (+-2^i) of a uniform side, whose scale is folded into the epilogue's affine.
-// Then, where there are offsets: z = fma(offset_w, sum(a), z), z = fma(offset_a, sum(w planes), z).
+// with m, n the integer multiples (+-2^i) of a uniform side, whose scale is folded into the epilogue's
+// affine. Then, where there are offsets: z = fma(offset_w, sum(a), z), z = fma(offset_a, sum(w planes), z).
 #pragma once
 
 #include <cstddef>
@@ -39,15 +39,15 @@ struct BitConvSpec {
   ConvShape shape;  ///< batch is ignored: run() takes any number of rows
   Encoding weight_encoding = Encoding::Unsigned;
   Encoding activation_encoding = Encoding::Unsigned;
-  PlaneMatrixView weights;            ///< rows = out_channels, k = filter_size()
+  PlaneMatrixView weights;  ///< rows = out_channels, k = filter_size()
   std::size_t activation_planes = 1;
   Combination combination = Combination::UniformBoth;
   const std::int32_t* weight_multiples = nullptr;      ///< [weight planes]; uniform weights
   const std::int32_t* activation_multiples = nullptr;  ///< [activation planes]; uniform activations
-  const float* weight_basis = nullptr;      ///< [planes][out_channels]; learned weights
-  const float* activation_basis = nullptr;  ///< [activation planes]; learned activations
-  const float* weight_offset = nullptr;     ///< [out_channels] or null: in units of the weight side's scale
-  float activation_offset = 0.0F;           ///< in units of the activation side's scale
+  const float* weight_basis = nullptr;                 ///< [planes][out_channels]; learned weights
+  const float* activation_basis = nullptr;             ///< [activation planes]; learned activations
+  const float* weight_offset = nullptr;  ///< [out_channels] or null: in units of the weight side's scale
+  float activation_offset = 0.0F;        ///< in units of the activation side's scale
 };
 
 /// One ISA's bit-serial kernels (opaque to callers; the registry lists them).
@@ -72,10 +72,11 @@ class BitConv {
   [[nodiscard]] std::size_t scratch_bytes() const noexcept;
   /// Convolves output rows `rows` (RowRange counts over the batch) and applies `epilogue` to each row.
   /// `epilogues` may be of any ISA: it writes the same bits.
-  void run(const PackedActivations& input, RowRange rows, const EpilogueKernels& epilogues, const Epilogue& epilogue,
-           std::byte* scratch) const noexcept;
+  void run(const PackedActivations& input, RowRange rows, const EpilogueKernels& epilogues,
+           const Epilogue& epilogue, std::byte* scratch) const noexcept;
   /// The bare integer accumulators A (UniformBoth without offsets): out[row][pixel][out_channels].
-  void run_integer(const PackedActivations& input, RowRange rows, std::int32_t* out, std::byte* scratch) const noexcept;
+  void run_integer(const PackedActivations& input, RowRange rows, std::int32_t* out,
+                   std::byte* scratch) const noexcept;
 
  private:
   // Owned by the implementation of the family.

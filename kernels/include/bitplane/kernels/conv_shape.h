@@ -23,7 +23,9 @@ struct ConvShape {
   [[nodiscard]] constexpr std::size_t out_width() const noexcept {
     return (width + 2 * pad_w - (dilation_w * (kernel_w - 1) + 1)) / stride_w + 1;
   }
-  [[nodiscard]] constexpr std::size_t out_pixels() const noexcept { return batch * out_height() * out_width(); }
+  [[nodiscard]] constexpr std::size_t out_pixels() const noexcept {
+    return batch * out_height() * out_width();
+  }
   /// Elements of one filter, in K-order (kernel row, kernel column, channel of the group).
   [[nodiscard]] constexpr std::size_t filter_size() const noexcept {
     return kernel_h * kernel_w * (channels / groups);

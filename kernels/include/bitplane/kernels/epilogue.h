@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What happens to the accumulators z of a row of output pixels: kinds of one epilogue, shared by every family.
+// What happens to the accumulators z of a row of output pixels: kinds of one epilogue, shared by every
+// family.
 //
 //   t = fma(z, scale[c], shift[c])          per channel: BN, bias, group and plane scales, folded at lowering
 //   Float    out = t (+ residual), then max(., 0) if asked
@@ -24,7 +25,8 @@ struct ChannelAffine {
   const float* shift = nullptr;  ///< [channels]
 };
 
-/// A quantizer of activations. Thresholds ascend; -inf is "always passed". code_of_rank has thresholds + 1 entries.
+/// A quantizer of activations. Thresholds ascend; -inf is "always passed". code_of_rank has thresholds + 1
+/// entries.
 struct RankCodes {
   const float* thresholds = nullptr;
   std::size_t count = 0;  ///< number of thresholds, at most 255

@@ -11,9 +11,9 @@
 //   data gradient         a convolution of the output gradient with turned weights
 //   GEMM, A or A^T        row_offset = r * lda or r, step_offset = t or t * lda
 //
-// so no im2col copy exists. Normative arithmetic: every output is ONE chain of fma in the order of t, starting
-// from +0 (or from c); vectors run over n, never over t. Hence the same bits on every ISA, and cutting the
-// steps into blocks that continue from c changes nothing.
+// so no im2col copy exists. Normative arithmetic: every output is ONE chain of fma in the order of t,
+// starting from +0 (or from c); vectors run over n, never over t. Hence the same bits on every ISA, and
+// cutting the steps into blocks that continue from c changes nothing.
 #pragma once
 
 #include <cstddef>
@@ -49,21 +49,22 @@ class F32Panels {
 
 /// Packs element (t, n) = source[t * step_stride + n * column_stride]. Source [out][K]: strides 1 and K.
 /// Writes every element of `panels`, so panels can be refilled (the trainer does so each step).
-void pack_f32_panels(const float* source, std::size_t step_stride, std::size_t column_stride, F32Panels& panels) noexcept;
+void pack_f32_panels(const float* source, std::size_t step_stride, std::size_t column_stride,
+                     F32Panels& panels) noexcept;
 
-/// One gathered product. b_row_stride and b_panel_stride are in floats: for F32Panels 16 and k * 16; for plain
-/// row-major b they are ldb and 16. Nothing beyond column `columns` of b or c is read or written when b is
-/// row-major; packed panels are read whole.
+/// One gathered product. b_row_stride and b_panel_stride are in floats: for F32Panels 16 and k * 16; for
+/// plain row-major b they are ldb and 16. Nothing beyond column `columns` of b or c is read or written when b
+/// is row-major; packed panels are read whole.
 struct GatherGemm {
   const float* a = nullptr;
-  const std::ptrdiff_t* row_offset = nullptr;   ///< [rows], in floats
+  const std::ptrdiff_t* row_offset = nullptr;  ///< [rows], in floats
   std::size_t rows = 0;
   const std::ptrdiff_t* step_offset = nullptr;  ///< [steps], in floats
   std::size_t steps = 0;
   const float* b = nullptr;
   std::size_t b_row_stride = 0, b_panel_stride = 0;
   std::size_t columns = 0;
-  float* c = nullptr;                           ///< [rows][columns]
+  float* c = nullptr;  ///< [rows][columns]
   std::size_t c_row_stride = 0;
   Accumulate accumulate = Accumulate::Overwrite;
 };
@@ -90,23 +91,24 @@ class F32Conv {
   [[nodiscard]] std::size_t scratch_floats() const noexcept;
   /// x: [batch][h][w][c]; weights: for each group, panels of k = filter_size(), n = out_channels / groups;
   /// z: [range][out_w][out_channels], the rows of `rows` only, so z points at the first of them.
-  void forward(const F32Kernels& kernels, const float* x, const F32Panels* group_weights, float* z, RowRange rows,
-               float* scratch) const noexcept;
+  void forward(const F32Kernels& kernels, const float* x, const F32Panels* group_weights, float* z,
+               RowRange rows, float* scratch) const noexcept;
   /// dw[k][o] (+)= chain over the output pixels, in order, of pictures [first, last) of x * dz.
   /// groups must be 1. dw: [filter_size()][out_channels].
-  void weight_gradient(const F32Kernels& kernels, const float* x, const float* dz, float* dw, std::size_t first,
-                       std::size_t last, Accumulate accumulate, float* scratch) const noexcept;
+  void weight_gradient(const F32Kernels& kernels, const float* x, const float* dz, float* dw,
+                       std::size_t first, std::size_t last, Accumulate accumulate,
+                       float* scratch) const noexcept;
 
  private:
   ConvShape shape_;
   std::size_t padded_height_ = 0, padded_width_ = 0;
-  AlignedArray<std::ptrdiff_t> pixel_offset_;  ///< [out_h * out_w], into the padded picture
+  AlignedArray<std::ptrdiff_t> pixel_offset_;   ///< [out_h * out_w], into the padded picture
   AlignedArray<std::ptrdiff_t> filter_offset_;  ///< [filter_size()]
 };
 
 enum class Transpose : std::uint8_t { No, Yes };
-/// c[m][n] = op(a) * op(b) (+ c), row-major. Allocates nothing: offset tables and a packed transposed b live in
-/// the caller's scratch.
+/// c[m][n] = op(a) * op(b) (+ c), row-major. Allocates nothing: offset tables and a packed transposed b live
+/// in the caller's scratch.
 struct F32Gemm {
   std::size_t m = 0, n = 0, k = 0;
   const float* a = nullptr;

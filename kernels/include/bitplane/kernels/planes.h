@@ -25,7 +25,9 @@ enum class Encoding : std::uint8_t { Unsigned, Bipolar };
 inline constexpr std::size_t kMaxPlanes = 16;
 inline constexpr std::size_t kMaxActivationPlanes = 8;
 
-[[nodiscard]] constexpr std::size_t words_for_bits(std::size_t bits) noexcept { return (bits + 63) / 64; }
+[[nodiscard]] constexpr std::size_t words_for_bits(std::size_t bits) noexcept {
+  return (bits + 63) / 64;
+}
 
 /// Canonical planes: words[plane][row][words_for_bits(k)], bit k of a row is bit k % 64 of word k / 64,
 /// pad bits zero. Rows are output channels, K-order (kernel row, kernel column, channel of the group).
@@ -59,7 +61,9 @@ struct ActivationLayout {
   }
   [[nodiscard]] constexpr std::size_t pixel_bytes() const noexcept { return pixel_bits() / 8; }
   /// From one plane (or group) of a row to the next. A row is padded to 8 bytes.
-  [[nodiscard]] constexpr std::size_t plane_stride() const noexcept { return words_for_bits(width * pixel_bits()) * 8; }
+  [[nodiscard]] constexpr std::size_t plane_stride() const noexcept {
+    return words_for_bits(width * pixel_bits()) * 8;
+  }
   [[nodiscard]] constexpr std::size_t row_bytes() const noexcept { return groups * planes * plane_stride(); }
   [[nodiscard]] constexpr std::size_t picture_bytes() const noexcept { return height * row_bytes(); }
   friend constexpr bool operator==(const ActivationLayout&, const ActivationLayout&) = default;
@@ -71,7 +75,8 @@ struct PackedActivations {
   ActivationLayout layout;
 };
 
-/// Decodes rows back to codes (bit j of a code = plane j): codes[picture][h][w][channels]. For tests and traces.
+/// Decodes rows back to codes (bit j of a code = plane j): codes[picture][h][w][channels]. For tests and
+/// traces.
 void unpack_codes(const PackedActivations& packed, std::size_t batch, std::span<std::uint8_t> codes) noexcept;
 /// The reverse; every byte of `data` is written, pad bits zero.
 void pack_codes(std::span<const std::uint8_t> codes, std::size_t batch, const ActivationLayout& layout,

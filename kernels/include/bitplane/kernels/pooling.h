@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Pooling and the small float steps of an engine that are not a convolution. NHWC, any ISA gives the same bits.
+// Pooling and the small float steps of an engine that are not a convolution. NHWC, any ISA gives the same
+// bits.
 #pragma once
 
 #include <cstddef>
@@ -19,12 +20,14 @@ struct PoolShape {
 /// Maximum over the part of each window that lies inside the picture.
 void max_pool_f32(const PoolShape& shape, const float* x, float* y) noexcept;
 /// The same on ranks; channel c takes the minimum where minimum[c] != 0 (its affine has a negative scale).
-void max_pool_ranks(const PoolShape& shape, const std::uint8_t* x, const std::uint8_t* minimum, std::uint8_t* y) noexcept;
+void max_pool_ranks(const PoolShape& shape, const std::uint8_t* x, const std::uint8_t* minimum,
+                    std::uint8_t* y) noexcept;
 /// Ranks -> codes -> packed planes, one row of the picture.
 void pack_ranks_row(const std::uint8_t* ranks, const std::uint8_t* code_of_rank, std::size_t row,
                     const ActivationLayout& layout, std::byte* planes) noexcept;
 /// y[n][c] = (sum over the pixels in row-major order, a chain of float additions from +0) / float(pixels).
-void global_average_pool_f32(std::size_t batch, std::size_t pixels, std::size_t channels, const float* x, float* y) noexcept;
+void global_average_pool_f32(std::size_t batch, std::size_t pixels, std::size_t channels, const float* x,
+                             float* y) noexcept;
 /// x[n][pixel][c] = fma(float(u), scale[c], shift[c]): input preprocessing.
 void preprocess_u8(std::size_t pixels, std::size_t channels, const std::uint8_t* u, const float* scale,
                    const float* shift, float* x) noexcept;

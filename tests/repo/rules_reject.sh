@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The repository's rules must be able to fail: each gets a small tree that breaks it.
+set -u
+rules="$1/tests/repo"
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+bad=0
+# must_fail NAME COMMAND...
+must_fail() {
+  local name=$1; shift
+  if "$@" >/dev/null 2>&1; then echo "$name: accepted what it must reject"; bad=1; fi
+}
+must_pass() {
+  local name=$1; shift
+  if ! "$@" >/dev/null 2>&1; then echo "$name: rejected a clean tree"; bad=1; fi
+}
+fresh() { rm -rf "${tree:?}"/*; mkdir -p "$tree"/{kernels/src/elementwise,kernels/include,engine/include,engine/src,trainer,build/kernels}; }
+
+fresh; printf '#include <cstdint>\n' > "$tree/kernels/src/a.cc"
+must_pass include_rule bash "$rules/include_rule.sh" "$tree"
+for line in 'kernels/src/a.cc:"bitplane/engine.h"' 'kernels/src/a.cc:<nlohmann/json.hpp>' 'engine/src/a.cc:"trainer/tensor/tensor.h"' \
+            'engine/include/a.h:<nlohmann/json.hpp>' 'engine/src/a.cc:"engine/data/picture.h"' 'engine/include/a.h:"bitplane/kernels/isa.h"' \
+            'trainer/a.cc:<xsimd/xsimd.hpp>' 'trainer/a.cc:"tests/x.h"'; do
+  fresh; printf '#include %s\n' "${line#*:}" > "$tree/${line%%:*}"
+  must_fail "include_rule ($line)" bash "$rules/include_rule.sh" "$tree"
+done
+
+fresh; printf 'int x;\n' > "$tree/kernels/a.cc"
+must_fail spdx bash "$rules/spdx.sh" "$tree"
+
+if command -v clang-format >/dev/null; then
+  fresh; cp "$1/.clang-format" "$tree"; printf 'int   x ;\n' > "$tree/kernels/a.cc"
+  must_fail format bash "$rules/format.sh" "$tree"
+fi
+
+compile() { printf '%s\n' "$1" > "$tree/k_avx2.cc"; c++ -std=c++20 -O0 -c "$tree/k_avx2.cc" -o "$tree/build/kernels/k_avx2.cc.o"; }
+fresh; compile 'namespace bitplane::kernels { namespace { int f() { return 1; } } struct T { int (*f)(); }; extern const T kF32Avx2; constinit const T kF32Avx2{&f}; }'
+must_pass isa_symbols bash "$rules/isa_symbols.sh" "$tree" "$tree/build"
+fresh; compile 'namespace bitplane::kernels { inline int f() { return 1; } struct T { int (*f)(); }; extern const T kF32Avx2; constinit const T kF32Avx2{&f}; }'
+must_fail 'isa_symbols (weak function)' bash "$rules/isa_symbols.sh" "$tree" "$tree/build"
+fresh; compile 'int helper() { return 1; }'
+must_fail 'isa_symbols (external function)' bash "$rules/isa_symbols.sh" "$tree" "$tree/build"
+fresh
+must_fail 'isa_symbols (nothing built)' bash "$rules/isa_symbols.sh" "$tree" "$tree/build"
+exit $bad
