@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/data/stb.h"
+
+#include <memory>
+#include <string>
+
+// Both headers are C of another house; its warnings are silenced here and nowhere else.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wundef"
+#define STB_IMAGE_IMPLEMENTATION
+#define STB_IMAGE_STATIC
+#define STBI_ONLY_PNG
+#define STBI_ONLY_JPEG
+#define STBI_NO_STDIO
+#define STBI_MAX_DIMENSIONS 16384
+#include <stb_image.h>
+#define STB_IMAGE_WRITE_IMPLEMENTATION
+#define STB_IMAGE_WRITE_STATIC
+#define STBI_WRITE_NO_STDIO
+#include <stb_image_write.h>
+#pragma GCC diagnostic pop
+
+namespace bitplane::engine::data {
+namespace {
+
+constexpr std::size_t kMaxPixels = std::size_t{1} << 26;
+
+struct FreePixels {
+  void operator()(stbi_uc* pixels) const noexcept { stbi_image_free(pixels); }
+};
+
+Status undecodable() {
+  const char* reason = stbi_failure_reason();
+  return {StatusCode::InvalidFile, std::string("found no picture that decodes (") +
+                                       (reason ? reason : "no reason given") +
+                                       "), expected a whole PNG or JPEG file; convert it or get it again"};
+}
+
+void append(void* context, void* data, int size) {
+  auto& bytes = *static_cast<std::vector<std::uint8_t>*>(context);
+  const auto* first = static_cast<const std::uint8_t*>(data);
+  bytes.insert(bytes.end(), first, first + size);
+}
+
+}  // namespace
+
+Result<Picture> decode_with_stb(std::span<const std::uint8_t> bytes, std::size_t channels) {
+  const int size = static_cast<int>(bytes.size());
+  int width = 0, height = 0, stored = 0;
+  if (stbi_info_from_memory(bytes.data(), size, &width, &height, &stored) == 0) return undecodable();
+  if (width <= 0 || height <= 0 ||
+      static_cast<std::size_t>(width) * static_cast<std::size_t>(height) > kMaxPixels) {
+    return Status(StatusCode::InvalidFile, "found a picture of " + std::to_string(height) + "x" +
+                                               std::to_string(width) + ", expected at most " +
+                                               std::to_string(kMaxPixels) + " pixels; scale it down");
+  }
+  const std::unique_ptr<stbi_uc, FreePixels> pixels(
+      stbi_load_from_memory(bytes.data(), size, &width, &height, &stored, static_cast<int>(channels)));
+  if (!pixels) return undecodable();
+  Picture picture{static_cast<std::size_t>(height), static_cast<std::size_t>(width), channels, {}};
+  picture.pixels.assign(pixels.get(), pixels.get() + picture.height * picture.width * channels);
+  return picture;
+}
+
+Result<std::vector<std::uint8_t>> encode_png_with_stb(const Picture& picture) {
+  std::vector<std::uint8_t> bytes;
+  const int width = static_cast<int>(picture.width), channels = static_cast<int>(picture.channels);
+  const int done = stbi_write_png_to_func(append, &bytes, width, static_cast<int>(picture.height), channels,
+                                          picture.pixels.data(), width * channels);
+  if (done == 0) return Status(StatusCode::OutOfMemory, "not enough memory to encode a PNG");
+  return bytes;
+}
+
+}  // namespace bitplane::engine::data
