@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "trainer/nn/module.h"
+#include "trainer/ops/conv2d.h"
+#include "trainer/quantizers/quantizer.h"
+
+namespace bitplane::train {
+
+enum class Bias : std::uint8_t { None, Learned };
+
+struct Conv2dOptions {
+  std::size_t in_channels = 1, out_channels = 1;
+  std::size_t kernel = 3, stride = 1, pad = 1, dilation = 1, groups = 1;
+  Bias bias = Bias::None;
+};
+
+/// Weights [out][kernel][kernel][in / groups], He fan-in start; fake-quantized in each forward when a
+/// quantizer is given.
+class Conv2d final : public Module {
+ public:
+  explicit Conv2d(const Conv2dOptions& options, std::unique_ptr<WeightQuantizer> quantizer = nullptr);
+
+  Variable forward(const Context& ctx, const Variable& x) override;
+  void visit_state(const std::string& prefix, const StateVisitor& visitor) override;
+  std::string append_to(LayerGraph& graph, const std::string& name, const std::string& input) const override;
+
+  [[nodiscard]] const Conv2dOptions& options() const noexcept { return options_; }
+  [[nodiscard]] const Tensor& weight() const noexcept { return weight_.variable.value(); }
+  /// nullptr without a bias. [out]
+  [[nodiscard]] const Tensor* bias() const noexcept;
+  /// nullptr: float weights.
+  [[nodiscard]] const WeightQuantizer* quantizer() const noexcept { return quantizer_.get(); }
+
+ private:
+  Conv2dOptions options_;
+  Parameter weight_, bias_;
+  std::unique_ptr<WeightQuantizer> quantizer_;
+};
+
+}  // namespace bitplane::train

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Layers without parameters, and the header that brings all layers.
+#pragma once
+
+#include "trainer/nn/batch_norm.h"
+#include "trainer/nn/conv2d.h"
+#include "trainer/nn/linear.h"
+#include "trainer/nn/module.h"
+#include "trainer/nn/quantize.h"
+#include "trainer/nn/sequential.h"
+#include "trainer/ops/pooling.h"
+
+namespace bitplane::train {
+
+class Relu final : public Module {
+ public:
+  Variable forward(const Context& ctx, const Variable& x) override;
+  std::string append_to(LayerGraph& graph, const std::string& name, const std::string& input) const override;
+};
+
+class MaxPool final : public Module {
+ public:
+  explicit MaxPool(const PoolOptions& options) : options_(options) {}
+  Variable forward(const Context& ctx, const Variable& x) override;
+  std::string append_to(LayerGraph& graph, const std::string& name, const std::string& input) const override;
+  [[nodiscard]] const PoolOptions& options() const noexcept { return options_; }
+
+ private:
+  PoolOptions options_;
+};
+
+/// Padding never counts: the sum is divided by the pixels of the window that lie inside the picture.
+class AveragePool final : public Module {
+ public:
+  explicit AveragePool(const PoolOptions& options) : options_(options) {}
+  Variable forward(const Context& ctx, const Variable& x) override;
+  std::string append_to(LayerGraph& graph, const std::string& name, const std::string& input) const override;
+  [[nodiscard]] const PoolOptions& options() const noexcept { return options_; }
+
+ private:
+  PoolOptions options_;
+};
+
+/// [n][h][w][c] -> [n][c]
+class GlobalAveragePool final : public Module {
+ public:
+  Variable forward(const Context& ctx, const Variable& x) override;
+  std::string append_to(LayerGraph& graph, const std::string& name, const std::string& input) const override;
+};
+
+/// [n][h][w][c] -> [n][h * w * c]
+class Flatten final : public Module {
+ public:
+  Variable forward(const Context& ctx, const Variable& x) override;
+  std::string append_to(LayerGraph& graph, const std::string& name, const std::string& input) const override;
+};
+
+}  // namespace bitplane::train

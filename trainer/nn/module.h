@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A module: parameters, state and a forward pass. Training or evaluation is the Context's business, so a
+// module has no mode of its own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "trainer/autograd/parameter.h"
+#include "trainer/autograd/variable.h"
+#include "trainer/nn/layer_graph.h"
+
+namespace bitplane::train {
+
+class Module {
+ public:
+  virtual ~Module() = default;
+  virtual Variable forward(const Context& ctx, const Variable& x) = 0;
+  /// Visits parameters and buffers, children included, in a fixed order. `prefix` is "" or ends with '.'.
+  virtual void visit_state(const std::string& prefix, const StateVisitor& visitor);
+  /// Appends the layers between the node `input` and this module's output, under `name`; returns the output's
+  /// name.
+  virtual std::string append_to(LayerGraph& graph, const std::string& name,
+                                const std::string& input) const = 0;
+};
+
+struct NamedParameter {
+  std::string name;
+  Parameter* parameter = nullptr;
+};
+struct NamedBuffer {
+  std::string name;
+  Tensor* buffer = nullptr;
+};
+[[nodiscard]] std::vector<NamedParameter> named_parameters(Module& module);
+[[nodiscard]] std::vector<NamedBuffer> named_buffers(Module& module);
+[[nodiscard]] LayerGraph layer_graph(const Module& module);
+
+/// Fills every parameter by its rule. Each draws from the random stream of its name, so a layer's start does
+/// not depend on the layers around it.
+void initialize_parameters(Module& module, std::uint64_t seed);
+void clear_gradients(Module& module);
+
+}  // namespace bitplane::train

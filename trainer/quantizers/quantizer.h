@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a quantizer is, for training and for export. One file per quantizer; list.h is the one list of them.
+//
+//   operand       forward while training                        backward                 export
+//   weights       [out][K] -> values of the same shape          gradient of the          codes, basis, offset
+//   activations   thresholds -> rank -> level; statistics       declared surrogate       engine::Quantize
+//
+// A quantizer of activations IS a table: strictly ascending ranks, rank(x) = #{l : x > thresholds[l]}, one
+// level and one code per rank. The thresholds that training compares with are the ones that are exported, so
+// the evaluation sees the same codes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bitplane/model_spec.h"
+#include "trainer/autograd/parameter.h"
+#include "trainer/autograd/variable.h"
+#include "trainer/tensor/backend.h"
+#include "trainer/tensor/tensor.h"
+
+namespace bitplane::train {
+
+/// Common to both operands: name, bits, what is learned by gradient and what is kept otherwise.
+class Quantizer {
+ public:
+  virtual ~Quantizer() = default;
+  /// The name in list.h, e.g. "lq-nets".
+  [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+  [[nodiscard]] virtual std::size_t bits() const noexcept = 0;
+  /// Trained parameters and state tensors (checkpointed), each under prefix + its own name.
+  virtual void visit_state(const std::string& prefix, const StateVisitor& visitor) = 0;
+};
+
+/// value(o, k) = offset_o + sum over planes of basis(plane, o) * bit, see engine::PlaneWeights.
+struct WeightExport {
+  std::size_t planes = 0, out_channels = 0, k = 0;
+  engine::PlaneEncoding encoding = engine::PlaneEncoding::Bipolar;
+  engine::Basis basis;               ///< uniform: [1] or [out]; learned: [planes][out]
+  std::vector<float> offset;         ///< empty or [out]
+  std::vector<std::uint16_t> codes;  ///< [out][k], bit j = plane j
+};
+
+class WeightQuantizer : public Quantizer {
+ public:
+  /// Fake-quantized weights, dequantized: float32 levels. `weights` is [out][...]. Mode::Train: the state
+  /// moves after the output was computed with the current one. Eval: nothing moves.
+  virtual Tensor forward(const Context& ctx, const Tensor& weights) = 0;
+  /// Gradient to the weights (and to trained parameters, added to their grad) of the declared surrogate.
+  /// Default: straight through.
+  virtual Tensor backward(const Context& ctx, const Tensor& weights, Tensor grad_output);
+  /// With the current state.
+  [[nodiscard]] virtual WeightExport export_weights(const Tensor& weights) const = 0;
+  /// The surrogate of one filter in double, for gradient checks.
+  [[nodiscard]] virtual std::vector<double> surrogate(std::span<const double> filter) const;
+};
+
+/// How activations are quantized right now.
+struct ThresholdTable {
+  std::size_t bits = 1;
+  std::vector<float> thresholds;           ///< [2^bits - 1], ascending
+  std::vector<float> levels;               ///< [2^bits], by rank
+  std::vector<std::uint8_t> code_of_rank;  ///< [2^bits]
+  /// Surrogate: dvalue/dx = 1 for pass_above < x <= pass_up_to, else 0.
+  float pass_above = -std::numeric_limits<float>::infinity();
+  float pass_up_to = std::numeric_limits<float>::infinity();
+};
+
+/// Of one batch, by rank: exact counts; sums from fixed blocks combined in order.
+struct RankStatistics {
+  std::vector<std::uint64_t> count;  ///< [2^bits]
+  std::vector<double> sum;           ///< [2^bits]
+};
+
+class ActivationQuantizer : public Quantizer {
+ public:
+  /// The table that the next forward uses: made from the state in one documented order of float operations.
+  [[nodiscard]] virtual const ThresholdTable& table() const noexcept = 0;
+  /// Must see the batch before table() is right (several alternations, a first-batch start)? Then the
+  /// operation cannot be fused with the batch norm in front of it. Only asked while training.
+  [[nodiscard]] virtual bool looks_ahead() const noexcept { return false; }
+  virtual void before_batch(const Context& ctx, const Tensor& x);
+  /// Training, after the forward: the state moves.
+  virtual void after_batch(const RankStatistics& statistics) = 0;
+  [[nodiscard]] virtual bool wants_statistics() const noexcept { return true; }
+
+  /// Surrogate at one element in double, up to a constant on each piece: a clamp to the pass interval.
+  [[nodiscard]] virtual double surrogate(double x) const;
+  /// As the model file stores it.
+  [[nodiscard]] virtual engine::Quantize export_spec() const = 0;
+};
+
+}  // namespace bitplane::train

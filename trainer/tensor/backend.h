@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What computes: the kernels that were chosen for the CPU and the threads that run them. One per run; every
+// result is the same for any features and any number of threads.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "bitplane/kernels/aligned.h"
+#include "bitplane/kernels/f32.h"
+#include "bitplane/kernels/isa.h"
+#include "trainer/tensor/thread_pool.h"
+
+namespace bitplane::train {
+
+struct BackendOptions {
+  kernels::CpuFeatures features = kernels::detect_cpu();
+  std::size_t threads = 1;
+};
+
+class Backend {
+ public:
+  explicit Backend(const BackendOptions& options = {});
+
+  [[nodiscard]] kernels::CpuFeatures features() const noexcept { return features_; }
+  [[nodiscard]] const kernels::F32Kernels& f32() const noexcept { return *f32_; }
+  [[nodiscard]] ThreadPool& threads() noexcept { return threads_; }
+  /// Scratch that grows and stays: `floats` floats for each runner, contents undefined. Valid until the next
+  /// call.
+  [[nodiscard]] float* scratch(std::size_t runner, std::size_t floats_per_runner);
+
+ private:
+  kernels::CpuFeatures features_;
+  const kernels::F32Kernels* f32_;
+  ThreadPool threads_;
+};
+
+}  // namespace bitplane::train
