@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Results for programs: one JSON document on stdout, keys in the order they were set.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+namespace bitplane::cli {
+
+using Json = nlohmann::ordered_json;
+
+/// Indented, with a line end. Text that is not UTF-8 is replaced, never thrown at.
+void print_json(const Json& value);
+
+}  // namespace bitplane::cli
