@@ -53,6 +53,7 @@ class Model {
 
  private:
   friend class Session;
+  explicit Model(std::shared_ptr<Impl> impl) noexcept;
   std::shared_ptr<Impl> impl_;
 };
 
@@ -73,8 +74,10 @@ struct StepInfo {
   std::size_t weight_bits = 32, activation_bits = 32, out_bits = 32;  ///< planes; 32 = float
   std::size_t parameters = 0, parameter_bytes = 0;                    ///< as stored in the file
   std::size_t macs = 0;                                               ///< per picture
-  std::size_t bit_operations =
-      0;  ///< per picture: macs x weight planes x activation planes; 0 in float steps
+  /// Per picture: macs x weight planes x activation planes; 0 in float steps.
+  std::size_t bit_operations = 0;
+  /// Output channels whose code no input can change; counted where weights and activations are uniform.
+  std::size_t constant_channels = 0;
 };
 
 class Session {

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The passes of lowering, in the order in which lower() applies them. See program.h for what each is for.
+#pragma once
+
+#include <span>
+
+#include "bitplane/model_spec.h"
+#include "bitplane/status.h"
+#include "lowering/program.h"
+
+namespace bitplane::engine {
+
+/// The graph as steps of one stage each. `shapes` are those of validate(). Refuses what the engine cannot
+/// run.
+///
+/// A BN works on the z of the convolution before it, not on that convolution's own output: so a convolution
+/// has two values, z and its output, and only those that somebody reads are computed.
+[[nodiscard]] Result<Program> expand(const ModelSpec& spec, std::span<const NodeShape> shapes);
+
+/// Merges a step of stages into the step that computes its input, where nobody else reads that input.
+void fuse(Program& program);
+
+/// convolution -> max-pool -> [affine] [ReLU] quantizer becomes convolution with ranks -> max-pool on ranks
+/// -> pack. A quantizer's rank is monotone in z, rising or falling with the sign of g: the maximum of z has
+/// the largest or the smallest rank. So ranks (a byte) are pooled in place of floats, and the bits stay the
+/// same.
+void pool_on_ranks(Program& program);
+
+/// Packed planes are laid out for the number of groups of their consumer. Where consumers differ, the
+/// quantizer gives ranks, and one step per number of groups packs them.
+void pack_for_groups(const ModelSpec& spec, Program& program);
+
+/// Fills Step::constant_channels of quantized, uniform convolutions with a quantizer: the channels for which
+/// no reachable accumulator turns any threshold test. They cost time and carry nothing: `info` shows them.
+void count_constant_channels(const ModelSpec& spec, Program& program);
+
+/// All of them.
+[[nodiscard]] Result<Program> lower(const ModelSpec& spec, std::span<const NodeShape> shapes);
+
+}  // namespace bitplane::engine

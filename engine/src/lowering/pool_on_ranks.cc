@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
+#include "lowering/passes.h"
+#include "lowering/stages.h"
+
+namespace bitplane::engine {
+namespace {
+
+/// The steps of the pattern, as indices into Program::steps.
+struct Match {
+  std::size_t convolution, pool, quantizer;
+};
+
+bool matches(const Program& program, const Match& match) {
+  const Step& convolution = program.steps[match.convolution];
+  const Step& quantizer = program.steps[match.quantizer];
+  return convolution.kind == StepKind::Convolution && program.steps[match.pool].kind == StepKind::MaxPool &&
+         quantizer.kind == StepKind::Elementwise && quantizer.stages.quantize &&
+         can_append(convolution.stages, quantizer.stages);
+}
+
+std::vector<std::uint8_t> falling_channels(const Stages& behind_pool, std::size_t channels) {
+  std::vector<std::uint8_t> minimum(channels, 0);
+  if (!behind_pool.affine) return minimum;
+  for (std::size_t c = 0; c < channels; ++c) minimum[c] = behind_pool.affine->scale[c] < 0.0F ? 1 : 0;
+  return minimum;
+}
+
+void rewrite(Program& program, const Match& match) {
+  Step& convolution = program.steps[match.convolution];
+  Step& pool = program.steps[match.pool];
+  Step& quantizer = program.steps[match.quantizer];
+  const std::size_t node = quantizer.stages.quantize->node;
+  pool.minimum = falling_channels(quantizer.stages, program.values[pool.out].shape.channels);
+  append(convolution.stages, std::move(quantizer.stages));
+  for (const ValueId id : {convolution.out, pool.out}) {
+    Value& value = program.values[id];
+    value.form = ValueForm::Ranks;
+    value.bits = program.values[quantizer.out].bits;
+    value.quantizer = node;
+  }
+  convolution.nodes.insert(convolution.nodes.end(), quantizer.nodes.begin(), quantizer.nodes.end());
+  quantizer.kind = StepKind::PackRanks;
+  quantizer.node = node;
+  quantizer.nodes = {node};
+  quantizer.stages = {};
+}
+
+}  // namespace
+
+void pool_on_ranks(Program& program) {
+  const std::vector<std::size_t> readers = count_readers(program);
+  std::vector<std::size_t> writer(program.values.size(), 0);
+  for (std::size_t s = 0; s < program.steps.size(); ++s) writer[program.steps[s].out] = s;
+  for (std::size_t s = 0; s < program.steps.size(); ++s) {
+    const ValueId pooled = program.steps[s].in;
+    if (pooled == kInputValue || readers[pooled] != 1) continue;
+    const std::size_t pool = writer[pooled];
+    const ValueId z = program.steps[pool].in;
+    if (z == kInputValue || readers[z] != 1) continue;
+    const Match match{writer[z], pool, s};
+    if (matches(program, match)) rewrite(program, match);
+  }
+}
+
+}  // namespace bitplane::engine

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What lowering works on: a list of steps over values, for one picture. The passes, in order, each in its
+// file:
+//
+//   expand           the graph as steps of one stage each; BN and scales folded into per-channel affines
+//   fuse             affine + ReLU + quantizer become the epilogue of the step that computes their input
+//   pool_on_ranks    max-pooling between a convolution and its quantizer moves behind the quantizer
+//   pack_for_groups  ranks are packed once per number of groups that consumers ask for
+//   constant_channels  counts output channels whose code cannot depend on the input
+//
+// choose_kernels and plan_arena follow when a session is created, since they depend on the CPU and the batch.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bitplane/kernels/conv_shape.h"
+#include "bitplane/kernels/epilogue.h"
+#include "bitplane/kernels/planes.h"
+#include "bitplane/kernels/pooling.h"
+#include "bitplane/model_spec.h"
+
+namespace bitplane::engine {
+
+using ValueId = std::size_t;
+inline constexpr ValueId kInputValue = 0;  ///< the preprocessed picture
+
+enum class ValueForm : std::uint8_t { Float, Ranks, Planes };
+
+/// A tensor between steps: NHWC float32, one byte per rank, or packed planes.
+struct Value {
+  ValueForm form = ValueForm::Float;
+  NodeShape shape;
+  std::size_t bits = 32;                                     ///< planes of Ranks and Planes
+  std::size_t quantizer = 0;                                 ///< Ranks, Planes: index of the quantize node
+  kernels::Encoding encoding = kernels::Encoding::Unsigned;  ///< Planes
+  std::size_t groups = 1;                                    ///< Planes: of the consuming convolutions
+};
+
+/// t = fma(z, scale[c], shift[c])
+struct Affine {
+  std::vector<float> scale, shift;
+};
+
+/// Thresholds as the step applies them: negative ones are -inf behind a ReLU.
+struct QuantizeStage {
+  std::size_t node = 0;
+  std::vector<float> thresholds;
+};
+
+/// The element-wise end of a step, applied in this order; empty: z as it is.
+struct Stages {
+  std::optional<Affine> affine;
+  bool relu = false;
+  std::optional<QuantizeStage> quantize;
+};
+
+enum class StepKind : std::uint8_t { Convolution, Elementwise, MaxPool, PackRanks, GlobalAverage };
+
+struct Step {
+  StepKind kind = StepKind::Elementwise;
+  std::size_t node = 0;            ///< the node whose weights, window or codes the step uses
+  std::vector<std::size_t> nodes;  ///< all nodes that it computes
+  ValueId in = kInputValue, out = kInputValue;
+  NodeShape in_shape;                 ///< as the node sees its input: behind Flatten not the value's own
+  Stages stages;                      ///< Convolution, Elementwise
+  std::vector<std::uint8_t> minimum;  ///< MaxPool on ranks: channels that take the minimum
+  std::size_t constant_channels = 0;
+};
+
+struct Program {
+  std::vector<Value> values;  ///< the first is the input
+  std::vector<Step> steps;    ///< in an order in which they can run
+  ValueId output = kInputValue;
+  std::vector<std::size_t> quantizers;  ///< the quantize nodes, in graph order
+
+  [[nodiscard]] ValueId add_value(const Value& value) {
+    values.push_back(value);
+    return values.size() - 1;
+  }
+};
+
+/// For each value: how many steps read it; the program's output counts as one reader.
+[[nodiscard]] std::vector<std::size_t> count_readers(const Program& program);
+
+/// The geometry of a Convolution step for one picture. A linear layer on a map of planes is a convolution
+/// whose kernel is the whole map.
+[[nodiscard]] kernels::ConvShape convolution_shape(const ModelSpec& spec, const Program& program,
+                                                   const Step& step);
+[[nodiscard]] kernels::PoolShape pool_shape(const ModelSpec& spec, const Program& program, const Step& step);
+[[nodiscard]] kernels::ActivationLayout planes_layout(const Value& value);
+
+/// The parts that conv2d and linear share.
+[[nodiscard]] bool has_weights(const Operation& op) noexcept;
+[[nodiscard]] const Weights& weights_of(const Operation& op);
+[[nodiscard]] const std::vector<float>& bias_of(const Operation& op);
+
+}  // namespace bitplane::engine

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Weights in the layouts that kernels want. Each (layer, layout) is packed once, when the first session asks
+// for it, and lives as long as the model.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "bitplane/kernels/bitserial.h"
+#include "bitplane/kernels/f32.h"
+#include "lowering/program.h"
+
+namespace bitplane::engine {
+
+class PackedWeights {
+ public:
+  /// Keeps references to both.
+  PackedWeights(const ModelSpec& spec, const Program& program) : spec_(spec), program_(program) {}
+
+  /// Of a Convolution step on planes, for one kernel's layout. Throws std::bad_alloc.
+  [[nodiscard]] const kernels::BitConv& planes(std::size_t step, const kernels::BitSerialKernels& kernels);
+  /// Of a Convolution step on floats: panels of each group; one layout serves every ISA. Throws
+  /// std::bad_alloc.
+  [[nodiscard]] const std::vector<kernels::F32Panels>& panels(std::size_t step);
+
+ private:
+  using PlanesKey = std::pair<std::size_t, std::string_view>;
+
+  const ModelSpec& spec_;
+  const Program& program_;
+  std::mutex mutex_;
+  std::map<PlanesKey, std::unique_ptr<const kernels::BitConv>> planes_;
+  std::map<std::size_t, std::vector<kernels::F32Panels>> panels_;
+};
+
+}  // namespace bitplane::engine

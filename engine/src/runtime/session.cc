@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <limits>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "bitplane/engine.h"
+#include "io/no_throw.h"
+#include "lowering/choose_kernels.h"
+#include "lowering/plan_arena.h"
+#include "runtime/model_impl.h"
+#include "runtime/step_info.h"
+#include "runtime/steps/runner.h"
+#include "runtime/thread_pool.h"
+
+namespace bitplane::engine {
+namespace {
+
+constexpr std::size_t kMaxThreads = 1024;
+
+/// A quantizer's codes, unpacked after the step that first writes its planes.
+struct Capture {
+  std::size_t quantizer = 0;  ///< index into Program::quantizers
+  Place planes;
+  kernels::ActivationLayout layout;
+};
+
+/// One element of the plan.
+struct PlannedStep {
+  std::unique_ptr<Runner> runner;
+  std::vector<Capture> captures;
+};
+
+Result<KernelChoice> resolve_kernels(const std::string& isa) {
+  const kernels::IsaResolution resolution = kernels::resolve_isa(isa);
+  if (resolution.error == kernels::IsaError::None) return choose_kernels(resolution.features);
+  std::string known;
+  for (const kernels::IsaInfo& info : kernels::kIsas)
+    known += (known.empty() ? "" : ", ") + std::string(info.name);
+  const std::string name = "'" + std::string(resolution.requested) + "'";
+  if (resolution.error == kernels::IsaError::UnknownName) {
+    return Status(StatusCode::InvalidArgument, "unknown instruction set " + name + "; known are " + known);
+  }
+  return Status(StatusCode::Unsupported, "this CPU or this build lacks the instruction set " + name +
+                                             "; leave the choice to the engine");
+}
+
+Status check_options(const Program& program, const SessionOptions& options) {
+  if (options.batch == 0) return {StatusCode::InvalidArgument, "batch must be at least 1"};
+  if (options.threads == 0 || options.threads > kMaxThreads) {
+    return {StatusCode::InvalidArgument, "threads must be between 1 and " + std::to_string(kMaxThreads)};
+  }
+  std::size_t picture_bytes = 0;
+  for (const Value& value : program.values) picture_bytes += value_bytes(value, 1) + kArenaAlignment;
+  if (options.batch > std::numeric_limits<std::size_t>::max() / 4 / picture_bytes) {
+    return {StatusCode::OutOfMemory,
+            "a batch of " + std::to_string(options.batch) + " pictures fits no memory"};
+  }
+  return {};
+}
+
+std::size_t aligned(std::size_t bytes) {
+  return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+}
+
+std::uint64_t nanoseconds_since(std::chrono::steady_clock::time_point start) noexcept {
+  const auto elapsed = std::chrono::steady_clock::now() - start;
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(elapsed).count());
+}
+
+}  // namespace
+
+struct Session::Impl {
+  Impl(std::shared_ptr<Model::Impl> shared_model, const KernelChoice& choice, const SessionOptions& options)
+      : model(std::move(shared_model)),
+        kernels(choice),
+        batch(options.batch),
+        plan(plan_arena(lifetimes(model->program, options.batch))),
+        infos(describe_steps(*model, kernels)),
+        nanoseconds(infos.size(), 0),
+        pool(options.threads) {
+    const RunnerContext context{.model = *model, .kernels = kernels, .arena = plan, .batch = batch};
+    steps.push_back({make_preprocess(context), {}});
+    for (std::size_t s = 0; s < model->program.steps.size(); ++s) {
+      steps.push_back({make_runner(context, s), {}});
+    }
+    for (const PlannedStep& step : steps) {
+      scratch_stride = std::max(scratch_stride, aligned(step.runner->scratch_bytes()));
+    }
+    arena = kernels::AlignedArray<std::byte>(plan.bytes);
+    scratch = kernels::AlignedArray<std::byte>(scratch_stride * options.threads);
+    for (const std::size_t node : model->program.quantizers) names.push_back(model->spec.nodes[node].name);
+    codes.resize(names.size());
+    if (options.capture_codes) plan_captures(context);
+  }
+
+  [[nodiscard]] NodeShape codes_shape(std::size_t quantizer) const {
+    return model->shapes[model->program.quantizers[quantizer]];
+  }
+
+  void plan_captures(const RunnerContext& context) {
+    for (std::size_t q = 0; q < names.size(); ++q) {
+      const NodeShape shape = codes_shape(q);
+      codes[q].assign(batch * shape.height * shape.width * shape.channels, 0);
+      for (std::size_t s = 0; s < model->program.steps.size(); ++s) {
+        const ValueId out = model->program.steps[s].out;
+        const Value& value = context.value(out);
+        if (value.form != ValueForm::Planes || value.quantizer != model->program.quantizers[q]) continue;
+        steps[s + 1].captures.push_back({q, context.place(out), planes_layout(value)});
+        break;
+      }
+    }
+  }
+
+  [[nodiscard]] std::size_t input_size() const noexcept {
+    const NodeShape& shape = model->program.values[kInputValue].shape;
+    return batch * shape.height * shape.width * shape.channels;
+  }
+  [[nodiscard]] Buffers buffers() noexcept { return {.arena = arena.data()}; }
+  [[nodiscard]] float* input_value() noexcept {
+    return reinterpret_cast<float*>(arena.data() + plan.offsets[kInputValue]);
+  }
+
+  void run_step(std::size_t s, const Buffers& buffers) noexcept {
+    const auto start = std::chrono::steady_clock::now();
+    const Runner& runner = *steps[s].runner;
+    pool.parallel(runner.rows(), [&](kernels::RowRange range, std::size_t thread) noexcept {
+      runner.run(range, buffers, scratch.data() + thread * scratch_stride);
+    });
+    nanoseconds[s] = nanoseconds_since(start);
+    for (const Capture& capture : steps[s].captures) {
+      kernels::unpack_codes({.data = capture.planes.bytes(buffers), .layout = capture.layout}, batch,
+                            codes[capture.quantizer]);
+    }
+  }
+
+  std::shared_ptr<Model::Impl> model;
+  KernelChoice kernels;
+  std::size_t batch;
+  ArenaPlan plan;
+  std::vector<StepInfo> infos;
+  std::vector<std::uint64_t> nanoseconds;
+  std::vector<PlannedStep> steps;  ///< preprocessing, then the program's steps
+  kernels::AlignedArray<std::byte> arena;
+  std::size_t scratch_stride = 0;
+  kernels::AlignedArray<std::byte> scratch;
+  std::vector<std::string> names;                ///< of the quantizers
+  std::vector<std::vector<std::uint8_t>> codes;  ///< of the quantizers; empty when not captured
+  ThreadPool pool;
+};
+
+Session::Session(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() = default;
+
+Result<Session> Session::create(const Model& model, const SessionOptions& options) {
+  return no_throw([&]() -> Result<Session> {
+    if (Status status = check_options(model.impl_->program, options); !status.ok()) return status;
+    Result<KernelChoice> kernels = resolve_kernels(options.isa);
+    if (!kernels.ok()) return kernels.status();
+    return Session(std::make_unique<Impl>(model.impl_, kernels.value(), options));
+  });
+}
+
+namespace {
+
+Status wrong_size(std::string_view what, std::size_t got, std::size_t wanted) noexcept {
+  return no_throw([&] {
+    return Status(StatusCode::InvalidArgument, "run() got " + std::to_string(got) + " " + std::string(what) +
+                                                   ", the session's batch takes " + std::to_string(wanted));
+  });
+}
+
+}  // namespace
+
+Status Session::run(std::span<const std::uint8_t> pictures) noexcept {
+  if (pictures.size() != impl_->input_size())
+    return wrong_size("bytes", pictures.size(), impl_->input_size());
+  Buffers buffers = impl_->buffers();
+  buffers.bytes = pictures.data();
+  buffers.input = impl_->input_value();
+  for (std::size_t s = 0; s < impl_->steps.size(); ++s) impl_->run_step(s, buffers);
+  return {};
+}
+
+Status Session::run(std::span<const float> pictures) noexcept {
+  if (pictures.size() != impl_->input_size())
+    return wrong_size("floats", pictures.size(), impl_->input_size());
+  Buffers buffers = impl_->buffers();
+  buffers.input = pictures.data();
+  impl_->nanoseconds[0] = 0;
+  for (std::size_t s = 1; s < impl_->steps.size(); ++s) impl_->run_step(s, buffers);
+  return {};
+}
+
+std::span<const float> Session::output() const noexcept {
+  const Program& program = impl_->model->program;
+  const NodeShape& shape = program.values[program.output].shape;
+  const auto* data =
+      reinterpret_cast<const float*>(impl_->arena.data() + impl_->plan.offsets[program.output]);
+  return {data, impl_->batch * shape.height * shape.width * shape.channels};
+}
+
+std::span<const StepInfo> Session::steps() const noexcept {
+  return impl_->infos;
+}
+std::span<const std::uint64_t> Session::step_nanoseconds() const noexcept {
+  return impl_->nanoseconds;
+}
+std::size_t Session::memory_bytes() const noexcept {
+  return impl_->arena.bytes() + impl_->scratch.bytes();
+}
+std::string_view Session::isa() const noexcept {
+  return kernels::isa_name(impl_->kernels.isa);
+}
+std::span<const std::string> Session::quantizers() const noexcept {
+  return impl_->names;
+}
+std::span<const std::uint8_t> Session::codes(std::size_t quantizer) const noexcept {
+  return impl_->codes[quantizer];
+}
+
+InputShape Session::codes_shape(std::size_t quantizer) const noexcept {
+  const NodeShape shape = impl_->codes_shape(quantizer);
+  return {shape.height, shape.width, shape.channels};
+}
+
+}  // namespace bitplane::engine

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/step_info.h"
+
+#include <string>
+
+namespace bitplane::engine {
+namespace {
+
+template <class... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+
+struct Stored {
+  std::size_t parameters = 0, bytes = 0;
+
+  void add_floats(std::size_t count) {
+    parameters += count;
+    bytes += count * sizeof(float);
+  }
+  void add(const Basis& basis) {
+    add_floats(std::visit(Overloaded{[](const UniformBasis& b) { return b.scale.size(); },
+                                     [](const LearnedBasis& b) { return b.values.size(); }},
+                          basis));
+  }
+  void add(const Weights& weights) {
+    if (const auto* values = std::get_if<FloatWeights>(&weights)) return add_floats(values->values.size());
+    const auto& planes = std::get<PlaneWeights>(weights);
+    parameters += planes.planes.rows * planes.planes.k;
+    bytes += planes.planes.words.size() * sizeof(std::uint64_t);
+    add(planes.basis);
+    add_floats(planes.offset.size());
+  }
+};
+
+/// What the file holds for one node. Codes of ranks count their bytes but are no parameters.
+Stored stored(const Operation& op) {
+  Stored sum;
+  std::visit(Overloaded{[&](const BatchNorm& bn) {
+                          sum.add_floats(bn.mean.size() + bn.var.size() + bn.gamma.size() + bn.beta.size());
+                        },
+                        [&](const Quantize& quantize) {
+                          sum.add(quantize.basis);
+                          sum.add_floats(quantize.thresholds.size());
+                          sum.bytes += quantize.code_of_rank.size();
+                        },
+                        [&](const auto& other) {
+                          if constexpr (requires { other.weights; }) {
+                            sum.add(other.weights);
+                            sum.add_floats(other.bias.size());
+                          }
+                        }},
+             op);
+  return sum;
+}
+
+std::string op_of(const Operation& op) {
+  return std::visit(
+      Overloaded{[](const Conv2d&) { return "conv2d"; }, [](const Linear&) { return "linear"; },
+                 [](const BatchNorm&) { return "batch_norm"; }, [](const Relu&) { return "relu"; },
+                 [](const Quantize&) { return "quantize"; }, [](const MaxPool&) { return "max_pool"; },
+                 [](const GlobalAveragePool&) { return "global_average_pool"; },
+                 [](const Flatten&) { return "flatten"; }},
+      op);
+}
+
+InputShape input_shape(const NodeShape& shape) {
+  return {shape.height, shape.width, shape.channels};
+}
+
+void describe_kernel(const Program& program, const Step& step, const KernelChoice& kernels, StepInfo& info) {
+  const bool planes = program.values[step.in].form == ValueForm::Planes;
+  if (step.kind == StepKind::Convolution && planes) {
+    info.kernel = kernels::kernel_name(*kernels.bitserial);
+    info.isa = kernels::isa_name(kernels::kernel_isa(*kernels.bitserial));
+  } else if (step.kind == StepKind::Convolution) {
+    info.kernel = kernels.f32->name;
+    info.isa = kernels::isa_name(kernels.f32->isa);
+  } else if (step.kind == StepKind::Elementwise) {
+    info.kernel = kernels.epilogue->name;
+    info.isa = kernels::isa_name(kernels.epilogue->isa);
+  } else {
+    info.kernel = "common";
+    info.isa = kernels::isa_name(kernels::Isa::Scalar);
+  }
+}
+
+void describe_work(const Model::Impl& model, const Step& step, StepInfo& info) {
+  if (step.kind != StepKind::Convolution) return;
+  info.macs = convolution_shape(model.spec, model.program, step).macs();
+  const auto* planes = std::get_if<PlaneWeights>(&weights_of(model.spec.nodes[step.node].op));
+  if (planes == nullptr) return;
+  info.weight_bits = planes->planes.planes;
+  info.bit_operations = info.macs * info.weight_bits * info.activation_bits;
+}
+
+StepInfo describe(const Model::Impl& model, const Step& step, const KernelChoice& kernels) {
+  const Program& program = model.program;
+  StepInfo info;
+  for (const std::size_t node : step.nodes) {
+    const Node& n = model.spec.nodes[node];
+    info.name += (info.name.empty() ? "" : "+") + n.name;
+    // A quantizer behind a pool shows in two steps, and counts in the one that applies its thresholds.
+    if (step.kind == StepKind::PackRanks) continue;
+    const Stored s = stored(n.op);
+    info.parameters += s.parameters;
+    info.parameter_bytes += s.bytes;
+  }
+  info.op = step.kind == StepKind::PackRanks ? "pack" : op_of(model.spec.nodes[step.node].op);
+  info.in = input_shape(step.in_shape);
+  info.out = input_shape(program.values[step.out].shape);
+  info.activation_bits = program.values[step.in].bits;
+  info.out_bits = program.values[step.out].bits;
+  info.constant_channels = step.constant_channels;
+  describe_kernel(program, step, kernels, info);
+  describe_work(model, step, info);
+  return info;
+}
+
+}  // namespace
+
+std::vector<StepInfo> describe_steps(const Model::Impl& model, const KernelChoice& kernels) {
+  std::vector<StepInfo> steps;
+  StepInfo input;
+  input.name = "input";
+  input.op = "preprocess";
+  input.kernel = "common";
+  input.isa = kernels::isa_name(kernels::Isa::Scalar);
+  input.in = input.out = input_shape(model.program.values[kInputValue].shape);
+  input.activation_bits = 8;
+  steps.push_back(input);
+  for (const Step& step : model.program.steps) steps.push_back(describe(model, step, kernels));
+  return steps;
+}
+
+}  // namespace bitplane::engine

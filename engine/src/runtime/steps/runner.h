@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A step of a session, with everything resolved but the arena's address. A runner computes any range of its
+// rows; ranges may run at the same time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "bitplane/kernels/conv_shape.h"
+#include "lowering/choose_kernels.h"
+#include "lowering/plan_arena.h"
+#include "lowering/program.h"
+#include "runtime/model_impl.h"
+
+namespace bitplane::engine {
+
+/// What changes between runs.
+struct Buffers {
+  const std::uint8_t* bytes = nullptr;  ///< the caller's pictures, when they are bytes
+  const float* input = nullptr;         ///< the input value: the caller's floats, or the preprocessed bytes
+  std::byte* arena = nullptr;
+};
+
+/// Where a value lies.
+struct Place {
+  ValueId value = kInputValue;
+  std::size_t offset = 0;
+
+  [[nodiscard]] std::byte* bytes(const Buffers& buffers) const noexcept { return buffers.arena + offset; }
+  [[nodiscard]] std::uint8_t* ranks(const Buffers& buffers) const noexcept {
+    return reinterpret_cast<std::uint8_t*>(bytes(buffers));
+  }
+  [[nodiscard]] float* floats(const Buffers& buffers) const noexcept {
+    return reinterpret_cast<float*>(bytes(buffers));
+  }
+  /// To read: the input may be the caller's own memory.
+  [[nodiscard]] const float* read_floats(const Buffers& buffers) const noexcept {
+    return value == kInputValue ? buffers.input : floats(buffers);
+  }
+};
+
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  /// How many rows there are to divide between threads.
+  [[nodiscard]] virtual std::size_t rows() const noexcept = 0;
+  [[nodiscard]] virtual std::size_t scratch_bytes() const noexcept { return 0; }
+  /// `scratch`: scratch_bytes() of this thread's own, 64-byte aligned.
+  virtual void run(kernels::RowRange range, const Buffers& buffers, std::byte* scratch) const noexcept = 0;
+};
+
+/// What runners are made from. All of it outlives them.
+struct RunnerContext {
+  Model::Impl& model;
+  const KernelChoice& kernels;
+  const ArenaPlan& arena;
+  std::size_t batch;
+
+  [[nodiscard]] const Value& value(ValueId id) const { return model.program.values[id]; }
+  [[nodiscard]] Place place(ValueId id) const { return {id, arena.offsets[id]}; }
+};
+
+/// The epilogue of a step with stages, without its output pointer.
+[[nodiscard]] kernels::Epilogue make_epilogue(const RunnerContext& context, const Step& step);
+/// The same with it. `out` is the place of the step's output.
+[[nodiscard]] kernels::Epilogue with_output(kernels::Epilogue epilogue, const Place& out,
+                                            const Buffers& buffers) noexcept;
+
+[[nodiscard]] std::unique_ptr<Runner> make_preprocess(const RunnerContext& context);
+[[nodiscard]] std::unique_ptr<Runner> make_float_convolution(const RunnerContext& context, std::size_t step);
+[[nodiscard]] std::unique_ptr<Runner> make_plane_convolution(const RunnerContext& context, std::size_t step);
+[[nodiscard]] std::unique_ptr<Runner> make_elementwise(const RunnerContext& context, std::size_t step);
+[[nodiscard]] std::unique_ptr<Runner> make_max_pool(const RunnerContext& context, std::size_t step);
+[[nodiscard]] std::unique_ptr<Runner> make_pack_ranks(const RunnerContext& context, std::size_t step);
+[[nodiscard]] std::unique_ptr<Runner> make_global_average(const RunnerContext& context, std::size_t step);
+/// The right one of them. Throws std::bad_alloc.
+[[nodiscard]] std::unique_ptr<Runner> make_runner(const RunnerContext& context, std::size_t step);
+
+}  // namespace bitplane::engine
