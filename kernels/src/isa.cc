@@ -3,29 +3,14 @@
 
 #include <cstdlib>
 
+#include "isa_built.h"
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
 
 namespace bitplane::kernels {
 namespace {
-
-constexpr std::uint32_t bit_of(Isa isa) {
-  return 1U << static_cast<unsigned>(isa);
-}
-
-constexpr std::uint32_t kBuiltIsas = 0
-#ifdef BITPLANE_HAVE_SCALAR
-                                     | bit_of(Isa::Scalar)
-#endif
-#ifdef BITPLANE_HAVE_AVX2
-                                     | bit_of(Isa::Avx2)
-#endif
-#ifdef BITPLANE_HAVE_AVX512
-                                     | bit_of(Isa::Avx512)
-#endif
-    ;
-static_assert((kBuiltIsas & bit_of(Isa::Scalar)) != 0, "scalar is the fallback of every selection");
 
 #if defined(__x86_64__)
 
@@ -44,23 +29,23 @@ std::uint64_t os_saved_state() {
 std::uint32_t cpu_isas() {
   constexpr std::uint64_t kYmmState = 0x6;   // xmm, ymm
   constexpr std::uint64_t kZmmState = 0xe6;  // xmm, ymm, opmask, zmm 0-15 upper halves, zmm 16-31
-  std::uint32_t isas = bit_of(Isa::Scalar);
+  std::uint32_t isas = isa_bit(Isa::Scalar);
   std::uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
   if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0 || !all(ecx, bit_OSXSAVE)) return isas;
   const std::uint64_t saved = os_saved_state();
   const bool avx = all(ecx, std::uint64_t{bit_AVX} | bit_FMA | bit_POPCNT) && all(saved, kYmmState);
   if (!avx || __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0 || !all(ebx, bit_AVX2)) return isas;
-  isas |= bit_of(Isa::Avx2);
+  isas |= isa_bit(Isa::Avx2);
   const bool avx512 = all(ebx, std::uint64_t{bit_AVX512F} | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL) &&
                       all(ecx, std::uint64_t{bit_AVX512VPOPCNTDQ} | bit_AVX512VBMI | bit_AVX512VNNI) &&
                       all(saved, kZmmState);
-  return avx512 ? isas | bit_of(Isa::Avx512) : isas;
+  return avx512 ? isas | isa_bit(Isa::Avx512) : isas;
 }
 
 #else
 
 std::uint32_t cpu_isas() {
-  return bit_of(Isa::Scalar);
+  return isa_bit(Isa::Scalar);
 }
 
 #endif
@@ -90,11 +75,11 @@ Isa CpuFeatures::best() const noexcept {
 }
 
 CpuFeatures CpuFeatures::limited_to(Isa level) const noexcept {
-  return {.isas = isas & ((bit_of(level) << 1) - 1)};
+  return {.isas = isas & ((isa_bit(level) << 1) - 1)};
 }
 
 bool isa_is_built(Isa isa) noexcept {
-  return (kBuiltIsas & bit_of(isa)) != 0;
+  return (kBuiltIsas & isa_bit(isa)) != 0;
 }
 
 CpuFeatures detect_cpu() noexcept {

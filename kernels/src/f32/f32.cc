@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What surrounds the micro-kernel: selection, packing of the right operand, GEMM by offset tables.
+#include "bitplane/kernels/f32.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "f32/f32_kernels.h"
+
+namespace bitplane::kernels {
+namespace {
+
+/// Best first.
+constexpr const F32Kernels* kTables[] = {
+#ifdef BITPLANE_HAVE_AVX512
+    &kF32Avx512,
+#endif
+#ifdef BITPLANE_HAVE_AVX2
+    &kF32Avx2,
+#endif
+    &kF32Scalar,
+};
+
+constexpr std::size_t panel_count(std::size_t n) {
+  return (n + kF32PanelWidth - 1) / kF32PanelWidth;
+}
+
+struct PanelSource {
+  const float* data;
+  std::size_t step_stride, column_stride;
+  std::size_t k, n;
+};
+
+void pack_panels(const PanelSource& source, float* panels) {
+  for (std::size_t panel = 0; panel < panel_count(source.n); ++panel) {
+    const std::size_t first = panel * kF32PanelWidth;
+    const std::size_t columns = std::min(kF32PanelWidth, source.n - first);
+    const float* from = source.data + first * source.column_stride;
+    float* to = panels + first * source.k;
+    for (std::size_t t = 0; t < source.k; ++t, to += kF32PanelWidth) {
+      for (std::size_t j = 0; j < columns; ++j)
+        to[j] = from[t * source.step_stride + j * source.column_stride];
+      std::fill(to + columns, to + kF32PanelWidth, 0.0F);
+    }
+  }
+}
+
+/// Row-major b is read in place only where it is used too little to pay for a copy: walking down a column of
+/// b touches one page and often one cache set per step.
+constexpr std::size_t kRowsThatPayForPacking = 24;
+
+bool packs_b(const F32Gemm& gemm) {
+  return gemm.transpose_b == Transpose::Yes || gemm.m >= kRowsThatPayForPacking;
+}
+
+constexpr std::size_t round_up_64(std::size_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
+
+std::size_t offset_bytes(std::size_t count) {
+  return round_up_64(count * sizeof(std::ptrdiff_t));
+}
+
+}  // namespace
+
+const F32Kernels& select_f32(CpuFeatures features) noexcept {
+  for (const F32Kernels* table : kTables) {
+    if (features.has(table->isa)) return *table;
+  }
+  return kF32Scalar;
+}
+
+F32Panels::F32Panels(std::size_t k, std::size_t n)
+    : k_(k), n_(n), data_(panel_count(n) * k * kF32PanelWidth) {}
+
+void pack_f32_panels(const float* source, std::size_t step_stride, std::size_t column_stride,
+                     F32Panels& panels) noexcept {
+  pack_panels({.data = source,
+               .step_stride = step_stride,
+               .column_stride = column_stride,
+               .k = panels.k(),
+               .n = panels.n()},
+              panels.data());
+}
+
+std::size_t gemm_f32_scratch_bytes(const F32Gemm& gemm) noexcept {
+  const std::size_t panels =
+      packs_b(gemm) ? panel_count(gemm.n) * gemm.k * kF32PanelWidth * sizeof(float) : 0;
+  return offset_bytes(gemm.m) + offset_bytes(gemm.k) + panels;
+}
+
+void gemm_f32(const F32Kernels& kernels, const F32Gemm& gemm, std::byte* scratch) noexcept {
+  assert(reinterpret_cast<std::uintptr_t>(scratch) % 64 == 0);
+  auto* rows = reinterpret_cast<std::ptrdiff_t*>(scratch);
+  auto* steps = reinterpret_cast<std::ptrdiff_t*>(scratch + offset_bytes(gemm.m));
+  auto* panels = reinterpret_cast<float*>(scratch + offset_bytes(gemm.m) + offset_bytes(gemm.k));
+  const bool transposed = gemm.transpose_a == Transpose::Yes;
+  const std::size_t row_stride = transposed ? 1 : gemm.lda, step_stride = transposed ? gemm.lda : 1;
+  for (std::size_t r = 0; r < gemm.m; ++r) rows[r] = static_cast<std::ptrdiff_t>(r * row_stride);
+  for (std::size_t t = 0; t < gemm.k; ++t) steps[t] = static_cast<std::ptrdiff_t>(t * step_stride);
+
+  GatherGemm gather{.a = gemm.a,
+                    .row_offset = rows,
+                    .rows = gemm.m,
+                    .step_offset = steps,
+                    .steps = gemm.k,
+                    .b = gemm.b,
+                    .b_row_stride = gemm.ldb,
+                    .b_panel_stride = kF32PanelWidth,
+                    .columns = gemm.n,
+                    .c = gemm.c,
+                    .c_row_stride = gemm.ldc,
+                    .accumulate = gemm.accumulate};
+  if (packs_b(gemm)) {
+    const bool turned = gemm.transpose_b == Transpose::Yes;
+    pack_panels({.data = gemm.b,
+                 .step_stride = turned ? 1 : gemm.ldb,
+                 .column_stride = turned ? gemm.ldb : 1,
+                 .k = gemm.k,
+                 .n = gemm.n},
+                panels);
+    gather.b = panels;
+    gather.b_row_stride = kF32PanelWidth;
+    gather.b_panel_stride = gemm.k * kF32PanelWidth;
+  }
+  kernels.gather_gemm(gather);
+}
+
+}  // namespace bitplane::kernels
