@@ -9,6 +9,9 @@ namespace bitplane::cli {
 
 using Json = nlohmann::ordered_json;
 
+/// What --json chooses.
+enum class Format { Text, JsonDocument };
+
 /// Indented, with a line end. Text that is not UTF-8 is replaced, never thrown at.
 void print_json(const Json& value);
 

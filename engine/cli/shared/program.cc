@@ -12,6 +12,7 @@
 #include "engine/cli/shared/errors.h"
 #include "engine/cli/shared/help.h"
 #include "engine/cli/shared/usage_errors.h"
+#include "engine/cli/shared/version.h"
 
 namespace bitplane::cli {
 namespace {
@@ -52,13 +53,13 @@ ExitCode parse_and_run(const Program& program, int argc, const char* const* argv
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     const auto chosen = app.get_subcommands();
-    std::cout << (chosen.empty() ? app.help() : chosen.front()->help());
+    std::cout << (chosen.empty() ? app.help() : chosen.front()->help(app.get_name()));
     return ExitCode::Ok;
   } catch (const CLI::ParseError& error) {
     throw usage_error(app, error);
   }
   if (version) {
-    program.print_version(json ? Format::Json : Format::Text);
+    print_version(program.name, json ? Format::JsonDocument : Format::Text);
     return ExitCode::Ok;
   }
   for (const auto& [sub, action] : declared) {

@@ -34,14 +34,11 @@ struct Subcommand {
   Action (*declare)(CLI::App& app);
 };
 
-enum class Format { Text, Json };
-
 struct Program {
   std::string_view name;
   std::string_view summary;
   std::string_view examples;
   std::span<const Subcommand> subcommands;
-  void (*print_version)(Format format);  ///< of --version, to stdout
 };
 
 /// Parses, runs, catches everything. Returns the exit code.

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/cli/options.h"
+
+#include "bitplane/kernels/isa.h"
+#include "engine/cli/shared/errors.h"
+
+namespace bitplane::cli {
+namespace {
+
+constexpr std::size_t kMaxThreads = 1024;
+
+/// "a, b or c"
+template <class List>
+std::string names_of(const List& list) {
+  std::string names;
+  std::size_t left = list.size();
+  for (const auto& entry : list) {
+    names += names.empty() ? "" : (left == 1 ? " or " : ", ");
+    names += entry.name;
+    --left;
+  }
+  return names;
+}
+
+}  // namespace
+
+void add_model(CLI::App& app, ModelOptions& options) {
+  app.add_option("MODEL", options.path, "model file, as `trainer export` writes it")->required();
+}
+
+void add_isa(CLI::App& app, ModelOptions& options) {
+  app.add_option("--isa", options.isa,
+                 "highest instruction set to use: " + names_of(kernels::kIsas) +
+                     " (default: BITPLANE_ISA, else the best)");
+}
+
+void add_threads(CLI::App& app, ModelOptions& options) {
+  app.add_option("--threads", options.threads, "threads; the results do not depend on them")
+      ->check(CLI::Range(std::size_t{1}, kMaxThreads))
+      ->capture_default_str();
+}
+
+void add_data(CLI::App& app, DataOptions& options) {
+  app.add_option("--data", options.name, "data set: " + names_of(engine::data::datasets()))->required();
+  app.add_option("--data-dir", options.dir, "folder of its files (default: where its package puts them)");
+}
+
+void add_json(CLI::App& app, Format& format) {
+  app.add_flag_callback(
+      "--json", [&format] { format = Format::JsonDocument; }, "results as JSON");
+}
+
+std::string shape_text(const engine::InputShape& shape) {
+  return std::to_string(shape.height) + "x" + std::to_string(shape.width) + "x" +
+         std::to_string(shape.channels);
+}
+
+std::string label_text(const engine::Model& model, std::size_t index) {
+  return index < model.labels().size() ? model.labels()[index] : "class " + std::to_string(index);
+}
+
+engine::data::PictureSet load_test_set(const DataOptions& options, const engine::Model& model) {
+  auto set = take(engine::data::load_dataset(options.name, options.dir, engine::data::Split::Test));
+  const engine::InputShape found{set.height, set.width, set.channels}, wanted = model.input();
+  if (found.height != wanted.height || found.width != wanted.width || found.channels != wanted.channels) {
+    throw CommandError(ExitCode::BadUsage, "the pictures of " + options.name + " are " + shape_text(found) +
+                                               ", the model takes " + shape_text(wanted) +
+                                               "; use the data set that it was trained on");
+  }
+  if (set.class_names.size() != model.output_size()) {
+    throw CommandError(ExitCode::BadUsage, options.name + " has " + std::to_string(set.class_names.size()) +
+                                               " classes, the model's output has " +
+                                               std::to_string(model.output_size()) +
+                                               "; use the data set that it was trained on");
+  }
+  return set;
+}
+
+}  // namespace bitplane::cli

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Flags that several subcommands have, declared once so that they read alike everywhere.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "bitplane/engine.h"
+#include "engine/cli/shared/json_output.h"
+#include "engine/cli/shared/program.h"
+#include "engine/data/dataset.h"
+
+namespace bitplane::cli {
+
+struct ModelOptions {
+  std::string path, isa;
+  std::size_t threads = 1;
+};
+void add_model(CLI::App& app, ModelOptions& options);
+void add_isa(CLI::App& app, ModelOptions& options);
+void add_threads(CLI::App& app, ModelOptions& options);
+
+struct DataOptions {
+  std::string name, dir;
+};
+void add_data(CLI::App& app, DataOptions& options);
+
+void add_json(CLI::App& app, Format& format);
+
+/// "28x28x1"
+[[nodiscard]] std::string shape_text(const engine::InputShape& shape);
+/// The model's label, else "class 7".
+[[nodiscard]] std::string label_text(const engine::Model& model, std::size_t index);
+
+/// The test pictures; throws when they do not fit the model.
+[[nodiscard]] engine::data::PictureSet load_test_set(const DataOptions& options, const engine::Model& model);
+
+}  // namespace bitplane::cli

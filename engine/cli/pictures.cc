@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cctype>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <system_error>
+
+#include "engine/cli/commands.h"
+#include "engine/cli/options.h"
+#include "engine/cli/shared/errors.h"
+#include "engine/data/picture.h"
+
+namespace bitplane::cli {
+namespace {
+
+struct PicturesOptions {
+  DataOptions data;
+  std::string out;
+  std::size_t first = 0, count = 5;
+  Format format = Format::Text;
+};
+
+/// "T-shirt/top" -> "T-shirt-top"
+std::string as_file_name(std::string text) {
+  for (char& c : text) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-') c = '-';
+  }
+  return text;
+}
+
+ExitCode write_pictures(const PicturesOptions& options) {
+  const auto set =
+      take(engine::data::load_dataset(options.data.name, options.data.dir, engine::data::Split::Test));
+  if (options.first >= set.count || options.count > set.count - options.first) {
+    throw CommandError(ExitCode::BadUsage, "pictures " + std::to_string(options.first) + " and " +
+                                               std::to_string(options.count) + " on: " + options.data.name +
+                                               " has " + std::to_string(set.count) + " test pictures");
+  }
+  std::error_code error;
+  std::filesystem::create_directories(options.out, error);
+  if (error) throw CommandError(ExitCode::SystemRefused, options.out + ": " + error.message());
+  Json list = Json::array();
+  for (std::size_t i = options.first; i < options.first + options.count; ++i) {
+    const std::string& name = set.class_names[set.labels[i]];
+    const auto path =
+        std::filesystem::path(options.out) / (std::to_string(i) + "-" + as_file_name(name) + ".png");
+    const auto pixels = set.picture(i);
+    check(engine::data::write_png(path.string(),
+                                  {set.height, set.width, set.channels, {pixels.begin(), pixels.end()}}));
+    if (options.format == Format::JsonDocument) {
+      list.push_back({{"path", path.string()}, {"index", i}, {"label", set.labels[i]}, {"class", name}});
+    } else {
+      std::cout << path.string() << '\n';
+    }
+  }
+  if (options.format == Format::JsonDocument) print_json(list);
+  return ExitCode::Ok;
+}
+
+}  // namespace
+
+Action declare_pictures(CLI::App& app) {
+  auto options = std::make_shared<PicturesOptions>();
+  add_data(app, options->data);
+  app.add_option("--out", options->out, "folder for the files, made if it is missing")->required();
+  app.add_option("--first", options->first, "number of the first test picture")->capture_default_str();
+  app.add_option("--count", options->count, "how many")->check(CLI::PositiveNumber)->capture_default_str();
+  add_json(app, options->format);
+  return [options] { return write_pictures(*options); };
+}
+
+}  // namespace bitplane::cli

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "engine/cli/commands.h"
+#include "engine/cli/options.h"
+#include "engine/cli/shared/errors.h"
+#include "engine/cli/shared/number_text.h"
+#include "engine/cli/shared/table.h"
+#include "engine/data/picture.h"
+
+namespace bitplane::cli {
+namespace {
+
+using engine::data::Fit;
+
+struct RunOptions {
+  ModelOptions model;
+  std::vector<std::string> pictures;
+  Fit fit = Fit::Resize;
+  bool strict = false;
+  std::size_t top = 5;
+  Format format = Format::Text;
+};
+
+const std::map<std::string, Fit> kFits{{"resize", Fit::Resize}, {"crop", Fit::CenterCrop}};
+
+struct Guess {
+  std::size_t label;
+  double probability;
+};
+
+/// Pixels of the size that the model takes.
+std::vector<std::uint8_t> load_pixels(const std::string& path, const engine::InputShape& wanted,
+                                      const RunOptions& options) {
+  auto picture = take(engine::data::read_picture(path, wanted.channels));
+  if (picture.height == wanted.height && picture.width == wanted.width) return std::move(picture.pixels);
+  const std::string found = path + ": the picture is " + std::to_string(picture.height) + "x" +
+                            std::to_string(picture.width) + ", the model takes " +
+                            std::to_string(wanted.height) + "x" + std::to_string(wanted.width);
+  if (options.strict) throw CommandError(ExitCode::BadInput, found + "; scale it, or leave out --strict");
+  note(found + (options.fit == Fit::Resize ? "; resized" : "; scaled and cropped in the middle"));
+  return take(engine::data::fit_picture(picture, wanted.height, wanted.width, options.fit)).pixels;
+}
+
+/// Softmax, the most probable first.
+std::vector<Guess> best_guesses(std::span<const float> logits, std::size_t top) {
+  const double highest = *std::max_element(logits.begin(), logits.end());
+  std::vector<Guess> guesses(logits.size());
+  double sum = 0.0;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    guesses[i] = {.label = i, .probability = std::exp(static_cast<double>(logits[i]) - highest)};
+    sum += guesses[i].probability;
+  }
+  for (Guess& guess : guesses) guess.probability /= sum;
+  std::stable_sort(guesses.begin(), guesses.end(),
+                   [](const Guess& a, const Guess& b) { return a.probability > b.probability; });
+  guesses.resize(std::min(top, guesses.size()));
+  return guesses;
+}
+
+void print_guesses(const std::string& path, const engine::Model& model, const std::vector<Guess>& guesses) {
+  std::cout << path << '\n';
+  Table table({{"  probability", Align::Right}, {"class"}});
+  for (const Guess& guess : guesses) table.add({percent(guess.probability), label_text(model, guess.label)});
+  table.print(std::cout);
+}
+
+Json guesses_json(const std::string& path, const engine::Model& model, const std::vector<Guess>& guesses) {
+  Json list = Json::array();
+  for (const Guess& guess : guesses) {
+    list.push_back({{"index", guess.label},
+                    {"class", label_text(model, guess.label)},
+                    {"probability", guess.probability}});
+  }
+  return {{"picture", path}, {"guesses", list}};
+}
+
+ExitCode run(const RunOptions& options) {
+  const auto model = take(engine::Model::load(options.model.path));
+  auto session = take(engine::Session::create(model, {.isa = options.model.isa}));
+  std::vector<std::vector<std::uint8_t>>
+      inputs;  // all of them first: a bad one stops before anything is printed
+  for (const std::string& path : options.pictures)
+    inputs.push_back(load_pixels(path, model.input(), options));
+  Json all = Json::array();
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    check(session.run(inputs[i]));
+    const auto guesses = best_guesses(session.output(), options.top);
+    if (options.format == Format::JsonDocument) {
+      all.push_back(guesses_json(options.pictures[i], model, guesses));
+    } else {
+      print_guesses(options.pictures[i], model, guesses);
+    }
+  }
+  if (options.format == Format::JsonDocument) print_json(all);
+  return ExitCode::Ok;
+}
+
+}  // namespace
+
+Action declare_run(CLI::App& app) {
+  auto options = std::make_shared<RunOptions>();
+  add_model(app, options->model);
+  app.add_option("PICTURE", options->pictures, "PNG or JPEG files")->required();
+  app.add_option("--fit", options->fit, "how a picture of another size gets the model's: resize or crop")
+      ->transform(CLI::Transformer(kFits).description(""))
+      ->check(CLI::IsMember({Fit::Resize, Fit::CenterCrop}).description(""))
+      ->type_name("resize|crop");
+  app.add_flag("--strict", options->strict, "refuse a picture of another size");
+  app.add_option("--top", options->top, "classes to print")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  add_isa(app, options->model);
+  add_json(app, options->format);
+  return [options] { return run(*options); };
+}
+
+}  // namespace bitplane::cli
