@@ -15,16 +15,16 @@
 //   LearnedActivations  z = sum over j of fma(u_j, float(sum_i m_i D_ij), z)
 //   LearnedBoth         z = sum over j, then i, of fma(v_i * u_j rounded once, float(D_ij), z)
 //
-// with m, n the integer multiples (+-2^i) of a uniform side, whose scale is folded into the epilogue's
-// affine. Then, where there are offsets: z = fma(offset_w, sum(a), z), z = fma(offset_a, sum(w planes), z).
+// with m, n the integer multiples (+-2^i, in any order) of a uniform side, whose scale is folded into the
+// epilogue's affine. Then, where there are offsets: z = fma(offset_w, sum(a), z), z = fma(offset_a, sum(w
+// planes), z).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <memory>
 #include <string_view>
 
-#include "bitplane/kernels/aligned.h"
 #include "bitplane/kernels/conv_shape.h"
 #include "bitplane/kernels/epilogue.h"
 #include "bitplane/kernels/isa.h"
@@ -36,10 +36,10 @@ enum class Combination : std::uint8_t { UniformBoth, LearnedWeights, LearnedActi
 
 /// What a convolution's weights and activations mean. Pointers are read at construction only.
 struct BitConvSpec {
-  ConvShape shape;  ///< batch is ignored: run() takes any number of rows
+  ConvShape shape{};  ///< batch is ignored: run() takes any number of rows
   Encoding weight_encoding = Encoding::Unsigned;
   Encoding activation_encoding = Encoding::Unsigned;
-  PlaneMatrixView weights;  ///< rows = out_channels, k = filter_size()
+  PlaneMatrixView weights{};  ///< rows = out_channels, k = filter_size()
   std::size_t activation_planes = 1;
   Combination combination = Combination::UniformBoth;
   const std::int32_t* weight_multiples = nullptr;      ///< [weight planes]; uniform weights
@@ -55,6 +55,9 @@ struct BitSerialKernels;
 [[nodiscard]] const BitSerialKernels& select_bitserial(CpuFeatures features) noexcept;
 [[nodiscard]] std::string_view kernel_name(const BitSerialKernels& kernels) noexcept;
 [[nodiscard]] Isa kernel_isa(const BitSerialKernels& kernels) noexcept;
+
+/// The packed form, private to the family: weights in the kernel's layout, schedule, tables of the border.
+struct PackedBitConv;
 
 /// A convolution packed for one kernel: weights in that kernel's layout, coefficients, per-tap sums for the
 /// border correction. Built once; immutable and shareable between threads afterwards.
@@ -74,15 +77,16 @@ class BitConv {
   /// `epilogues` may be of any ISA: it writes the same bits.
   void run(const PackedActivations& input, RowRange rows, const EpilogueKernels& epilogues,
            const Epilogue& epilogue, std::byte* scratch) const noexcept;
-  /// The bare integer accumulators A (UniformBoth without offsets): out[row][pixel][out_channels].
+  /// The bare integer accumulators A (UniformBoth; offsets are left out): out[row][pixel][out_channels], the
+  /// rows of `rows` only, so out points at the first of them.
   void run_integer(const PackedActivations& input, RowRange rows, std::int32_t* out,
                    std::byte* scratch) const noexcept;
 
  private:
-  // Owned by the implementation of the family.
   const BitSerialKernels* kernels_ = nullptr;
   ConvShape shape_;
   ActivationLayout input_layout_;
+  std::shared_ptr<const PackedBitConv> packed_;
 };
 
 }  // namespace bitplane::kernels

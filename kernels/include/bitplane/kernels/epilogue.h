@@ -35,17 +35,18 @@ struct RankCodes {
 
 enum class EpilogueKind : std::uint8_t { Float, Planes, Ranks };
 
-/// Acts on `channels` consecutive channels of each pixel. Only the fields of its kind are read.
+/// Describes a whole tensor; apply() works on one row of it. `residual`, `out` and `out_ranks` point at row 0
+/// of the batch and have the row's pixels and channels. Only the fields of its kind are read.
 struct Epilogue {
   EpilogueKind kind = EpilogueKind::Float;
-  ChannelAffine affine;
+  ChannelAffine affine{};
   Activation activation = Activation::None;  ///< Float
   const float* residual = nullptr;           ///< Float: [pixel][channels] or null
   float* out = nullptr;                      ///< Float: [pixel][channels]
-  RankCodes ranks;                           ///< Planes, Ranks
+  RankCodes ranks{};                         ///< Planes, Ranks
   std::uint8_t* out_ranks = nullptr;         ///< Ranks: [pixel][channels]
   std::byte* out_planes = nullptr;           ///< Planes: the whole tensor
-  ActivationLayout layout;                   ///< Planes: of out_planes
+  ActivationLayout layout{};                 ///< Planes: of out_planes
 };
 
 /// z of one output row: pixels [0, layout.width) of row `row` (counted over the batch), [pixel][channels].

@@ -72,7 +72,7 @@ struct ActivationLayout {
 /// A batch of packed pictures. Never owns.
 struct PackedActivations {
   const std::byte* data = nullptr;  ///< 64-byte aligned
-  ActivationLayout layout;
+  ActivationLayout layout{};
 };
 
 /// Decodes rows back to codes (bit j of a code = plane j): codes[picture][h][w][channels]. For tests and

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cassert>
+
+#include "bitplane/kernels/bitserial.h"
+#include "bitserial/packed_conv.h"
+#include "bitserial/strip.h"
+#include "bitserial/tile.h"
+
+namespace bitplane::kernels {
+namespace {
+
+/// Where the results of consecutive output pixels go: floats, or the bare integers if z is null.
+struct Output {
+  float* z = nullptr;
+  std::int32_t* integers = nullptr;
+};
+
+class StripRunner {
+ public:
+  StripRunner(const BitSerialKernels& kernels, const ConvView& view, const StripScratch& scratch)
+      : kernels_(kernels), view_(view), scratch_(scratch) {}
+
+  /// Output rows [row, row + rows), at most packed.strip.rows, into `out`: [row][pixel][out channel].
+  void run_rows(std::size_t row, std::size_t rows, const Output& out) const noexcept {
+    const auto& [shape, packed, input] = view_;
+    const std::size_t pixels = rows * shape.out_width(), per_group = shape.out_channels / shape.groups;
+    for (std::size_t first = 0; first < pixels; first += packed.strip.pixels) {
+      const StripRange range{row, first, std::min(packed.strip.pixels, pixels - first)};
+      for (std::size_t group = 0; group < shape.groups; ++group) {
+        prepare_strip(kernels_, view_, group, range, scratch_);
+        const std::size_t at = first * shape.out_channels + group * per_group;
+        const Output strip_out{out.z == nullptr ? nullptr : out.z + at,
+                               out.integers == nullptr ? nullptr : out.integers + at};
+        run_group(group, range.count, strip_out);
+      }
+    }
+  }
+
+ private:
+  void run_group(std::size_t group, std::size_t pixels, const Output& out) const noexcept {
+    const PackedBitConv& packed = view_.packed;
+    const std::size_t planes = packed.weights.size() / (view_.shape.groups * packed.stride * packed.words);
+    for (const ChannelBlock& block : packed.blocks) {
+      BitTile tile = group_tile(group);
+      tile.weights = packed.weights.data() + (group * packed.stride + block.first) * planes * packed.words;
+      tile.first_channel = block.first;
+      tile.channels = block.channels;
+      const std::size_t op =
+          packed.weight_encoding == Encoding::Bipolar && packed.activation_encoding == Encoding::Bipolar
+              ? static_cast<std::size_t>(PairOp::Xor)
+              : static_cast<std::size_t>(PairOp::And);
+      const auto& functions = kernels_.run_tile[op][block.register_index];
+      std::size_t first = 0;
+      for (std::size_t size = 0; size < kMaxPixelSizes && kernels_.pixel_sizes[size] != 0; ++size) {
+        const std::size_t width = kernels_.pixel_sizes[size];
+        for (; first + width <= pixels; first += width) {
+          move_to(tile, first, out);
+          functions[size](tile);
+        }
+      }
+    }
+  }
+
+  [[nodiscard]] BitTile group_tile(std::size_t group) const noexcept {
+    const auto& [shape, packed, input] = view_;
+    const std::size_t stride = packed.stride, terms = packed.terms.size();
+    BitTile tile;
+    tile.words = packed.words;
+    tile.plane_stride = packed.in_place ? input.layout.plane_stride() : packed.words * sizeof(std::uint64_t);
+    tile.steps = packed.schedule.steps.data();
+    tile.terms = packed.schedule.terms.data();
+    tile.term_count = terms;
+    if (packed.coefficients.size() != 0)
+      tile.coefficients = packed.coefficients.data() + group * terms * stride;
+    if (packed.weight_offset.size() != 0) tile.weight_offset = packed.weight_offset.data() + group * stride;
+    tile.activation_offset = packed.activation_offset;
+    tile.stride = stride;
+    tile.pixel_stride = shape.out_channels;
+    return tile;
+  }
+
+  /// Points the per-pixel operands at pixel `first` of the strip.
+  void move_to(BitTile& tile, std::size_t first, const Output& out) const noexcept {
+    const PackedBitConv& packed = view_.packed;
+    tile.pixels = scratch_.pixels + first;
+    if (packed.has_pixel_terms()) tile.pixel_terms = scratch_.pixel_terms + first * packed.terms.size();
+    if (packed.channel_terms.size() != 0) tile.channel_terms = scratch_.channel_terms + first;
+    if (packed.weight_sums.size() != 0) tile.weight_sums = scratch_.weight_sums + first;
+    tile.activation_sums = scratch_.activation_sums + first;
+    const std::size_t at = first * view_.shape.out_channels + tile.first_channel;
+    tile.z = out.z == nullptr ? nullptr : out.z + at;
+    tile.integers = out.integers == nullptr ? nullptr : out.integers + at;
+  }
+
+  const BitSerialKernels& kernels_;
+  const ConvView& view_;
+  const StripScratch& scratch_;
+};
+
+}  // namespace
+
+BitConv::BitConv(const BitSerialKernels& kernels, const BitConvSpec& spec)
+    : kernels_(&kernels),
+      shape_(spec.shape),
+      input_layout_{.height = spec.shape.height,
+                    .width = spec.shape.width,
+                    .channels = spec.shape.channels,
+                    .planes = spec.activation_planes,
+                    .groups = spec.shape.groups,
+                    .encoding = spec.activation_encoding},
+      packed_(std::make_shared<const PackedBitConv>(make_packed_conv(kernels, spec, input_layout_))) {}
+
+std::size_t BitConv::packed_bytes() const noexcept {
+  return packed_->weights.bytes() + packed_->coefficients.bytes() + packed_->weight_offset.bytes() +
+         packed_->channel_terms.bytes() + packed_->weight_sums.bytes();
+}
+
+std::size_t BitConv::scratch_bytes() const noexcept {
+  return cut_scratch(shape_, *packed_, input_layout_.planes, nullptr).bytes;
+}
+
+void BitConv::run(const PackedActivations& input, RowRange rows, const EpilogueKernels& epilogues,
+                  const Epilogue& epilogue, std::byte* scratch) const noexcept {
+  assert(input.layout == input_layout_);
+  const ConvView view{shape_, *packed_, input};
+  const StripScratch arrays = cut_scratch(shape_, *packed_, input_layout_.planes, scratch);
+  const StripRunner runner(*kernels_, view, arrays);
+  const std::size_t width = shape_.out_width();
+  for (std::size_t row = rows.begin; row < rows.end; row += packed_->strip.rows) {
+    const std::size_t count = std::min(packed_->strip.rows, rows.end - row);
+    runner.run_rows(row, count, {.z = arrays.z});
+    for (std::size_t r = 0; r < count; ++r) {
+      epilogues.apply(epilogue, {.z = arrays.z + r * width * shape_.out_channels,
+                                 .row = row + r,
+                                 .pixels = width,
+                                 .channels = shape_.out_channels});
+    }
+  }
+}
+
+void BitConv::run_integer(const PackedActivations& input, RowRange rows, std::int32_t* out,
+                          std::byte* scratch) const noexcept {
+  assert(input.layout == input_layout_ && packed_->combination == Combination::UniformBoth);
+  const ConvView view{shape_, *packed_, input};
+  const StripScratch arrays = cut_scratch(shape_, *packed_, input_layout_.planes, scratch);
+  const StripRunner runner(*kernels_, view, arrays);
+  const std::size_t row_size = shape_.out_width() * shape_.out_channels;
+  for (std::size_t row = rows.begin; row < rows.end; row += packed_->strip.rows) {
+    runner.run_rows(row, std::min(packed_->strip.rows, rows.end - row),
+                    {.integers = out + (row - rows.begin) * row_size});
+  }
+}
+
+}  // namespace bitplane::kernels

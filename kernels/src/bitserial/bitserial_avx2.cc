@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <immintrin.h>
+
+#include "bitserial/tile_kernel.h"
+
+namespace bitplane::kernels {
+namespace {
+
+/// 4 output channels in 4 qword lanes. Bits are counted per nibble by pshufb into byte lanes; a byte grows by
+/// at most 8 per word, so 31 words fit before the bytes are summed into the qword totals.
+struct Avx2 {
+  using Words = __m256i;
+  using Total = __m256i;
+  using Counter = __m256i;
+  static constexpr int kLanes = 4;
+  static constexpr std::size_t kFlushEvery = 31;
+
+  static Words load(const std::uint64_t* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
+  static Words broadcast(std::uint64_t word) { return _mm256_set1_epi64x(static_cast<long long>(word)); }
+  static Total zero() { return _mm256_setzero_si256(); }
+  static Total negate(Total total) { return _mm256_sub_epi64(_mm256_setzero_si256(), total); }
+  static Total shift_left(Total total, unsigned shift) {
+    return _mm256_sll_epi64(total, _mm_cvtsi32_si128(static_cast<int>(shift)));
+  }
+  static std::uint64_t popcount(std::uint64_t word) {
+    return static_cast<std::uint64_t>(__builtin_popcountll(word));
+  }
+  template <PairOp kOp>
+  static void count(Counter& counter, Words w, Words a) {
+    const __m256i nibble_counts = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,  //
+                                                   0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+    const __m256i low_nibbles = _mm256_set1_epi8(15);
+    const Words pair = kOp == PairOp::And ? _mm256_and_si256(w, a) : _mm256_xor_si256(w, a);
+    const __m256i low = _mm256_and_si256(pair, low_nibbles);
+    const __m256i high = _mm256_and_si256(_mm256_srli_epi16(pair, 4), low_nibbles);
+    counter = _mm256_add_epi8(counter, _mm256_add_epi8(_mm256_shuffle_epi8(nibble_counts, low),
+                                                       _mm256_shuffle_epi8(nibble_counts, high)));
+  }
+  static Total flush(Total total, Counter counter) {
+    return _mm256_add_epi64(total, _mm256_sad_epu8(counter, _mm256_setzero_si256()));
+  }
+  static void store_low(std::int32_t* out, Total total) {
+    const __m256i low = _mm256_permutevar8x32_epi32(total, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm256_castsi256_si128(low));
+  }
+};
+
+}  // namespace
+
+constinit const BitSerialKernels kBitSerialAvx2{
+    .name = "bitserial_8x4_avx2",
+    .isa = Isa::Avx2,
+    .tile = "8 channels x 4 pixels",
+    .lanes = Avx2::kLanes,
+    .register_sizes = {2, 1},
+    .pixel_sizes = {4, 2, 1},
+    .run_tile = {{{run_tile<Avx2, PairOp::And, 2, 4>, run_tile<Avx2, PairOp::And, 2, 2>,
+                   run_tile<Avx2, PairOp::And, 2, 1>},
+                  {run_tile<Avx2, PairOp::And, 1, 4>, run_tile<Avx2, PairOp::And, 1, 2>,
+                   run_tile<Avx2, PairOp::And, 1, 1>}},
+                 {{run_tile<Avx2, PairOp::Xor, 2, 4>, run_tile<Avx2, PairOp::Xor, 2, 2>,
+                   run_tile<Avx2, PairOp::Xor, 2, 1>},
+                  {run_tile<Avx2, PairOp::Xor, 1, 4>, run_tile<Avx2, PairOp::Xor, 1, 2>,
+                   run_tile<Avx2, PairOp::Xor, 1, 1>}}},
+    .count_planes = count_planes<Avx2>,
+};
+
+}  // namespace bitplane::kernels

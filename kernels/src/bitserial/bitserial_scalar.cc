@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bitserial/tile_kernel.h"
+
+namespace bitplane::kernels {
+namespace {
+
+struct Scalar {
+  using Words = std::uint64_t;
+  using Total = std::uint64_t;
+  static constexpr int kLanes = 1;
+  static constexpr std::size_t kFlushEvery = 0;
+
+  static Words load(const std::uint64_t* p) { return *p; }
+  static Words broadcast(std::uint64_t word) { return word; }
+  static Total zero() { return 0; }
+  static Total negate(Total total) { return 0 - total; }
+  static Total shift_left(Total total, unsigned shift) { return total << shift; }
+  // Baseline x86-64 has no popcnt instruction, and the compiler's fallback is a function call.
+  static std::uint64_t popcount(std::uint64_t x) {
+    x -= (x >> 1) & 0x5555555555555555U;
+    x = (x & 0x3333333333333333U) + ((x >> 2) & 0x3333333333333333U);
+    x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0FU;
+    return (x * 0x0101010101010101U) >> 56;
+  }
+  template <PairOp kOp>
+  static void count(Total& total, Words w, Words a) {
+    total += popcount(kOp == PairOp::And ? w & a : w ^ a);
+  }
+  static void store_low(std::int32_t* out, Total total) {
+    *out = static_cast<std::int32_t>(static_cast<std::uint32_t>(total));
+  }
+};
+
+}  // namespace
+
+constinit const BitSerialKernels kBitSerialScalar{
+    .name = "bitserial_1x4_scalar",
+    .isa = Isa::Scalar,
+    .tile = "1 channel x 4 pixels",
+    .lanes = Scalar::kLanes,
+    .register_sizes = {1},
+    .pixel_sizes = {4, 1},
+    .run_tile = {{{run_tile<Scalar, PairOp::And, 1, 4>, run_tile<Scalar, PairOp::And, 1, 1>}},
+                 {{run_tile<Scalar, PairOp::Xor, 1, 4>, run_tile<Scalar, PairOp::Xor, 1, 1>}}},
+    .count_planes = count_planes<Scalar>,
+};
+
+}  // namespace bitplane::kernels

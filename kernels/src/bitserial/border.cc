@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bitserial/border.h"
+
+#include <algorithm>
+
+namespace bitplane::kernels {
+
+TapRange taps_inside(const TapGeometry& geometry, std::size_t position) noexcept {
+  const std::size_t start = position * geometry.stride;  // in the padded picture
+  const auto first_at_least = [&](std::size_t coordinate) {
+    const std::size_t tap =
+        coordinate <= start ? 0 : (coordinate - start + geometry.dilation - 1) / geometry.dilation;
+    return std::min(tap, geometry.kernel);
+  };
+  return {first_at_least(geometry.pad), first_at_least(geometry.pad + geometry.extent)};
+}
+
+BorderClasses::Direction BorderClasses::classify(const TapGeometry& geometry, std::size_t positions) {
+  Direction direction;
+  for (std::size_t position = 0; position < positions; ++position) {
+    const TapRange range = taps_inside(geometry, position);
+    const auto found = std::find(direction.ranges.begin(), direction.ranges.end(), range);
+    direction.class_of.push_back(static_cast<std::size_t>(found - direction.ranges.begin()));
+    if (found == direction.ranges.end()) direction.ranges.push_back(range);
+  }
+  return direction;
+}
+
+BorderClasses::BorderClasses(const ConvShape& shape)
+    : rows_(classify({shape.height, shape.kernel_h, shape.stride_h, shape.pad_h, shape.dilation_h},
+                     shape.out_height())),
+      columns_(classify({shape.width, shape.kernel_w, shape.stride_w, shape.pad_w, shape.dilation_w},
+                        shape.out_width())) {}
+
+}  // namespace bitplane::kernels

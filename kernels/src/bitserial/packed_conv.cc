@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bitserial/packed_conv.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+
+#include "bitserial/gather.h"
+
+namespace bitplane::kernels {
+namespace {
+
+// Enough pixels to read the weights rarely, few enough for windows and z to stay in the second-level cache.
+constexpr std::size_t kStripPixels = 48;
+constexpr std::size_t kStripBytes = 128 * 1024;
+
+StripPlan plan_strip(const BitSerialKernels& kernels, const ConvShape& shape, std::size_t window_bytes) {
+  StripPlan plan;
+  plan.rows = (kStripPixels + shape.out_width() - 1) / shape.out_width();
+  const std::size_t tile = kernels.pixel_sizes[0];
+  const std::size_t pixels = std::clamp<std::size_t>(kStripBytes / window_bytes, tile, kStripPixels);
+  plan.pixels = std::min(pixels / tile * tile, plan.rows * shape.out_width());
+  return plan;
+}
+
+/// R_i of every weight plane, over the taps inside the picture for one border class and over all taps.
+struct TapCounts {
+  std::array<std::int64_t, kMaxPlanes> inside{}, all{};
+};
+
+TapCounts count_planes_of(const BitConvSpec& spec, const BorderClasses& border, std::size_t border_class,
+                          std::size_t channel) {
+  TapCounts counts;
+  for (std::size_t i = 0; i < spec.weights.planes; ++i) {
+    counts.inside[i] = count_taps(spec.weights, spec.shape, i, channel, border.rows(border_class),
+                                  border.columns(border_class));
+    counts.all[i] =
+        count_taps(spec.weights, spec.shape, i, channel, {0, spec.shape.kernel_h}, {0, spec.shape.kernel_w});
+  }
+  return counts;
+}
+
+/// See tile.h: the part of I_t that depends on the channel and the border class (bipolar activations only).
+std::int64_t channel_term(const BitConvSpec& spec, const Term& term, const TapCounts& counts) {
+  std::int64_t sum = 0;
+  for (std::size_t i = 0; i < spec.weights.planes; ++i) {
+    sum += term.a[i] * (spec.weight_encoding == Encoding::Bipolar ? 2 * (counts.all[i] - counts.inside[i])
+                                                                  : -counts.inside[i]);
+  }
+  return sum * term.sum_b;
+}
+
+/// SW: the sum of the weight planes' values over the taps inside, without the weights' offset.
+float weight_sum(const BitConvSpec& spec, const TapCounts& counts, std::size_t inside, std::size_t channel) {
+  const auto as_read = [&](std::size_t i) {
+    return spec.weight_encoding == Encoding::Bipolar
+               ? 2 * counts.inside[i] - static_cast<std::int64_t>(inside)
+               : counts.inside[i];
+  };
+  if (weights_are_uniform(spec.combination)) {
+    std::int64_t sum = 0;
+    for (std::size_t i = 0; i < spec.weights.planes; ++i) sum += spec.weight_multiples[i] * as_read(i);
+    return static_cast<float>(sum);
+  }
+  float sum = 0.0F;
+  for (std::size_t i = 0; i < spec.weights.planes; ++i) {
+    sum = std::fma(spec.weight_basis[i * spec.weights.rows + channel], static_cast<float>(as_read(i)), sum);
+  }
+  return sum;
+}
+
+/// Calls f(group, channel of the group, channel of the layer) for every output channel.
+template <class F>
+void for_channels(const ConvShape& shape, F f) {
+  const std::size_t per_group = shape.out_channels / shape.groups;
+  for (std::size_t channel = 0; channel < shape.out_channels; ++channel) {
+    f(channel / per_group, channel % per_group, channel);
+  }
+}
+
+void fill_coefficients(const BitConvSpec& spec, PackedBitConv& packed) {
+  const std::size_t terms = packed.terms.size(), stride = packed.stride;
+  if (spec.combination != Combination::UniformBoth) {
+    packed.coefficients = AlignedArray<float>(spec.shape.groups * terms * stride);
+    for_channels(spec.shape, [&](std::size_t group, std::size_t c, std::size_t channel) {
+      const std::vector<float> coefficients = term_coefficients(spec, channel);
+      for (std::size_t t = 0; t < terms; ++t)
+        packed.coefficients[(group * terms + t) * stride + c] = coefficients[t];
+    });
+  }
+  if (spec.weight_offset != nullptr) {
+    packed.weight_offset = AlignedArray<float>(spec.shape.groups * stride);
+    for_channels(spec.shape, [&](std::size_t group, std::size_t c, std::size_t channel) {
+      packed.weight_offset[group * stride + c] = spec.weight_offset[channel];
+    });
+  }
+}
+
+void fill_border_tables(const BitConvSpec& spec, PackedBitConv& packed) {
+  const std::size_t classes = packed.border.size(), terms = packed.terms.size(), stride = packed.stride;
+  const bool wants_terms = spec.activation_encoding == Encoding::Bipolar;
+  const bool wants_sums = spec.activation_offset != 0.0F;
+  if (!wants_terms && !wants_sums) return;
+  if (wants_terms)
+    packed.channel_terms = AlignedArray<std::int32_t>(spec.shape.groups * classes * terms * stride);
+  if (wants_sums) packed.weight_sums = AlignedArray<float>(spec.shape.groups * classes * stride);
+  for_channels(spec.shape, [&](std::size_t group, std::size_t c, std::size_t channel) {
+    for (std::size_t border_class = 0; border_class < classes; ++border_class) {
+      const TapCounts counts = count_planes_of(spec, packed.border, border_class, channel);
+      const std::size_t at = group * classes + border_class;
+      for (std::size_t t = 0; wants_terms && t < terms; ++t) {
+        packed.channel_terms[(at * terms + t) * stride + c] =
+            static_cast<std::int32_t>(channel_term(spec, packed.terms[t], counts));
+      }
+      if (wants_sums) {
+        const std::size_t inside =
+            packed.border.taps(border_class) * (spec.shape.channels / spec.shape.groups);
+        packed.weight_sums[at * stride + c] = weight_sum(spec, counts, inside, channel);
+      }
+    }
+  });
+}
+
+}  // namespace
+
+PackedBitConv make_packed_conv(const BitSerialKernels& kernels, const BitConvSpec& spec,
+                               const ActivationLayout& input) {
+  const ConvShape& shape = spec.shape;
+  assert(spec.weights.rows == shape.out_channels && spec.weights.k == shape.filter_size());
+  assert(spec.weights.planes >= 1 && spec.weights.planes <= kMaxPlanes);
+  assert(shape.channels % shape.groups == 0 && shape.out_channels % shape.groups == 0);
+  const std::size_t per_group = shape.out_channels / shape.groups;
+
+  PackedBitConv packed;
+  packed.weight_encoding = spec.weight_encoding;
+  packed.activation_encoding = spec.activation_encoding;
+  packed.combination = spec.combination;
+  packed.terms = make_terms(spec);
+  packed.schedule = make_schedule(packed.terms, spec);
+  packed.words = window_words(shape, input);
+  packed.stride = (per_group + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
+  packed.in_place = shape.taps() == 1 && shape.pad_h == 0 && shape.pad_w == 0 && input.pixel_bits() % 64 == 0;
+  packed.blocks = cut_into_blocks(kernels, per_group);
+  packed.weights =
+      pack_weights(kernels, spec.weights, {.shape = shape, .input = input, .stride = packed.stride});
+  packed.activation_offset = spec.activation_offset;
+  if (!activations_are_uniform(spec.combination)) {
+    std::copy_n(spec.activation_basis, spec.activation_planes, packed.activation_basis.begin());
+  }
+  packed.border = BorderClasses(shape);
+  fill_coefficients(spec, packed);
+  fill_border_tables(spec, packed);
+  packed.strip = plan_strip(kernels, shape, spec.activation_planes * packed.words * sizeof(std::uint64_t));
+  return packed;
+}
+
+}  // namespace bitplane::kernels

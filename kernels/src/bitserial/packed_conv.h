@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "bitplane/kernels/aligned.h"
+#include "bitplane/kernels/bitserial.h"
+#include "bitserial/border.h"
+#include "bitserial/pack_weights.h"
+#include "bitserial/schedule.h"
+
+namespace bitplane::kernels {
+
+/// How much one pass over the weights works on; all that run() needs of scratch follows from it.
+struct StripPlan {
+  std::size_t rows = 1;    ///< output rows whose z is held before the epilogue takes them
+  std::size_t pixels = 1;  ///< output pixels whose windows are gathered at a time
+};
+
+/// Everything of a BitConv that is made once. "[stride]" is a group's channels padded to whole registers.
+struct PackedBitConv {
+  Encoding weight_encoding = Encoding::Unsigned, activation_encoding = Encoding::Unsigned;
+  Combination combination = Combination::UniformBoth;
+  std::vector<Term> terms;
+  Schedule schedule;
+  std::size_t words = 0;  ///< of one window and plane
+  std::size_t stride = 0;
+  bool in_place = false;  ///< 1x1 windows of whole words are read where they lie
+  std::vector<ChannelBlock> blocks;
+  AlignedArray<std::uint64_t> weights;
+  AlignedArray<float> coefficients;   ///< [group][term][stride]; empty for UniformBoth
+  AlignedArray<float> weight_offset;  ///< [group][stride] or empty
+  std::array<float, kMaxActivationPlanes> activation_basis{};
+  float activation_offset = 0.0F;
+  BorderClasses border;
+  AlignedArray<std::int32_t> channel_terms;  ///< [group][border class][term][stride] or empty
+  AlignedArray<float> weight_sums;  ///< SW: [group][border class][stride]; empty without activation offset
+  StripPlan strip;
+
+  [[nodiscard]] bool counts_pixels() const noexcept {  ///< is S_j wanted?
+    return weight_offset.size() != 0 ||
+           (weight_encoding == Encoding::Bipolar && activation_encoding == Encoding::Unsigned);
+  }
+  [[nodiscard]] bool has_pixel_terms() const noexcept { return weight_encoding == Encoding::Bipolar; }
+};
+
+/// Throws std::bad_alloc.
+[[nodiscard]] PackedBitConv make_packed_conv(const BitSerialKernels& kernels, const BitConvSpec& spec,
+                                             const ActivationLayout& input);
+
+}  // namespace bitplane::kernels

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A strip: some tens of consecutive output pixels (over the ends of rows) of one group, prepared for the
+// micro-kernels: pointers to their windows and what the terms and offsets need per pixel.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "bitplane/kernels/bitserial.h"
+#include "bitserial/packed_conv.h"
+#include "bitserial/tile.h"
+
+namespace bitplane::kernels {
+
+/// What every part of a running convolution looks at.
+struct ConvView {
+  const ConvShape& shape;
+  const PackedBitConv& packed;
+  const PackedActivations& input;
+};
+
+/// The arrays of a strip and of the rows that it belongs to, cut from the caller's scratch.
+struct StripScratch {
+  std::byte* windows = nullptr;                  ///< [pixel][plane][word]
+  const std::byte** pixels = nullptr;            ///< [pixel]
+  const std::int32_t** channel_terms = nullptr;  ///< [pixel]
+  const float** weight_sums = nullptr;           ///< [pixel]
+  std::int32_t* pixel_terms = nullptr;           ///< [pixel][term]
+  float* activation_sums = nullptr;              ///< [pixel]
+  float* z = nullptr;                            ///< [row][pixel][out channel]
+  std::size_t bytes = 0;                         ///< all of it
+};
+/// With base = null only `bytes` means anything.
+[[nodiscard]] StripScratch cut_scratch(const ConvShape& shape, const PackedBitConv& packed,
+                                       std::size_t planes, std::byte* base) noexcept;
+
+/// Pixels [first, first + count), counted from the first pixel of output row `row` of the batch.
+struct StripRange {
+  std::size_t row = 0, first = 0, count = 0;
+};
+/// Fills the per-pixel arrays for one group; counting uses `kernels`.
+void prepare_strip(const BitSerialKernels& kernels, const ConvView& view, std::size_t group,
+                   const StripRange& range, const StripScratch& scratch) noexcept;
+
+}  // namespace bitplane::kernels

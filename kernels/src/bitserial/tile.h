@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What one bit-serial micro-kernel computes: a tile of output channels x output pixels, all of its plane
+// pairs, and z from them. Plain data only: this header is included by the files that are compiled with -m
+// flags.
+//
+// Integer part. A *term* t is the integer sum over the plane pairs that it groups,
+//
+//     I_t = sum_ij a_ti b_tj D_ij = alpha * sum_ij a_ti b_tj C_ij + pixel term + channel term
+//
+// with C = pop(AND) or pop(XOR), as counted. The products a_ti b_tj are +-2^e, so the sum is a Horner scheme
+// over *steps* in descending e, and the counters of the tile never leave their registers:
+//
+//     total = (negate ? -total : total) << shift;  total += C(step)
+//
+//                          alpha   pixel term                channel term (per border class)
+//     unsigned x unsigned    1     0                         0
+//     bipolar  x unsigned    2     -(sum a)(sum_j b_j S_j)   0
+//     unsigned x bipolar     2     0                         -(sum b)(sum_i a_i R_i inside the picture)
+//     bipolar  x bipolar    -2     (sum a)(sum b) K inside   2 (sum b)(sum_i a_i R_i outside the picture)
+//
+// A padded tap is a zero word, which AND ignores and XOR counts as pop(w): hence "outside" in the last line.
+// All of it is exact modulo 2^32, and the final sums fit int32.
+//
+// Float part. One uniform term: z = float(I). Else z = fma(coefficient_t[c], float(I_t), z) in the order of
+// terms.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "bitplane/kernels/isa.h"
+
+namespace bitplane::kernels {
+
+enum class PairOp : std::uint8_t { And, Xor };
+inline constexpr std::size_t kPairOps = 2;
+
+struct PlaneStep {
+  std::uint16_t weight_plane = 0, activation_plane = 0;
+  std::uint8_t shift = 0;
+  bool negate = false;
+};
+
+struct TermSteps {
+  std::uint32_t first = 0, count = 0;  ///< into the steps
+  std::uint8_t shift = 0;              ///< after the last step
+  bool negate = false;
+};
+
+/// Operands of one tile. "[stride]" arrays are per channel of the group, padded to whole registers.
+struct BitTile {
+  const std::uint64_t* weights = nullptr;    ///< [plane][word][channel of the tile]
+  std::size_t words = 0;                     ///< of K
+  const std::byte* const* pixels = nullptr;  ///< [pixel] -> [plane][word]
+  std::size_t plane_stride = 0;              ///< bytes from one plane of a pixel to the next
+  const PlaneStep* steps = nullptr;
+  const TermSteps* terms = nullptr;
+  std::size_t term_count = 0;
+  const std::int32_t* pixel_terms = nullptr;           ///< [pixel][term] or null
+  const std::int32_t* const* channel_terms = nullptr;  ///< [pixel] -> [term][stride], or null
+  const float* coefficients = nullptr;                 ///< [term][stride]; null: z = float(I_0)
+  const float* weight_offset = nullptr;                ///< [stride] or null
+  const float* activation_sums = nullptr;              ///< [pixel]; with weight_offset
+  const float* const* weight_sums = nullptr;           ///< [pixel] -> [stride], or null
+  float activation_offset = 0.0F;                      ///< with weight_sums
+  std::size_t first_channel = 0;  ///< of the tile, in the group: where it starts in the [stride] arrays
+  std::size_t stride = 0;
+  std::size_t channels = 0;  ///< valid channels of the tile; nothing is written beyond them
+  float* z = nullptr;        ///< pixel p, channel c at p * pixel_stride + c; null: the integers are wanted
+  std::int32_t* integers = nullptr;  ///< likewise: I_0
+  std::size_t pixel_stride = 0;
+};
+
+using TileFunction = void (*)(const BitTile&) noexcept;
+
+inline constexpr std::size_t kMaxRegisterSizes = 3, kMaxPixelSizes = 4;
+
+/// One ISA's kernels. A tile has register_sizes[a] * lanes channels and pixel_sizes[b] pixels.
+struct BitSerialKernels {
+  std::string_view name;
+  Isa isa;
+  std::string_view tile;  ///< of the largest tile, for people
+  std::size_t lanes;
+  std::size_t register_sizes[kMaxRegisterSizes];  ///< descending, down to 1; unused entries 0
+  std::size_t pixel_sizes[kMaxPixelSizes];        ///< likewise
+  TileFunction run_tile[kPairOps][kMaxRegisterSizes][kMaxPixelSizes];
+  /// counts[plane] = number of set bits of that plane of one pixel.
+  void (*count_planes)(const std::byte* pixel, std::size_t plane_stride, std::size_t planes,
+                       std::size_t words, std::int32_t* counts) noexcept;
+};
+
+extern const BitSerialKernels kBitSerialScalar;
+extern const BitSerialKernels kBitSerialAvx2;
+extern const BitSerialKernels kBitSerialAvx512;
+
+}  // namespace bitplane::kernels

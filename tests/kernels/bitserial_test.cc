@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "kernels/reference/bit_conv_runner.h"
+#include "kernels/reference/random.h"
+
+namespace bitplane::kernels {
+namespace {
+
+using reference::Layer;
+using reference::LayerRunner;
+using reference::Random;
+
+constexpr Encoding kEncodings[] = {Encoding::Unsigned, Encoding::Bipolar};
+constexpr Combination kCombinations[] = {Combination::UniformBoth, Combination::LearnedWeights,
+                                         Combination::LearnedActivations, Combination::LearnedBoth};
+
+/// What the codes of an operand look like: extreme ones find overflows and wrong tails.
+enum class Fill { Random, Zeros, Ones };
+
+template <class Code>
+void fill_codes(Random& random, std::size_t count, std::size_t planes, Fill fill, std::vector<Code>& codes) {
+  const auto mask = static_cast<Code>((1U << planes) - 1U);
+  codes.resize(count);
+  for (Code& code : codes) {
+    code = fill == Fill::Zeros  ? Code{0}
+           : fill == Fill::Ones ? mask
+                                : static_cast<Code>(random.bits() & mask);
+  }
+}
+
+/// +-2^i, as in two's complement (last one negative) or, sometimes, in any order and of any sign.
+std::vector<std::int32_t> random_multiples(Random& random, std::size_t planes) {
+  std::vector<std::int32_t> multiples;
+  for (std::size_t i = 0; i < planes; ++i) multiples.push_back(1 << std::min<std::size_t>(i, 10));
+  if (random.coin()) multiples.back() = -multiples.back();
+  if (random.between(0, 3) == 0) {
+    for (std::int32_t& multiple : multiples) multiple = random.coin() ? multiple : -multiple;
+    std::swap(multiples.front(), multiples.back());
+  }
+  return multiples;
+}
+
+/// Fills everything of `layer` that its shape, planes and combination ask for.
+void fill_layer(Random& random, Fill weights, Fill activations, Layer& layer) {
+  const ConvShape& shape = layer.shape;
+  fill_codes(random, shape.out_channels * shape.filter_size(), layer.weight_planes, weights, layer.weights);
+  fill_codes(random, shape.batch * shape.height * shape.width * shape.channels, layer.activation_planes,
+             activations, layer.activations);
+  if (layer.learned_weights()) {
+    for (std::size_t i = 0; i < layer.weight_planes * shape.out_channels; ++i)
+      layer.weight_basis.push_back(random.real());
+  } else {
+    layer.weight_multiples = random_multiples(random, layer.weight_planes);
+  }
+  if (layer.learned_activations()) {
+    for (std::size_t j = 0; j < layer.activation_planes; ++j) layer.activation_basis.push_back(random.real());
+  } else {
+    layer.activation_multiples = random_multiples(random, layer.activation_planes);
+  }
+}
+
+void add_offsets(Random& random, Layer& layer) {
+  if (random.coin()) {
+    for (std::size_t o = 0; o < layer.shape.out_channels; ++o) layer.weight_offset.push_back(random.real());
+  }
+  if (random.coin()) layer.activation_offset = random.real();
+}
+
+std::string describe(const Layer& layer) {
+  const ConvShape& s = layer.shape;
+  std::string text;
+  for (const std::size_t value : {s.batch, s.height, s.width, s.channels, s.out_channels, s.kernel_h,
+                                  s.kernel_w, s.stride_h, s.stride_w, s.pad_h, s.pad_w, s.dilation_h,
+                                  s.dilation_w, s.groups, layer.weight_planes, layer.activation_planes}) {
+    text += std::to_string(value) + " ";
+  }
+  return text + "encodings " + std::to_string(static_cast<int>(layer.weight_encoding)) +
+         std::to_string(static_cast<int>(layer.activation_encoding)) + " combination " +
+         std::to_string(static_cast<int>(layer.combination));
+}
+
+/// Bit for bit against the oracle, on every ISA.
+void expect_agreement(const Layer& layer, std::size_t row_step) {
+  SCOPED_TRACE(describe(layer));
+  const std::vector<float> expected = reference::z_of(layer);
+  for (const Isa isa : reference::present_isas()) {
+    SCOPED_TRACE(isa_name(isa));
+    LayerRunner runner(layer, isa);
+    ASSERT_EQ(runner.z(row_step), expected);
+    if (layer.combination == Combination::UniformBoth) {
+      ASSERT_EQ(runner.integers(row_step), reference::integers_of(layer));
+    }
+  }
+}
+
+TEST(BitSerial, EveryLengthOfALinearLayer) {
+  std::uint64_t seed = 100;
+  for (const std::size_t k : {1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97, 127, 128, 129, 1009, 2048}) {
+    for (const Encoding weights : kEncodings) {
+      for (const Encoding activations : kEncodings) {
+        for (const Combination combination : kCombinations) {
+          SCOPED_TRACE("seed " + std::to_string(++seed));
+          Random random(seed);
+          Layer layer;
+          layer.shape = {.batch = random.between(1, 9), .channels = k, .out_channels = random.between(1, 41)};
+          layer.weight_encoding = weights;
+          layer.activation_encoding = activations;
+          layer.combination = combination;
+          layer.weight_planes = random.between(1, 3);
+          layer.activation_planes = random.between(1, 3);
+          fill_layer(random, Fill::Random, Fill::Random, layer);
+          add_offsets(random, layer);
+          expect_agreement(layer, random.between(1, 5));
+        }
+      }
+    }
+  }
+}
+
+ConvShape random_shape(Random& random) {
+  ConvShape shape;
+  const std::vector<std::size_t> kernels{1, 2, 3, 5};
+  shape.batch = random.between(1, 2);
+  shape.kernel_h = random.one_of(kernels);
+  shape.kernel_w = random.one_of(kernels);
+  shape.stride_h = random.between(1, 3);
+  shape.stride_w = random.between(1, 3);
+  shape.pad_h = random.between(0, 3);
+  shape.pad_w = random.between(0, 3);
+  shape.dilation_h = random.between(1, 2);
+  shape.dilation_w = random.between(1, 2);
+  const auto least = [](std::size_t kernel, std::size_t dilation, std::size_t pad) {
+    const std::size_t span = dilation * (kernel - 1) + 1;
+    return span > 2 * pad ? span - 2 * pad : 1;
+  };
+  shape.height = least(shape.kernel_h, shape.dilation_h, shape.pad_h) + random.between(0, 6);
+  shape.width = least(shape.kernel_w, shape.dilation_w, shape.pad_w) + random.between(0, 8);
+  const std::vector<std::size_t> channels{1, 3, 5, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65};
+  shape.groups = random.one_of(std::vector<std::size_t>{1, 1, 1, 2, 3});
+  shape.channels = shape.groups * random.one_of(channels);
+  shape.out_channels =
+      shape.groups * random.one_of(std::vector<std::size_t>{1, 2, 3, 4, 7, 8, 9, 16, 24, 31, 33});
+  if (random.between(0, 5) == 0) {  // depthwise, with a multiplier
+    shape.groups = shape.channels = random.between(2, 19);
+    shape.out_channels = shape.channels * random.between(1, 2);
+  }
+  return shape;
+}
+
+TEST(BitSerial, RandomConvolutions) {
+  for (std::uint64_t seed = 1; seed <= 250; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    Layer layer;
+    layer.shape = random_shape(random);
+    layer.weight_encoding = random.coin() ? Encoding::Unsigned : Encoding::Bipolar;
+    layer.activation_encoding = random.coin() ? Encoding::Unsigned : Encoding::Bipolar;
+    layer.combination = kCombinations[random.between(0, 3)];
+    layer.weight_planes = random.between(1, 3);
+    layer.activation_planes = random.between(1, 3);
+    fill_layer(random, Fill::Random, Fill::Random, layer);
+    add_offsets(random, layer);
+    expect_agreement(layer, random.between(1, 7));
+  }
+}
+
+TEST(BitSerial, EveryNumberOfPlanes) {
+  std::uint64_t seed = 5000;
+  for (const std::size_t weight_planes : {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16}) {
+    for (std::size_t activation_planes = 1; activation_planes <= kMaxActivationPlanes; ++activation_planes) {
+      SCOPED_TRACE("seed " + std::to_string(++seed));
+      Random random(seed);
+      Layer layer;
+      layer.shape = {.height = 3,
+                     .width = 4,
+                     .channels = random.between(1, 20),
+                     .out_channels = random.between(1, 10),
+                     .kernel_h = 2,
+                     .kernel_w = 3,
+                     .pad_h = 1,
+                     .pad_w = 1};
+      layer.weight_encoding = random.coin() ? Encoding::Unsigned : Encoding::Bipolar;
+      layer.activation_encoding = random.coin() ? Encoding::Unsigned : Encoding::Bipolar;
+      layer.combination = kCombinations[seed % 4];
+      layer.weight_planes = weight_planes;
+      layer.activation_planes = activation_planes;
+      fill_layer(random, Fill::Random, Fill::Random, layer);
+      expect_agreement(layer, 2);
+    }
+  }
+}
+
+TEST(BitSerial, ExtremeCodes) {
+  std::uint64_t seed = 9000;
+  for (const Fill weights : {Fill::Zeros, Fill::Ones}) {
+    for (const Fill activations : {Fill::Zeros, Fill::Ones}) {
+      for (const Encoding weight_encoding : kEncodings) {
+        for (const Encoding activation_encoding : kEncodings) {
+          for (const Combination combination : kCombinations) {
+            SCOPED_TRACE("seed " + std::to_string(++seed));
+            Random random(seed);
+            Layer layer;
+            // 33 words and more: byte counters that are not flushed in time overflow here.
+            layer.shape = {.height = 4,
+                           .width = 3,
+                           .channels = 260,
+                           .out_channels = 9,
+                           .kernel_h = 3,
+                           .kernel_w = 3,
+                           .pad_h = 1,
+                           .pad_w = 1};
+            layer.weight_encoding = weight_encoding;
+            layer.activation_encoding = activation_encoding;
+            layer.combination = combination;
+            layer.weight_planes = 2;
+            layer.activation_planes = 2;
+            fill_layer(random, weights, activations, layer);
+            expect_agreement(layer, 4);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(BitSerial, TilesOfEverySize) {
+  for (const std::size_t out_channels :
+       {1, 4, 7, 8, 9, 12, 16, 17, 24, 31, 32, 33, 40, 56, 63, 64, 65, 96, 127}) {
+    for (const std::size_t pixels : {1, 2, 3, 4, 5, 6, 7, 9, 11, 47, 48, 49, 53}) {
+      Random random(out_channels * 1000 + pixels);
+      Layer layer;
+      layer.shape = {.width = pixels, .channels = 70, .out_channels = out_channels};
+      layer.weight_encoding = Encoding::Bipolar;
+      layer.combination = Combination::LearnedBoth;
+      layer.activation_planes = 2;
+      fill_layer(random, Fill::Random, Fill::Random, layer);
+      expect_agreement(layer, 1);
+    }
+  }
+}
+
+TEST(BitSerial, SelectionFollowsTheFeatures) {
+  for (const Isa isa : reference::present_isas()) {
+    EXPECT_EQ(kernel_isa(select_bitserial(detect_cpu().limited_to(isa))), isa);
+    EXPECT_EQ(select_epilogue(detect_cpu().limited_to(isa)).isa, isa);
+  }
+}
+
+}  // namespace
+}  // namespace bitplane::kernels

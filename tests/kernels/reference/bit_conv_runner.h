@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Runs an unpacked layer through BitConv on one ISA. Every buffer has its minimal size, so that a sanitizer
+// sees each byte beyond it; outputs are filled with garbage first.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "bitplane/kernels/aligned.h"
+#include "bitplane/kernels/bitserial.h"
+#include "kernels/reference/bit_conv_reference.h"
+
+namespace bitplane::kernels::reference {
+
+/// The ISAs that this machine and this binary have.
+inline std::vector<Isa> present_isas() {
+  std::vector<Isa> isas;
+  for (const IsaInfo& info : kIsas) {
+    if (detect_cpu().has(info.isa)) isas.push_back(info.isa);
+  }
+  return isas;
+}
+
+/// Canonical plane words, one bit at a time.
+inline std::vector<std::uint64_t> canonical_planes(const Layer& layer) {
+  const std::size_t k = layer.shape.filter_size(), row_words = (k + 63) / 64, rows = layer.shape.out_channels;
+  std::vector<std::uint64_t> words(layer.weight_planes * rows * row_words);
+  for (std::size_t plane = 0; plane < layer.weight_planes; ++plane) {
+    for (std::size_t row = 0; row < rows; ++row) {
+      for (std::size_t bit = 0; bit < k; ++bit) {
+        const std::uint64_t value = (layer.weights[row * k + bit] >> plane) & 1U;
+        words[(plane * rows + row) * row_words + bit / 64] |= value << (bit % 64);
+      }
+    }
+  }
+  return words;
+}
+
+class LayerRunner {
+ public:
+  LayerRunner(const Layer& layer, Isa isa) : layer_(layer), features_(detect_cpu().limited_to(isa)) {
+    const std::vector<std::uint64_t> words = canonical_planes(layer);
+    const auto data = [](const auto& list) { return list.empty() ? nullptr : list.data(); };
+    conv_ = BitConv(
+        select_bitserial(features_),
+        {.shape = layer.shape,
+         .weight_encoding = layer.weight_encoding,
+         .activation_encoding = layer.activation_encoding,
+         .weights = {words.data(), layer.weight_planes, layer.shape.out_channels, layer.shape.filter_size()},
+         .activation_planes = layer.activation_planes,
+         .combination = layer.combination,
+         .weight_multiples = data(layer.weight_multiples),
+         .activation_multiples = data(layer.activation_multiples),
+         .weight_basis = data(layer.weight_basis),
+         .activation_basis = data(layer.activation_basis),
+         .weight_offset = data(layer.weight_offset),
+         .activation_offset = layer.activation_offset});
+    input_ = AlignedArray<std::byte>(layer.shape.batch * conv_.input_layout().picture_bytes());
+    std::memset(input_.data(), 0xA5, input_.size());
+    pack_codes(layer.activations, layer.shape.batch, conv_.input_layout(), input_.data());
+    scratch_ = AlignedArray<std::byte>(conv_.scratch_bytes());
+    std::memset(scratch_.data(), 0x5A, scratch_.size());
+  }
+
+  [[nodiscard]] const BitConv& conv() const { return conv_; }
+  [[nodiscard]] PackedActivations input() const { return {input_.data(), conv_.input_layout()}; }
+  [[nodiscard]] std::size_t rows() const { return layer_.shape.batch * layer_.shape.out_height(); }
+  [[nodiscard]] std::size_t outputs() const { return layer_.shape.out_pixels() * layer_.shape.out_channels; }
+
+  /// Runs the rows in ranges of `step`.
+  void run(const Epilogue& epilogue, std::size_t step) {
+    for (std::size_t row = 0; row < rows(); row += step) {
+      conv_.run(input(), {row, std::min(rows(), row + step)}, select_epilogue(features_), epilogue,
+                scratch_.data());
+    }
+  }
+  std::vector<float> z(std::size_t step) {
+    const std::vector<float> ones(layer_.shape.out_channels, 1.0F), zeros(layer_.shape.out_channels, 0.0F);
+    std::vector<float> z(outputs(), -12345.0F);
+    run({.kind = EpilogueKind::Float, .affine = {ones.data(), zeros.data()}, .out = z.data()}, step);
+    return z;
+  }
+  std::vector<std::int32_t> integers(std::size_t step) {
+    std::vector<std::int32_t> integers(outputs(), -12345);
+    const std::size_t row_size = layer_.shape.out_width() * layer_.shape.out_channels;
+    for (std::size_t row = 0; row < rows(); row += step) {
+      conv_.run_integer(input(), {row, std::min(rows(), row + step)}, integers.data() + row * row_size,
+                        scratch_.data());
+    }
+    return integers;
+  }
+
+ private:
+  const Layer& layer_;
+  CpuFeatures features_;
+  BitConv conv_;
+  AlignedArray<std::byte> input_, scratch_;
+};
+
+}  // namespace bitplane::kernels::reference
