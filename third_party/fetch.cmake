@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+# How one dependency of dependencies.cmake is found or fetched.
+
+# Links bitplane_<name> to the system's copy; sets ${found} in the caller.
+function(bitplane_use_system name found)
+  cmake_parse_arguments(D "" "HEADER;TARGET" "PACKAGE;PATH_SUFFIXES;C_SOURCES" ${ARGN})
+  set(${found} FALSE PARENT_SCOPE)
+  if(D_PACKAGE)
+    find_package(${D_PACKAGE} QUIET)
+    if(TARGET ${D_TARGET})
+      target_link_libraries(bitplane_${name} INTERFACE ${D_TARGET})
+      set(${found} TRUE PARENT_SCOPE)
+      return()
+    endif()
+  endif()
+  if(D_HEADER AND NOT D_C_SOURCES)  # a package without CMake files
+    find_path(BITPLANE_${name}_INCLUDE_DIR ${D_HEADER} PATH_SUFFIXES ${D_PATH_SUFFIXES})
+    mark_as_advanced(BITPLANE_${name}_INCLUDE_DIR)
+    if(BITPLANE_${name}_INCLUDE_DIR)
+      target_include_directories(bitplane_${name} SYSTEM INTERFACE ${BITPLANE_${name}_INCLUDE_DIR})
+      set(${found} TRUE PARENT_SCOPE)
+    endif()
+  endif()
+endfunction()
+
+# Links bitplane_<name> to an unpacked copy in ${source}.
+function(bitplane_use_source name source)
+  cmake_parse_arguments(D "CMAKE_PROJECT" "HEADER;TARGET" "C_SOURCES;OPTIONS" ${ARGN})
+  if(D_CMAKE_PROJECT)
+    foreach(option IN LISTS D_OPTIONS)
+      set(${option} OFF CACHE INTERNAL "")
+    endforeach()
+    add_subdirectory(${source} ${CMAKE_BINARY_DIR}/_deps/${name}-build EXCLUDE_FROM_ALL SYSTEM)
+    target_link_libraries(bitplane_${name} INTERFACE ${D_TARGET})
+    return()
+  endif()
+  set(include_dir ${source})
+  if(EXISTS ${source}/include/${D_HEADER})
+    set(include_dir ${source}/include)
+  elseif(NOT EXISTS ${source}/${D_HEADER})
+    message(FATAL_ERROR "${name}: no ${D_HEADER} in ${source} or its folder include; is it an unpacked release?")
+  endif()
+  target_include_directories(bitplane_${name} SYSTEM INTERFACE ${include_dir})
+  if(D_C_SOURCES)
+    list(TRANSFORM D_C_SOURCES PREPEND ${source}/ OUTPUT_VARIABLE sources)
+    add_subdirectory(${PROJECT_SOURCE_DIR}/third_party/c_library ${CMAKE_BINARY_DIR}/_deps/${name}-build)
+    target_link_libraries(bitplane_${name} INTERFACE bitplane_${name}_built)
+  endif()
+endfunction()
+
+# bitplane_dependency(NAME URL ... SHA256 ... DEBIAN package [PACKAGE name [version] TARGET target]
+#                     [HEADER file [PATH_SUFFIXES ...]] [C_SOURCES ...] [CMAKE_PROJECT [OPTIONS ...]])
+#   PACKAGE, TARGET   how find_package finds the system's copy
+#   HEADER            how a copy without CMake files is found; header-only unless there are C_SOURCES
+#   CMAKE_PROJECT     the fetched copy is built by its own CMakeLists.txt, with OPTIONS off
+function(bitplane_dependency name)
+  cmake_parse_arguments(D "" "URL;SHA256;DEBIAN" "" ${ARGN})
+  add_library(bitplane_${name} INTERFACE)
+  string(TOUPPER ${name} upper)
+  set(found FALSE)
+  if(NOT BITPLANE_FETCH STREQUAL "always" AND NOT FETCHCONTENT_SOURCE_DIR_${upper})
+    bitplane_use_system(${name} found ${D_UNPARSED_ARGUMENTS})
+  endif()
+  if(found)
+    return()
+  endif()
+  if(BITPLANE_FETCH STREQUAL "never" AND NOT FETCHCONTENT_SOURCE_DIR_${upper})
+    message(FATAL_ERROR "${name} is not on this system: install the Debian package ${D_DEBIAN} or its equivalent, or "
+                        "configure with -DBITPLANE_FETCH=auto to fetch ${D_URL}")
+  endif()
+  if(FETCHCONTENT_SOURCE_DIR_${upper})
+    message(STATUS "${name}: using ${FETCHCONTENT_SOURCE_DIR_${upper}}")
+  else()
+    message(STATUS "${name}: fetching ${D_URL} (Debian has it as ${D_DEBIAN})")
+  endif()
+  # SOURCE_SUBDIR names no folder on purpose: the copy is unpacked and not yet added to the build.
+  FetchContent_Declare(${name} URL ${D_URL} URL_HASH SHA256=${D_SHA256} SOURCE_SUBDIR bitplane-adds-it-itself
+                       DOWNLOAD_EXTRACT_TIMESTAMP FALSE)
+  FetchContent_MakeAvailable(${name})
+  bitplane_use_source(${name} ${${name}_SOURCE_DIR} ${D_UNPARSED_ARGUMENTS})
+endfunction()
