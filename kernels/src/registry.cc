@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <iterator>
 
+#include "bitserial/bitserial_infos.h"
+#include "epilogue/epilogue_infos.h"
 #include "f32/f32_infos.h"
 #include "isa_built.h"
 
@@ -21,8 +23,8 @@ struct FamilyInfo {
 /// A family's own list stands beside its kernels; here the lists are put together.
 constexpr FamilyInfo kFamilies[] = {
     {Family::F32, "f32", kF32Infos},
-    {Family::BitSerial, "bitserial", {}},
-    {Family::Epilogue, "epilogue", {}},
+    {Family::BitSerial, "bitserial", kBitSerialInfos},
+    {Family::Epilogue, "epilogue", kEpilogueInfos},
 };
 
 constexpr bool is_built(const KernelInfo& info) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <immintrin.h>
 
+#include "bitserial/bitserial_infos.h"
 #include "bitserial/tile_kernel.h"
 
 namespace bitplane::kernels {
@@ -50,9 +51,7 @@ struct Avx2 {
 }  // namespace
 
 constinit const BitSerialKernels kBitSerialAvx2{
-    .name = "bitserial_8x4_avx2",
-    .isa = Isa::Avx2,
-    .tile = "8 channels x 4 pixels",
+    .info = kBitSerialInfos[1],
     .lanes = Avx2::kLanes,
     .register_sizes = {2, 1},
     .pixel_sizes = {4, 2, 1},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-
+#include "bitserial/bitserial_infos.h"
 #include "bitserial/intrinsics.h"
 #include "bitserial/tile_kernel.h"
 
@@ -36,9 +36,7 @@ struct Avx512 {
 }  // namespace
 
 constinit const BitSerialKernels kBitSerialAvx512{
-    .name = "bitserial_32x6_avx512",
-    .isa = Isa::Avx512,
-    .tile = "32 channels x 6 pixels",
+    .info = kBitSerialInfos[2],
     .lanes = Avx512::kLanes,
     .register_sizes = {4, 2, 1},
     .pixel_sizes = {6, 4, 2, 1},

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "bitserial/bitserial_infos.h"
 #include "bitserial/tile_kernel.h"
 
 namespace bitplane::kernels {
@@ -34,9 +35,7 @@ struct Scalar {
 }  // namespace
 
 constinit const BitSerialKernels kBitSerialScalar{
-    .name = "bitserial_1x4_scalar",
-    .isa = Isa::Scalar,
-    .tile = "1 channel x 4 pixels",
+    .info = kBitSerialInfos[0],
     .lanes = Scalar::kLanes,
     .register_sizes = {1},
     .pixel_sizes = {4, 1},

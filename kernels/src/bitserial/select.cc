@@ -16,10 +16,10 @@ const BitSerialKernels& select_bitserial(CpuFeatures features) noexcept {
 }
 
 std::string_view kernel_name(const BitSerialKernels& kernels) noexcept {
-  return kernels.name;
+  return kernels.info.name;
 }
 Isa kernel_isa(const BitSerialKernels& kernels) noexcept {
-  return kernels.isa;
+  return kernels.info.isa;
 }
 
 }  // namespace bitplane::kernels

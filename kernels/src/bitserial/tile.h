@@ -28,9 +28,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 
-#include "bitplane/kernels/isa.h"
+#include "bitplane/kernels/registry.h"
 
 namespace bitplane::kernels {
 
@@ -79,9 +78,7 @@ inline constexpr std::size_t kMaxRegisterSizes = 3, kMaxPixelSizes = 4;
 
 /// One ISA's kernels. A tile has register_sizes[a] * lanes channels and pixel_sizes[b] pixels.
 struct BitSerialKernels {
-  std::string_view name;
-  Isa isa;
-  std::string_view tile;  ///< of the largest tile, for people
+  KernelInfo info;
   std::size_t lanes;
   std::size_t register_sizes[kMaxRegisterSizes];  ///< descending, down to 1; unused entries 0
   std::size_t pixel_sizes[kMaxPixelSizes];        ///< likewise

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <immintrin.h>
 
+#include "epilogue/epilogue_infos.h"
 #include "epilogue/epilogue_kernel.h"
 #include "epilogue/epilogue_table.h"
 
@@ -49,6 +50,6 @@ struct Avx2 {
 
 }  // namespace
 
-constinit const EpilogueKernels kEpilogueAvx2{"epilogue_avx2", Isa::Avx2, apply_epilogue<Avx2>};
+constinit const EpilogueKernels kEpilogueAvx2{kEpilogueInfos[1].name, Isa::Avx2, apply_epilogue<Avx2>};
 
 }  // namespace bitplane::kernels

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-
 #include "bitserial/intrinsics.h"
+#include "epilogue/epilogue_infos.h"
 #include "epilogue/epilogue_kernel.h"
 #include "epilogue/epilogue_table.h"
 
@@ -38,6 +38,6 @@ struct Avx512 {
 
 }  // namespace
 
-constinit const EpilogueKernels kEpilogueAvx512{"epilogue_avx512", Isa::Avx512, apply_epilogue<Avx512>};
+constinit const EpilogueKernels kEpilogueAvx512{kEpilogueInfos[2].name, Isa::Avx512, apply_epilogue<Avx512>};
 
 }  // namespace bitplane::kernels

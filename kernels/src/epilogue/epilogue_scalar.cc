@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "epilogue/epilogue_infos.h"
 #include "epilogue/epilogue_kernel.h"
 #include "epilogue/epilogue_table.h"
 
@@ -25,6 +26,6 @@ struct Scalar {
 
 }  // namespace
 
-constinit const EpilogueKernels kEpilogueScalar{"epilogue_scalar", Isa::Scalar, apply_epilogue<Scalar>};
+constinit const EpilogueKernels kEpilogueScalar{kEpilogueInfos[0].name, Isa::Scalar, apply_epilogue<Scalar>};
 
 }  // namespace bitplane::kernels
