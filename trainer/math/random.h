@@ -28,13 +28,15 @@ class Random {
   std::uint32_t below(std::uint32_t bound) noexcept;
   /// In [0, 1), 53 bits.
   double uniform() noexcept;
-  /// Standard normal: Box-Muller on our own log and cos.
+  /// Standard normal: Box-Muller on our own log and cos; takes four 32-bit numbers.
   double normal() noexcept;
 
  private:
   std::array<std::uint32_t, 2> key_;
   std::uint64_t stream_;
   std::uint64_t position_;  ///< in 32-bit numbers
+  std::array<std::uint32_t, 4> block_{};
+  bool block_valid_ = false;
 };
 
 /// Stream id of a name (FNV-1a, 64 bits): parameters draw from the stream of their name.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// exp, log, sin and cos in double, of fma, multiplication and addition only: the same bits on every machine,
-// which libm does not promise. Errors stay below 1.5 ulp (tests compare with libm on dense and special
-// points).
+// exp, log, sin and cos in double, made of fma and the four basic operations only: the same bits on every
+// machine, which libm does not promise. Errors stay below 1.5 ulp (tests compare with libm on dense and
+// special points).
 #pragma once
 
 namespace bitplane::train::math {
@@ -13,6 +13,5 @@ namespace bitplane::train::math {
 /// sin and cos of 2 pi t (a turn is 1), |t| <= 2^20: the argument reduction is exact.
 [[nodiscard]] double sin_turns(double t) noexcept;
 [[nodiscard]] double cos_turns(double t) noexcept;
-[[nodiscard]] double tanh(double x) noexcept;
 
 }  // namespace bitplane::train::math

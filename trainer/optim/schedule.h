@@ -23,7 +23,7 @@ struct ScheduleOptions {
   std::size_t total_steps = 1;
   std::vector<std::size_t> drops;  ///< step: the rate is multiplied by drop_factor at each of these steps
   double drop_factor = 0.1;
-  double power = 1.0;            ///< polynomial: rate * (1 - step / total)^power; 1 or 2
+  double power = 1.0;            ///< polynomial: rate * (1 - step / total)^power;
   double warmup_fraction = 0.3;  ///< one-cycle: share of the steps that rise
   double start_divisor = 25.0;   ///< one-cycle: starts at rate / this
   double end_divisor = 1e4;      ///< one-cycle: ends at the start / this

@@ -13,8 +13,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -26,6 +24,7 @@
 #include "trainer/autograd/variable.h"
 #include "trainer/tensor/backend.h"
 #include "trainer/tensor/tensor.h"
+#include "trainer/tensor/threshold_table.h"
 
 namespace bitplane::train {
 
@@ -63,27 +62,10 @@ class WeightQuantizer : public Quantizer {
   [[nodiscard]] virtual std::vector<double> surrogate(std::span<const double> filter) const;
 };
 
-/// How activations are quantized right now.
-struct ThresholdTable {
-  std::size_t bits = 1;
-  std::vector<float> thresholds;           ///< [2^bits - 1], ascending
-  std::vector<float> levels;               ///< [2^bits], by rank
-  std::vector<std::uint8_t> code_of_rank;  ///< [2^bits]
-  /// Surrogate: dvalue/dx = 1 for pass_above < x <= pass_up_to, else 0.
-  float pass_above = -std::numeric_limits<float>::infinity();
-  float pass_up_to = std::numeric_limits<float>::infinity();
-};
-
-/// Of one batch, by rank: exact counts; sums from fixed blocks combined in order.
-struct RankStatistics {
-  std::vector<std::uint64_t> count;  ///< [2^bits]
-  std::vector<double> sum;           ///< [2^bits]
-};
-
 class ActivationQuantizer : public Quantizer {
  public:
   /// The table that the next forward uses: made from the state in one documented order of float operations.
-  [[nodiscard]] virtual const ThresholdTable& table() const noexcept = 0;
+  [[nodiscard]] virtual ThresholdTable table() const = 0;
   /// Must see the batch before table() is right (several alternations, a first-batch start)? Then the
   /// operation cannot be fused with the batch norm in front of it. Only asked while training.
   [[nodiscard]] virtual bool looks_ahead() const noexcept { return false; }
@@ -92,7 +74,8 @@ class ActivationQuantizer : public Quantizer {
   virtual void after_batch(const RankStatistics& statistics) = 0;
   [[nodiscard]] virtual bool wants_statistics() const noexcept { return true; }
 
-  /// Surrogate at one element in double, up to a constant on each piece: a clamp to the pass interval.
+  /// The function whose slope is the backward, at one element in double: a clamp to the table's pass
+  /// interval.
   [[nodiscard]] virtual double surrogate(double x) const;
   /// As the model file stores it.
   [[nodiscard]] virtual engine::Quantize export_spec() const = 0;

@@ -5,7 +5,7 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
+#include <vector>
 
 #include "bitplane/kernels/aligned.h"
 #include "bitplane/kernels/f32.h"
@@ -34,6 +34,7 @@ class Backend {
   kernels::CpuFeatures features_;
   const kernels::F32Kernels* f32_;
   ThreadPool threads_;
+  std::vector<kernels::AlignedArray<float>> scratch_;  // [runner]
 };
 
 }  // namespace bitplane::train

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -44,6 +45,23 @@ class Tensor {
 
  private:
   Shape shape_;
+  std::shared_ptr<float[]> storage_;
+};
+
+/// Bytes from the same cache, not initialized; copies share them. For what a backward pass keeps beside
+/// floats.
+class PooledBytes {
+ public:
+  PooledBytes() = default;
+  explicit PooledBytes(std::size_t size);
+  [[nodiscard]] const std::uint8_t* data() const noexcept {
+    return reinterpret_cast<const std::uint8_t*>(storage_.get());
+  }
+  [[nodiscard]] std::uint8_t* mutable_data() noexcept {
+    return reinterpret_cast<std::uint8_t*>(storage_.get());
+  }
+
+ private:
   std::shared_ptr<float[]> storage_;
 };
 

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/nn/linear.h"
+
+#include <utility>
+
+#include "trainer/ops/quantize.h"
+
+namespace bitplane::train {
+
+Linear::Linear(const LinearOptions& options, std::unique_ptr<WeightQuantizer> quantizer)
+    : options_(options), quantizer_(std::move(quantizer)) {
+  weight_ = {
+      .variable = Variable(Tensor::zeros({options.out_features, options.in_features}), Gradient::Required),
+      .role = ParameterRole::Weight,
+      .init = {.rule = InitRule::HeFanIn, .fan_in = options.in_features}};
+  if (options.bias == Bias::Learned) {
+    bias_ = {.variable = Variable(Tensor::zeros({options.out_features}), Gradient::Required),
+             .role = ParameterRole::Bias,
+             .init = {}};
+  }
+}
+
+Variable Linear::forward(const Context& ctx, const Variable& x) {
+  const Variable w = quantizer_ ? quantize_weights(ctx, weight_.variable, *quantizer_) : weight_.variable;
+  return linear(ctx, x, w, bias_.variable);
+}
+
+void Linear::visit_state(const std::string& prefix, const StateVisitor& visitor) {
+  visitor.parameter(prefix + "weight", weight_);
+  if (bias_.variable.defined()) visitor.parameter(prefix + "bias", bias_);
+  if (quantizer_) quantizer_->visit_state(prefix + "quantizer.", visitor);
+}
+
+std::string Linear::append_to(LayerGraph& graph, const std::string& name, const std::string& input) const {
+  graph.nodes.push_back({name, {input}, this});
+  return name;
+}
+
+const Tensor* Linear::bias() const noexcept {
+  return bias_.variable.defined() ? &bias_.variable.value() : nullptr;
+}
+
+}  // namespace bitplane::train

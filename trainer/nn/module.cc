@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/nn/module.h"
+
+#include <cmath>
+
+#include "trainer/math/random.h"
+
+namespace bitplane::train {
+
+void Module::visit_state(const std::string&, const StateVisitor&) {}
+
+std::vector<NamedParameter> named_parameters(Module& module) {
+  std::vector<NamedParameter> all;
+  module.visit_state("", {.parameter =
+                              [&](const std::string& name, Parameter& p) {
+                                all.push_back({name, &p});
+                              },
+                          .buffer = [](const std::string&, Tensor&) {}});
+  return all;
+}
+
+std::vector<NamedBuffer> named_buffers(Module& module) {
+  std::vector<NamedBuffer> all;
+  module.visit_state("", {.parameter = [](const std::string&, Parameter&) {},
+                          .buffer =
+                              [&](const std::string& name, Tensor& b) {
+                                all.push_back({name, &b});
+                              }});
+  return all;
+}
+
+LayerGraph layer_graph(const Module& module) {
+  LayerGraph graph;
+  graph.output = module.append_to(graph, "", LayerGraph::kInput);
+  return graph;
+}
+
+void initialize_parameters(Module& module, std::uint64_t seed) {
+  for (const NamedParameter& named : named_parameters(module)) {
+    Tensor& value = named.parameter->variable.mutable_value();
+    const Initialization& init = named.parameter->init;
+    if (init.rule == InitRule::Constant) {
+      value.fill(init.value);
+      continue;
+    }
+    const double sigma = std::sqrt(2.0 / static_cast<double>(init.fan_in));
+    Random random(seed, stream_of(named.name));
+    for (float& w : value.mutable_values()) w = static_cast<float>(sigma * random.normal());
+  }
+}
+
+void clear_gradients(Module& module) {
+  for (const NamedParameter& named : named_parameters(module)) named.parameter->variable.clear_grad();
+}
+
+}  // namespace bitplane::train

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/ops/quantize.h"
+
+#include <utility>
+
+#include "trainer/autograd/profile.h"
+#include "trainer/tensor/row_loops.h"
+
+namespace bitplane::train {
+
+Variable quantize(const Context& ctx, const Variable& x, ActivationQuantizer& quantizer) {
+  const OpTimer timer(ctx, "quantize");
+  const Tensor& input = x.value();
+  if (ctx.mode == Mode::Train && quantizer.looks_ahead()) quantizer.before_batch(ctx, input);
+  const ThresholdTable table = quantizer.table();
+  const RowMap map{.table = &table};
+  Tensor y(input.shape());
+  if (ctx.mode == Mode::Train && quantizer.wants_statistics()) {
+    quantizer.after_batch(map_rows_counted(ctx.backend, map, input, y));
+  } else {
+    map_rows(ctx.backend, map, input, y);
+  }
+  return record(ctx, "quantize", std::move(y), {x},
+                [&backend = ctx.backend, saved_x = input, pass = pass_interval(map)](const Tensor& dy)
+                    -> std::vector<Tensor> { return {mask_rows(backend, pass, saved_x, dy)}; });
+}
+
+Variable quantize_weights(const Context& ctx, const Variable& weights, WeightQuantizer& quantizer) {
+  const OpTimer timer(ctx, "quantize_weights");
+  return record(ctx, "quantize_weights", quantizer.forward(ctx, weights.value()), {weights},
+                [ctx, saved = weights.value(), &quantizer](Tensor dy) -> std::vector<Tensor> {
+                  return {quantizer.backward(ctx, saved, std::move(dy))};
+                });
+}
+
+std::vector<std::uint8_t> quantize_codes(const Tensor& x, const ThresholdTable& table) {
+  std::vector<std::uint8_t> codes;
+  codes.reserve(x.size());
+  for (const float value : x.values()) {
+    std::size_t rank = 0;
+    for (const float t : table.thresholds) rank += value > t ? 1 : 0;
+    codes.push_back(table.code_of_rank[rank]);
+  }
+  return codes;
+}
+
+}  // namespace bitplane::train

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "trainer/optim/optimizer.h"
+
+namespace bitplane::train {
+namespace {
+
+constexpr std::size_t kGrain = 1 << 14;
+
+class Sgd final : public Optimizer {
+ public:
+  Sgd(std::vector<NamedParameter> parameters, const OptimizerOptions& options)
+      : parameters_(std::move(parameters)), options_(options) {
+    for (const NamedParameter& p : parameters_)
+      velocity_.push_back(Tensor::zeros(p.parameter->variable.shape()));
+  }
+
+  void step(Backend& backend, double learning_rate) override {
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      Parameter& p = *parameters_[i].parameter;
+      if (!p.variable.has_grad()) continue;
+      const auto rate = static_cast<float>(learning_rate * static_cast<double>(p.learning_rate_factor));
+      const auto momentum = static_cast<float>(options_.momentum);
+      const float decay = p.role == ParameterRole::Weight ? static_cast<float>(options_.weight_decay) : 0.0F;
+      const float* gradient = p.variable.grad().data();
+      float* velocity = velocity_[i].mutable_data();
+      float* weight = p.variable.mutable_value().mutable_data();
+      backend.threads().parallel_ranges(
+          velocity_[i].size(), kGrain, [=](std::size_t begin, std::size_t end, std::size_t) {
+            for (std::size_t k = begin; k < end; ++k) {
+              velocity[k] = std::fma(momentum, velocity[k], std::fma(decay, weight[k], gradient[k]));
+              weight[k] = std::fma(-rate, velocity[k], weight[k]);
+            }
+          });
+    }
+  }
+
+  void visit_state(const std::function<void(const std::string&, Tensor&)>& visit) override {
+    for (std::size_t i = 0; i < parameters_.size(); ++i)
+      visit(parameters_[i].name + ".velocity", velocity_[i]);
+  }
+
+ private:
+  std::vector<NamedParameter> parameters_;
+  OptimizerOptions options_;
+  std::vector<Tensor> velocity_;
+};
+
+constexpr std::array kOptimizers{
+    OptimizerInfo{"sgd", "stochastic gradient descent with momentum and weight decay", &make_sgd},
+};
+
+}  // namespace
+
+std::unique_ptr<Optimizer> make_sgd(std::vector<NamedParameter> parameters, const OptimizerOptions& options) {
+  return std::make_unique<Sgd>(std::move(parameters), options);
+}
+
+std::span<const OptimizerInfo> optimizers() noexcept {
+  return kOptimizers;
+}
+
+const OptimizerInfo* find_optimizer(std::string_view name) noexcept {
+  const auto it =
+      std::find_if(kOptimizers.begin(), kOptimizers.end(), [&](const auto& o) { return o.name == name; });
+  return it != kOptimizers.end() ? &*it : nullptr;
+}
+
+}  // namespace bitplane::train

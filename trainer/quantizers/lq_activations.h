@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "trainer/quantizers/list.h"
+
+namespace bitplane::train {
+
+/// LQ-Nets' activations: one unsigned basis for the layer.
+///
+///   forward   the table of the basis v (after T - 1 steps of QEM when T > 1); training then takes one more
+///   step on
+///             the batch's counts and sums by rank and moves v by the moving average
+///   backward  1 where x <= the largest level, else 0: the slope of min(x, q_max)
+class LqActivations final : public ActivationQuantizer {
+ public:
+  /// Throws std::invalid_argument when bits are not 1..8.
+  explicit LqActivations(const ActivationQuantizerOptions& options);
+
+  [[nodiscard]] std::string_view name() const noexcept override;
+  [[nodiscard]] std::size_t bits() const noexcept override { return options_.bits; }
+  void visit_state(const std::string& prefix, const StateVisitor& visitor) override;
+  [[nodiscard]] ThresholdTable table() const override;
+  [[nodiscard]] bool looks_ahead() const noexcept override { return options_.alternations > 1; }
+  void before_batch(const Context& ctx, const Tensor& x) override;
+  void after_batch(const RankStatistics& statistics) override;
+  [[nodiscard]] engine::Quantize export_spec() const override;
+
+ private:
+  ActivationQuantizerOptions options_;
+  Tensor basis_;  ///< [bits]
+  Tensor steps_;  ///< [1], the training steps seen; only counted with ema_debias
+  std::vector<double>
+      found_;  ///< between before_batch and after_batch: the basis after the steps taken so far
+};
+
+}  // namespace bitplane::train

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/tensor/backend.h"
+
+namespace bitplane::train {
+
+Backend::Backend(const BackendOptions& options)
+    : features_(options.features),
+      f32_(&kernels::select_f32(options.features)),
+      threads_(options.threads),
+      scratch_(threads_.size()) {}
+
+float* Backend::scratch(std::size_t runner, std::size_t floats) {
+  kernels::AlignedArray<float>& mine = scratch_.at(runner);
+  if (mine.size() < floats) mine = kernels::AlignedArray<float>(floats);
+  return mine.data();
+}
+
+}  // namespace bitplane::train
