@@ -2,6 +2,8 @@
 #include "io/text.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cstddef>
 
 namespace bitplane::engine {
@@ -29,6 +31,12 @@ std::string in_quotes(std::string_view text) {
   for (const char c : text.substr(0, size)) shown += is_control(c) ? '?' : c;
   shown += cut ? "...'" : "'";
   return shown;
+}
+
+std::string number_text(float value) {
+  std::array<char, 32> digits{};
+  const std::to_chars_result end = std::to_chars(digits.data(), digits.data() + digits.size(), value);
+  return {digits.data(), end.ptr};
 }
 
 bool has_control_characters(std::string_view text) noexcept {

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The one list of the graph's operations. To add one: a struct in Operation (model_spec.h), describe() and
+// check() in ops/, and a row here.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <variant>
+
+#include "bitplane/model_spec.h"
+#include "model/node_fact.h"
+#include "model/node_reader.h"
+#include "model/node_writer.h"
+
+namespace bitplane::engine {
+
+struct OpInfo {
+  std::string_view name;  ///< in files
+  std::size_t inputs;     ///< how many a node has
+  Operation (*make)();
+  void (*read)(NodeReader&, Operation&);
+  void (*write)(NodeWriter&, const Operation&);
+  /// Everything that the format demands of the operation on those inputs; what its output is.
+  Result<NodeFact> (*check)(const Operation&, std::span<const NodeFact>);
+};
+
+/// In the order of Operation's alternatives.
+extern const std::array<OpInfo, std::variant_size_v<Operation>> kOps;
+
+[[nodiscard]] inline const OpInfo& op_info(const Operation& op) noexcept {
+  return kOps[op.index()];
+}
+/// Null when there is none of that name.
+[[nodiscard]] const OpInfo* find_op(std::string_view name) noexcept;
+
+}  // namespace bitplane::engine

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A small model that holds every operation, every kind of weights, every encoding and every optional part.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <numeric>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bitplane/model_spec.h"
+
+namespace bitplane::engine::testing {
+
+class SampleMaker {
+ public:
+  std::vector<float> floats(std::size_t n, float low, float high) {
+    std::uniform_real_distribution<float> uniform(low, high);
+    std::vector<float> values(n);
+    for (float& v : values) v = uniform(random_);
+    return values;
+  }
+
+  PlaneWeights planes(PlaneEncoding encoding, std::size_t planes, std::size_t rows, std::size_t k) {
+    PlaneWeights w;
+    w.encoding = encoding;
+    w.planes = {planes, rows, k, std::vector<std::uint64_t>(planes * rows * ((k + 63) / 64))};
+    for (std::size_t row = 0; row < planes * rows; ++row) {
+      for (std::size_t i = 0; i < k; ++i) {
+        w.planes.words[row * ((k + 63) / 64) + i / 64] |= (random_() & 1U) << i % 64;
+      }
+    }
+    return w;
+  }
+
+  Quantize quantize(std::size_t bits, PlaneEncoding encoding, Basis basis) {
+    Quantize q;
+    q.bits = bits;
+    q.encoding = encoding;
+    q.basis = std::move(basis);
+    for (std::size_t i = 1; i < std::size_t{1} << bits; ++i)
+      q.thresholds.push_back(0.25F * static_cast<float>(i));
+    q.code_of_rank.resize(std::size_t{1} << bits);
+    std::iota(q.code_of_rank.begin(), q.code_of_rank.end(), std::uint8_t{0});
+    std::swap(q.code_of_rank.front(), q.code_of_rank.back());
+    return q;
+  }
+
+ private:
+  std::mt19937_64 random_{42};
+};
+
+/// Appends an operation to the chain.
+inline void append(ModelSpec& spec, std::string name, Operation op) {
+  const std::string input = spec.nodes.empty() ? "input" : spec.nodes.back().name;
+  spec.output = name;
+  spec.nodes.push_back({std::move(name), {input}, std::move(op)});
+}
+
+inline ModelSpec sample_model() {
+  SampleMaker make;
+  ModelSpec spec;
+  spec.name = "sample";
+  spec.input = {6, 5, 3, {0.5F, 0.25F, 0.125F}, {0.5F, 0.3F, 0.7F}};
+
+  Conv2d first{
+      .out_channels = 4, .kernel_h = 3, .kernel_w = 3, .pad_h = 1, .pad_w = 1, .weights = {}, .bias = {}};
+  first.weights = FloatWeights{make.floats(4 * 27, -1, 1)};
+  first.bias = make.floats(4, -1, 1);
+  append(spec, "block1.conv", std::move(first));
+  append(spec, "block1.bn",
+         BatchNorm{make.floats(4, -1, 1), make.floats(4, 0, 1), make.floats(4, -1, 1), make.floats(4, -1, 1),
+                   1e-5F});
+  append(spec, "block1.relu", Relu{});
+  append(spec, "block1.quantize", make.quantize(2, PlaneEncoding::Unsigned, LearnedBasis{{0.45F, 0.9F}}));
+
+  Conv2d second{
+      .out_channels = 6, .kernel_h = 3, .kernel_w = 3, .pad_h = 1, .pad_w = 1, .weights = {}, .bias = {}};
+  PlaneWeights bipolar = make.planes(PlaneEncoding::Bipolar, 2, 6, 36);
+  bipolar.basis = LearnedBasis{make.floats(12, -1, 1)};
+  second.weights = std::move(bipolar);
+  append(spec, "block2.conv", std::move(second));
+  append(spec, "block2.pool", MaxPool{.rounding = PoolRounding::Ceil});  // 3x3x6
+  append(spec, "block2.bn", BatchNorm{make.floats(6, -1, 1), make.floats(6, 0, 1), {}, {}, 1e-3F});
+  Quantize signed_codes = make.quantize(3, PlaneEncoding::TwosComplement, UniformBasis{{0.5F}});
+  signed_codes.offset = 0.25F;
+  append(spec, "block2.quantize", std::move(signed_codes));
+
+  Conv2d third{.out_channels = 6,
+               .kernel_h = 2,
+               .kernel_w = 1,
+               .pad_h = 1,
+               .dilation_h = 2,
+               .groups = 2,
+               .weights = {},
+               .bias = {}};
+  PlaneWeights twos = make.planes(PlaneEncoding::TwosComplement, 3, 6, 6);
+  twos.basis = UniformBasis{make.floats(6, 0, 1)};
+  third.weights = std::move(twos);
+  append(spec, "na\xC3\xAFve", std::move(third));  // 3x3x6
+  append(spec, "quantize3", make.quantize(1, PlaneEncoding::Bipolar, UniformBasis{{1.0F}}));
+  append(spec, "flatten", Flatten{});
+
+  Linear fourth{.out_features = 5, .weights = {}, .bias = {}};
+  PlaneWeights unsigned_planes = make.planes(PlaneEncoding::Unsigned, 2, 5, 54);
+  unsigned_planes.basis = UniformBasis{{0.125F}};
+  unsigned_planes.offset = make.floats(5, -1, 1);
+  fourth.weights = std::move(unsigned_planes);
+  append(spec, "linear", std::move(fourth));
+  append(spec, "average", GlobalAveragePool{});
+  append(spec, "classifier", Linear{3, FloatWeights{make.floats(15, -1, 1)}, make.floats(3, -1, 1)});
+
+  spec.labels = {"shoe",
+                 "\xC3\xA9"
+                 "charpe",
+                 ""};
+  spec.provenance = {{"method", "lq-nets"}, {"note", "a \"quoted\" \\ word"}};
+  spec.golden.input.resize(6 * 5 * 3);
+  std::iota(spec.golden.input.begin(), spec.golden.input.end(), std::uint8_t{7});
+  spec.golden.output = make.floats(3, -1, 1);
+  return spec;
+}
+
+inline Node& node_of(ModelSpec& spec, const std::string& name) {
+  for (Node& node : spec.nodes) {
+    if (node.name == name) return node;
+  }
+  return spec.nodes.front();
+}
+
+template <class Op>
+Op& op_of(ModelSpec& spec, const std::string& name) {
+  return std::get<Op>(node_of(spec, name).op);
+}
+
+inline PlaneWeights& planes_of(Conv2d& conv) {
+  return std::get<PlaneWeights>(conv.weights);
+}
+
+}  // namespace bitplane::engine::testing
