@@ -25,9 +25,9 @@ struct Initialization {
 };
 
 struct Parameter {
-  Variable variable;
+  Variable variable = {};
   ParameterRole role = ParameterRole::Weight;
-  Initialization init;
+  Initialization init = {};
   float learning_rate_factor = 1.0F;
 };
 

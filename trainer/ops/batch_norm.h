@@ -14,7 +14,7 @@
 namespace bitplane::train {
 
 struct BatchNormArguments {
-  Variable gamma, beta;  ///< undefined without affine; [c]
+  Variable gamma = {}, beta = {};  ///< undefined without affine; [c]
   Tensor* running_mean = nullptr;
   Tensor* running_var = nullptr;
   float epsilon = 1e-5F;

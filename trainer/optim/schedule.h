@@ -21,7 +21,8 @@ class Schedule {
 struct ScheduleOptions {
   double rate = 0.1;  ///< the base rate; one-cycle's peak
   std::size_t total_steps = 1;
-  std::vector<std::size_t> drops;  ///< step: the rate is multiplied by drop_factor at each of these steps
+  std::vector<std::size_t> drops =
+      {};  ///< step: the rate is multiplied by drop_factor at each of these steps
   double drop_factor = 0.1;
   double power = 1.0;            ///< polynomial: rate * (1 - step / total)^power;
   double warmup_fraction = 0.3;  ///< one-cycle: share of the steps that rise

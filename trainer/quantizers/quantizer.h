@@ -43,9 +43,9 @@ class Quantizer {
 struct WeightExport {
   std::size_t planes = 0, out_channels = 0, k = 0;
   engine::PlaneEncoding encoding = engine::PlaneEncoding::Bipolar;
-  engine::Basis basis;               ///< uniform: [1] or [out]; learned: [planes][out]
-  std::vector<float> offset;         ///< empty or [out]
-  std::vector<std::uint16_t> codes;  ///< [out][k], bit j = plane j
+  engine::Basis basis = {};               ///< uniform: [1] or [out]; learned: [planes][out]
+  std::vector<float> offset = {};         ///< empty or [out]
+  std::vector<std::uint16_t> codes = {};  ///< [out][k], bit j = plane j
 };
 
 class WeightQuantizer : public Quantizer {

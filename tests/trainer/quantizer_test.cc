@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Properties that every quantizer of the list must have, and LQ-Nets' own.
+#include "trainer/quantizers/quantizer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <variant>
+
+#include "trainer/ops/quantize.h"
+#include "trainer/quantizers/list.h"
+#include "trainer/quantizers/lq_activations.h"
+#include "trainer/quantizers/lq_basis.h"
+#include "trainer/quantizers/lq_weights.h"
+#include "trainer_support.h"
+
+namespace bitplane::train::testing {
+namespace {
+
+Tensor relu_of(Tensor t) {
+  for (float& v : t.mutable_values()) v = std::max(v, 0.0F);
+  return t;
+}
+
+class QuantizerTest : public ::testing::Test {
+ protected:
+  Context eval() {
+    Context ctx{backend_};
+    ctx.mode = Mode::Eval;
+    return ctx;
+  }
+  Backend backend_{{.threads = 2}};
+  Context ctx_{backend_};
+};
+
+TEST_F(QuantizerTest, ListedNamesAreFoundAndOthersAreNot) {
+  for (const QuantizerInfo& info : quantizers()) {
+    EXPECT_EQ(find_quantizer(info.name), &info);
+    EXPECT_EQ(info.make_weights({})->name(), info.name);
+    EXPECT_EQ(info.make_activations({})->name(), info.name);
+    EXPECT_THROW(static_cast<void>(info.make_weights({.bits = info.max_bits + 1})), std::invalid_argument);
+    EXPECT_THROW(static_cast<void>(info.make_activations({.bits = info.min_bits - 1})),
+                 std::invalid_argument);
+  }
+  EXPECT_EQ(find_quantizer("no such quantizer"), nullptr);
+}
+
+/// The value that the exported planes stand for.
+float exported_value(const WeightExport& e, std::size_t o, std::size_t k) {
+  const auto& basis = std::get<engine::LearnedBasis>(e.basis).values;
+  float value = 0.0F;
+  for (std::size_t j = 0; j < e.planes; ++j) {
+    const float v = basis[j * e.out_channels + o];
+    value += ((e.codes[o * e.k + k] >> j) & 1U) != 0 ? v : -v;
+  }
+  return value;
+}
+
+TEST_F(QuantizerTest, ExportedWeightsAreTheValuesOfTheForward) {
+  for (const QuantizerInfo& info : quantizers()) {
+    for (std::size_t bits = info.min_bits; bits <= info.max_bits; ++bits) {
+      SCOPED_TRACE(std::string(info.name) + ", bits " + std::to_string(bits));
+      const std::size_t out = 7, m = 45;
+      const auto quantizer =
+          info.make_weights({.bits = bits, .out_channels = out, .filter_size = m, .kernel_area = 9});
+      const Tensor w = random_tensor({out, 3, 3, 5}, 5);
+      for (int step = 0; step < 3; ++step)
+        static_cast<void>(quantizer->forward(ctx_, w));  // the bases move apart
+      const Tensor y = quantizer->forward(eval(), w);
+      const WeightExport e = quantizer->export_weights(w);
+      ASSERT_EQ(e.codes.size(), out * m);
+      for (std::size_t i = 0; i < out * m; ++i) EXPECT_EQ(y.data()[i], exported_value(e, i / m, i % m)) << i;
+    }
+  }
+}
+
+TEST_F(QuantizerTest, ExportedTablesAreTheForward) {
+  for (const QuantizerInfo& info : quantizers()) {
+    for (std::size_t bits = info.min_bits; bits <= info.max_bits; ++bits) {
+      SCOPED_TRACE(std::string(info.name) + ", bits " + std::to_string(bits));
+      const auto quantizer = info.make_activations({.bits = bits});
+      const Tensor x = relu_of(random_tensor({50, 7}, 6));
+      static_cast<void>(quantize(ctx_, Variable(x), *quantizer));
+      const Tensor y = quantize(eval(), Variable(x), *quantizer).value();
+      const engine::Quantize spec = quantizer->export_spec();
+      ASSERT_EQ(spec.thresholds.size() + 1, std::size_t{1} << bits);
+      EXPECT_TRUE(std::is_sorted(spec.thresholds.begin(), spec.thresholds.end()));
+      const auto& basis = std::get<engine::LearnedBasis>(spec.basis).values;
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        std::size_t rank = 0;
+        for (const float t : spec.thresholds) rank += x.data()[i] > t ? 1 : 0;
+        float value = 0.0F;
+        for (std::size_t j = 0; j < bits; ++j) {
+          if (((spec.code_of_rank[rank] >> j) & 1U) != 0) value += basis[j];
+        }
+        ASSERT_EQ(y.data()[i], value) << "x = " << x.data()[i];
+      }
+      std::vector<std::uint8_t> codes = spec.code_of_rank;
+      std::sort(codes.begin(), codes.end());
+      for (std::size_t i = 0; i < codes.size(); ++i) ASSERT_EQ(codes[i], i) << "not a permutation";
+    }
+  }
+}
+
+TEST_F(QuantizerTest, EvaluationMovesNothing) {
+  for (const QuantizerInfo& info : quantizers()) {
+    const auto a = info.make_activations({.bits = 3});
+    const auto before = a->table().levels;
+    static_cast<void>(quantize(eval(), Variable(random_tensor({9, 3}, 1)), *a));
+    EXPECT_EQ(a->table().levels, before);
+    const auto w = info.make_weights({.bits = 3, .out_channels = 2, .filter_size = 6, .kernel_area = 1});
+    const Tensor weights = random_tensor({2, 6}, 2);
+    const auto first = bits_of(w->forward(eval(), weights));
+    EXPECT_EQ(bits_of(w->forward(eval(), weights)), first);
+  }
+}
+
+TEST_F(QuantizerTest, AWrongSizeNamesTheShapes) {
+  LqWeights quantizer({.bits = 2, .out_channels = 4, .filter_size = 9});
+  try {
+    static_cast<void>(quantizer.forward(ctx_, Tensor::zeros({4, 8})));
+    FAIL() << "did not throw";
+  } catch (const std::invalid_argument& e) {
+    EXPECT_NE(std::string(e.what()).find("[4, 8]"), std::string::npos) << e.what();
+  }
+}
+
+double squared_error(const ThresholdTable& table, const Tensor& x) {
+  double error = 0;
+  for (const float v : x.values()) {
+    error += std::pow(static_cast<double>(v - table.levels[rank_of(table.thresholds, v)]), 2);
+  }
+  return error;
+}
+
+TEST_F(QuantizerTest, LqAlternationsNeverIncreaseTheError) {
+  for (std::size_t bits = 1; bits <= 4; ++bits) {
+    for (const auto encoding : {kernels::Encoding::Unsigned, kernels::Encoding::Bipolar}) {
+      for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+        SCOPED_TRACE("bits " + std::to_string(bits) + ", seed " + std::to_string(seed));
+        const Tensor x = random_tensor({400}, seed);
+        Random random(seed, 99);
+        std::vector<double> v;
+        for (std::size_t j = 0; j < bits; ++j) v.push_back(random.normal());
+        double last = std::numeric_limits<double>::infinity();
+        for (int step = 0; step < 8; ++step) {
+          const ThresholdTable table = lq_table(encoding, std::vector<float>(v.begin(), v.end()));
+          const double error = squared_error(table, x);
+          EXPECT_LE(error, last * (1.0 + 1e-5));
+          last = error;
+          RankStatistics s{std::vector<std::uint64_t>(table.levels.size()),
+                           std::vector<double>(table.levels.size())};
+          for (const float value : x.values()) {
+            const std::size_t rank = rank_of(table.thresholds, value);
+            ++s.count[rank];
+            s.sum[rank] += static_cast<double>(value);
+          }
+          v = lq_solve(encoding, table, s, v);
+        }
+      }
+    }
+  }
+}
+
+TEST_F(QuantizerTest, LqRankCountsTheThresholdsBelow) {
+  const std::vector<float> few{-1.0F, 0.0F, 0.0F, 2.0F};
+  std::vector<float> many;
+  for (int i = 0; i < 31; ++i) many.push_back(static_cast<float>(i / 3));
+  for (const auto& thresholds : {few, many}) {
+    for (const float x : {-2.0F, -1.0F, 0.0F, 0.5F, 2.0F, 3.0F, 3.5F, 100.0F}) {
+      const auto expected =
+          std::count_if(thresholds.begin(), thresholds.end(), [&](float t) { return x > t; });
+      EXPECT_EQ(rank_of(thresholds, x), static_cast<std::size_t>(expected)) << x;
+    }
+  }
+}
+
+TEST_F(QuantizerTest, LqSingularOrInfiniteKeepsTheOldBasis) {
+  const std::vector<float> v{0.5F, 1.0F};
+  const std::vector<double> old{0.5, 1.0};
+  const ThresholdTable table = lq_table(kernels::Encoding::Unsigned, v);
+  const RankStatistics none{std::vector<std::uint64_t>(4), std::vector<double>(4)};
+  const std::vector<double> same = lq_solve(kernels::Encoding::Unsigned, table, none, old);
+  EXPECT_NEAR(same[0], 0.5, 1e-15);
+  EXPECT_NEAR(same[1], 1.0, 1e-15);
+  RankStatistics infinite = none;
+  infinite.count[3] = 1;
+  infinite.sum[3] = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(lq_solve(kernels::Encoding::Unsigned, table, infinite, old), old);
+  // Rank one with counts so large that delta falls below 1e-15 of the trace.
+  RankStatistics huge = none;
+  huge.count[3] = 1'000'000'000'000'000;
+  huge.sum[3] = 1e15;
+  EXPECT_EQ(lq_solve(kernels::Encoding::Unsigned, table, huge, old), old);
+}
+
+TEST_F(QuantizerTest, LqActivationsGoOnWithinTheirPassInterval) {
+  LqActivations quantizer({.bits = 2});
+  const float top = quantizer.table().levels.back();
+  EXPECT_EQ(quantizer.surrogate(static_cast<double>(top) + 1.0), static_cast<double>(top));
+  EXPECT_EQ(quantizer.surrogate(0.3), 0.3);
+}
+
+}  // namespace
+}  // namespace bitplane::train::testing
