@@ -76,6 +76,9 @@ constexpr std::array<Shape, 10> kShapes{{
 struct Range {
   std::size_t begin, end;
 };
+struct Interval {
+  float low, high;
+};
 
 /// Where and how a shape lies: from pixels to its own coordinates.
 struct Placement {
@@ -125,11 +128,6 @@ void draw(Canvas& canvas, const Placement& placement, float amount, Covers cover
   }
 }
 
-float signed_between(HashStream& numbers, float low, float high) {
-  const float amount = numbers.between(low, high);
-  return numbers.coin() ? amount : -amount;
-}
-
 /// An uneven light: a plane over the picture.
 void draw_light(Canvas& canvas, HashStream& numbers) {
   const float level = numbers.between(90.0F, 165.0F);
@@ -142,22 +140,29 @@ void draw_light(Canvas& canvas, HashStream& numbers) {
   }
 }
 
+/// A shape at a random place, lighter or darker than what is below it. (Each random number is drawn in a
+/// statement of its own: the order of a call's arguments is the compiler's choice.)
+template <class Covers>
+void draw_anywhere(Canvas& canvas, HashStream& numbers, Interval radius, Interval contrast, Covers covers) {
+  const Placement placement = Placement::random(numbers, radius.low, radius.high);
+  const float amount = numbers.between(contrast.low, contrast.high);
+  const float sign = numbers.coin() ? 1.0F : -1.0F;
+  draw(canvas, placement, sign * amount, covers);
+}
+
 void draw_picture(HashStream numbers, const Shape& shape, std::uint8_t* pixels) {
+  const auto stroke = [](Point p) { return std::fabs(p.x) < 1.0F && std::fabs(p.y) < 0.25F; };
+  const auto thin_bar = [](Point p) { return std::fabs(p.y) < 0.05F; };
   Canvas canvas;
   draw_light(canvas, numbers);
-  for (int i = 0; i < 2; ++i) {  // distractors: short strokes
-    draw(canvas, Placement::random(numbers, 2.0F, 4.0F), signed_between(numbers, 25.0F, 70.0F),
-         [](Point p) { return std::fabs(p.x) < 1.0F && std::fabs(p.y) < 0.25F; });
-  }
-  draw(canvas, Placement::random(numbers, 6.0F, 10.5F), signed_between(numbers, 40.0F, 95.0F), shape.covers);
-  const float bar = signed_between(numbers, 30.0F, 70.0F);  // a thin bar right across, over everything
-  if (numbers.coin()) {
-    draw(canvas, Placement::random(numbers, 20.0F, 24.0F), bar,
-         [](Point p) { return std::fabs(p.y) < 0.05F; });
-  }
+  for (int i = 0; i < 2; ++i) draw_anywhere(canvas, numbers, {2.0F, 4.0F}, {25.0F, 70.0F}, stroke);
+  draw_anywhere(canvas, numbers, {6.0F, 10.5F}, {40.0F, 95.0F}, shape.covers);
+  if (numbers.coin())
+    draw_anywhere(canvas, numbers, {20.0F, 24.0F}, {30.0F, 70.0F}, thin_bar);  // right across
   const float noise = numbers.between(6.0F, 22.0F);
   for (std::size_t i = 0; i < canvas.size(); ++i) {
-    const float bell = numbers.unit() + numbers.unit() + numbers.unit() - 1.5F;  // standard deviation 0.5
+    float bell = -1.5F;  // three uniform numbers: about normal, standard deviation 0.5
+    for (int draws = 0; draws < 3; ++draws) bell += numbers.unit();
     const float value = canvas[i] + 2.0F * noise * bell;
     pixels[i] = static_cast<std::uint8_t>(std::clamp(value, 0.0F, 255.0F));
   }

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/data/picture.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "data/support.h"
+
+namespace bitplane::engine::data {
+namespace {
+
+using testing::Bytes;
+using testing::read_bytes;
+using testing::TemporaryFolder;
+
+Picture pattern(std::size_t height, std::size_t width, std::size_t channels) {
+  Picture picture{height, width, channels, Bytes(height * width * channels)};
+  for (std::size_t i = 0; i < picture.pixels.size(); ++i)
+    picture.pixels[i] = static_cast<std::uint8_t>(i * 37 + i / 11);
+  return picture;
+}
+
+Picture flat(std::size_t height, std::size_t width, std::uint8_t value) {
+  return {height, width, 1, Bytes(height * width, value)};
+}
+
+TEST(Picture, PngRoundTripIsExact) {
+  const TemporaryFolder folder;
+  for (const std::size_t channels : {1, 3}) {
+    for (const auto& [height, width] :
+         std::vector<std::pair<std::size_t, std::size_t>>{{1, 1}, {28, 28}, {5, 67}, {67, 5}}) {
+      SCOPED_TRACE(std::to_string(height) + "x" + std::to_string(width) + "x" + std::to_string(channels));
+      const Picture picture = pattern(height, width, channels);
+      const std::string path = folder.file("p.png");
+      ASSERT_TRUE(write_png(path, picture).ok());
+      const auto again = read_picture(path, channels);
+      ASSERT_TRUE(again.ok()) << again.status().message();
+      EXPECT_EQ(again->height, height);
+      EXPECT_EQ(again->width, width);
+      EXPECT_EQ(again->channels, channels);
+      EXPECT_EQ(again->pixels, picture.pixels);
+    }
+  }
+}
+
+TEST(Picture, GreyAndColourConvert) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("p.png");
+  ASSERT_TRUE(write_png(path, flat(2, 3, 100)).ok());
+  const auto colour = read_picture(path, 3);
+  ASSERT_TRUE(colour.ok()) << colour.status().message();
+  EXPECT_EQ(colour->pixels, Bytes(18, 100));
+  ASSERT_TRUE(write_png(path, {1, 2, 3, {255, 0, 0, 80, 80, 80}}).ok());
+  const auto grey = read_picture(path, 1);
+  ASSERT_TRUE(grey.ok());
+  EXPECT_EQ(grey->pixels, (Bytes{76, 80})) << "luminance";
+}
+
+/// A flat grey 8x8 JPEG, written by hand: one DC coefficient of 0 is the value 128.
+Bytes grey_jpeg() {
+  Bytes bytes{0xff, 0xd8, 0xff, 0xdb, 0x00, 0x43, 0x00};
+  bytes.insert(bytes.end(), 64, 1);  // quantization
+  const Bytes frame{0xff, 0xc0, 0x00, 0x0b, 0x08, 0x00, 0x08,
+                    0x00, 0x08, 0x01, 0x01, 0x11, 0x00};  // 8x8, grey
+  const Bytes dc{0xff, 0xc4, 0x00, 0x14, 0x00, 1, 0, 0, 0, 0, 0,
+                 0,    0,    0,    0,    0,    0, 0, 0, 0, 0, 0x00};  // "0": size 0
+  const Bytes ac{0xff, 0xc4, 0x00, 0x14, 0x10, 1, 0, 0, 0, 0, 0,
+                 0,    0,    0,    0,    0,    0, 0, 0, 0, 0, 0x00};  // "0": end
+  const Bytes scan{0xff, 0xda, 0x00, 0x08, 0x01, 0x01, 0x00, 0x00, 0x3f, 0x00, 0x3f, 0xff, 0xd9};
+  for (const Bytes& part : {frame, dc, ac, scan}) bytes.insert(bytes.end(), part.begin(), part.end());
+  return bytes;
+}
+
+TEST(Picture, ReadsJpeg) {
+  const TemporaryFolder folder;
+  const auto picture = read_picture(folder.write("p.jpg", grey_jpeg()), 1);
+  ASSERT_TRUE(picture.ok()) << picture.status().message();
+  EXPECT_EQ(picture->height, 8U);
+  EXPECT_EQ(picture->width, 8U);
+  EXPECT_EQ(picture->pixels, Bytes(64, 128));
+}
+
+TEST(Picture, WhatDoesNotDecodeNamesTheFileAndTheReason) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(write_png(folder.file("good.png"), pattern(20, 20, 3)).ok());
+  const Bytes png = read_bytes(folder.file("good.png"));
+  const Bytes half(png.begin(), png.begin() + static_cast<std::ptrdiff_t>(png.size() / 2));
+  const Bytes text{'h', 'e', 'l', 'l', 'o'};
+  Bytes gif{'G', 'I', 'F', '8', '9', 'a', 1, 0, 1, 0, 0, 0, 0, 0x3b};
+  Bytes wide = png;
+  std::fill(wide.begin() + 16, wide.begin() + 24, std::uint8_t{0x7f});  // IHDR's width and height
+  for (const Bytes& bytes : {half, text, gif, wide, Bytes{}}) {
+    const std::string path = folder.write("bad.png", bytes);
+    const auto picture = read_picture(path, 3);
+    ASSERT_FALSE(picture.ok()) << bytes.size();
+    EXPECT_EQ(picture.status().code(), StatusCode::InvalidFile);
+    EXPECT_NE(picture.status().message().find(path), std::string::npos) << picture.status().message();
+    EXPECT_EQ(picture.status().message().find('\n'), std::string::npos);
+  }
+}
+
+TEST(Picture, NoTruncationCrashes) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(write_png(folder.file("good.png"), pattern(9, 9, 1)).ok());
+  for (const Bytes& whole : {read_bytes(folder.file("good.png")), grey_jpeg()}) {
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+      const auto picture = read_picture(
+          folder.write("cut", Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size))), 1);
+      if (picture.ok()) {
+        EXPECT_EQ(picture->pixels.size(), picture->height * picture->width);
+      }
+    }
+  }
+}
+
+TEST(Picture, BadRequestsAreErrors) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(read_picture(folder.file("missing.png"), 1).status().code(), StatusCode::NotFound);
+  EXPECT_EQ(read_picture(folder.path(), 1).status().code(), StatusCode::InvalidArgument);
+  EXPECT_EQ(read_picture(folder.file("missing.png"), 4).status().code(), StatusCode::Unsupported);
+  EXPECT_EQ(write_png(folder.file("x.png"), {2, 2, 1, Bytes(3)}).code(), StatusCode::InvalidArgument);
+  EXPECT_EQ(write_png(folder.file("x.png"), {2, 2, 4, Bytes(16)}).code(), StatusCode::InvalidArgument);
+  EXPECT_FALSE(write_png(folder.file("no/such/folder.png"), flat(2, 2, 1)).ok());
+  EXPECT_EQ(fit_picture(flat(2, 2, 1), 0, 5, Fit::Resize).status().code(), StatusCode::InvalidArgument);
+  EXPECT_EQ(fit_picture({0, 0, 1, {}}, 5, 5, Fit::Resize).status().code(), StatusCode::InvalidArgument);
+}
+
+TEST(FitPicture, SameSizeChangesNothing) {
+  const Picture picture = pattern(7, 11, 3);
+  for (const Fit fit : {Fit::Resize, Fit::CenterCrop}) {
+    const auto fitted = fit_picture(picture, 7, 11, fit);
+    ASSERT_TRUE(fitted.ok());
+    EXPECT_EQ(fitted->pixels, picture.pixels);
+  }
+}
+
+TEST(FitPicture, FlatStaysFlatAtAnySize) {
+  for (const std::size_t height : {1, 2, 13, 28, 97}) {
+    for (const std::size_t width : {1, 3, 28, 64}) {
+      for (const Fit fit : {Fit::Resize, Fit::CenterCrop}) {
+        const auto fitted = fit_picture(flat(31, 17, 201), height, width, fit);
+        ASSERT_TRUE(fitted.ok());
+        EXPECT_EQ(fitted->pixels, Bytes(height * width, 201)) << height << "x" << width;
+      }
+    }
+  }
+}
+
+TEST(FitPicture, HalvingAveragesAndEnlargingInterpolates) {
+  // A checkerboard of single pixels is grey from afar: every source pixel counts.
+  Picture checkers{8, 8, 1, Bytes(64)};
+  for (std::size_t i = 0; i < 64; ++i) checkers.pixels[i] = (i / 8 + i) % 2 == 0 ? 0 : 200;
+  const auto half = fit_picture(checkers, 4, 4, Fit::Resize);
+  ASSERT_TRUE(half.ok());
+  for (const std::uint8_t pixel : half->pixels) EXPECT_NEAR(pixel, 100, 13);
+  const auto twice = fit_picture({1, 2, 1, {0, 100}}, 1, 4, Fit::Resize);
+  ASSERT_TRUE(twice.ok());
+  EXPECT_EQ(twice->pixels, (Bytes{0, 25, 75, 100}));
+}
+
+TEST(FitPicture, CenterCropKeepsTheMiddleAndTheAspect) {
+  Picture wide{2, 6, 1, {10, 20, 30, 40, 50, 60, 10, 20, 30, 40, 50, 60}};
+  const auto cropped = fit_picture(wide, 2, 2, Fit::CenterCrop);
+  ASSERT_TRUE(cropped.ok());
+  EXPECT_EQ(cropped->pixels, (Bytes{30, 40, 30, 40}));
+  const auto resized = fit_picture(wide, 2, 2, Fit::Resize);
+  ASSERT_TRUE(resized.ok());
+  EXPECT_LT(resized->pixels[0], 30);
+  EXPECT_GT(resized->pixels[1], 40);
+}
+
+TEST(FitPicture, ChannelsStayApart) {
+  const auto fitted = fit_picture({1, 1, 3, {1, 2, 3}}, 2, 2, Fit::Resize);
+  ASSERT_TRUE(fitted.ok());
+  EXPECT_EQ(fitted->pixels, (Bytes{1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3}));
+}
+
+}  // namespace
+}  // namespace bitplane::engine::data
