@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
 #include <map>
 #include <string>
 
@@ -86,19 +85,16 @@ class Expansion {
     if (has_weights(op)) return emit_convolution(n);
     if (std::holds_alternative<MaxPool>(op)) {
       if (facts.need_z) facts.z = add_step(n, StepKind::MaxPool, facts_[facts.source].z);
-      if (facts.need_output) {
-        if (holds_codes(input_of(n))) return unsupported(n, "max_pool on a quantizer's codes");
-        facts.output = add_step(n, StepKind::MaxPool, input_of(n));
-      }
+      if (facts.need_output) facts.output = add_step(n, StepKind::MaxPool, input_of(n));
       return {};
     }
     if (std::holds_alternative<Flatten>(op)) {
       facts.output = input_of(n);
       return {};
     }
-    if (const auto* bn = std::get_if<BatchNorm>(&op)) return emit_batch_norm(n, *bn);
-    if (holds_codes(input_of(n))) return unsupported(n, "only conv2d and linear take a quantizer's codes");
-    if (const auto* quantize = std::get_if<Quantize>(&op)) {
+    if (const auto* bn = std::get_if<BatchNorm>(&op)) {
+      emit_batch_norm(n, *bn);
+    } else if (const auto* quantize = std::get_if<Quantize>(&op)) {
       emit_quantize(n, *quantize);
     } else if (std::holds_alternative<Relu>(op)) {
       facts.output = add_step(n, StepKind::Elementwise, input_of(n));
@@ -113,7 +109,10 @@ class Expansion {
     Facts& facts = facts_[n];
     const Operation& op = spec_.nodes[n].op;
     const ValueId in = input_of(n);
-    if (Status status = check_convolution(n, in); !status.ok()) return status;
+    const bool flattened_codes = holds_codes(in) && !(shapes_[facts.source] == program_.values[in].shape);
+    if (flattened_codes && std::holds_alternative<Conv2d>(op)) {
+      return unsupported(n, "conv2d behind a flattened map of codes; use linear");
+    }
     facts.z = add_step(n, StepKind::Convolution, in);
     if (!facts.need_output) return {};
     Affine affine = fold(convolution_tail(op, shapes_[n].channels, quantizer_of(in)));
@@ -121,43 +120,16 @@ class Expansion {
     return {};
   }
 
-  Status check_convolution(std::size_t n, ValueId in) const {
-    const Operation& op = spec_.nodes[n].op;
-    const auto* planes = std::get_if<PlaneWeights>(&weights_of(op));
-    if (holds_codes(in) != (planes != nullptr)) {
-      return unsupported(n, planes != nullptr ? "weights in planes need a quantizer in front"
-                                              : "float weights behind a quantizer");
-    }
-    if (planes == nullptr) return {};
-    const std::size_t source = facts_[n].source;
-    if (std::holds_alternative<Conv2d>(op) && !(shapes_[source] == program_.values[in].shape)) {
-      return unsupported(n, "conv2d behind a flattened map of codes");
-    }
-    for (std::size_t c = 0; c < planes->offset.size(); ++c) {
-      if (!std::isfinite(offset_in_scale_units(planes->offset[c], planes->basis, c))) {
-        return unsupported(n, "a weight offset beside a scale of 0");
-      }
-    }
-    const Quantize& quantizer = *quantizer_of(in);
-    if (quantizer.offset != 0.0F &&
-        !std::isfinite(offset_in_scale_units(quantizer.offset, quantizer.basis, 0))) {
-      return unsupported(program_.values[in].quantizer, "an offset beside a scale of 0");
-    }
-    return {};
-  }
-
-  Status emit_batch_norm(std::size_t n, const BatchNorm& bn) {
+  void emit_batch_norm(std::size_t n, const BatchNorm& bn) {
     Facts& facts = facts_[n];
     const std::size_t base = facts.source == kPicture ? kPicture : facts_[facts.source].convolution;
     if (base == kPicture) {
-      if (holds_codes(input_of(n))) return unsupported(n, "batch_norm on a quantizer's codes");
       facts.output = add_affine(n, input_of(n), fold(plain_tail(bn.mean.size()), bn));
-      return {};
+      return;
     }
     const Quantize* quantizer = quantizer_of(input_of(base));
     const ConvolutionTail tail = convolution_tail(spec_.nodes[base].op, bn.mean.size(), quantizer);
     facts.output = add_affine(n, facts_[facts.source].z, fold(tail, bn));
-    return {};
   }
 
   void emit_quantize(std::size_t n, const Quantize& quantize) {

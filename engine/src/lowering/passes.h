@@ -11,8 +11,8 @@
 
 namespace bitplane::engine {
 
-/// The graph as steps of one stage each. `shapes` are those of validate(). Refuses what the engine cannot
-/// run.
+/// The graph as steps of one stage each. `shapes` are those of validate(). Refuses the little that is valid
+/// and that this engine cannot run.
 ///
 /// A BN works on the z of the convolution before it, not on that convolution's own output: so a convolution
 /// has two values, z and its output, and only those that somebody reads are computed.
