@@ -25,8 +25,9 @@ std::vector<T> array(const json& value) {
 
 std::vector<json> cases(const std::string& kind) {
   std::ifstream file(BITPLANE_GOLDEN_DIR "/fold.json");
+  const json golden = json::parse(file);
   std::vector<json> found;
-  for (const json& c : json::parse(file).at("cases")) {
+  for (const json& c : golden.at("cases")) {
     if (c.at("kind") == kind) found.push_back(c);
   }
   return found;

@@ -60,7 +60,7 @@ class Model {
 struct SessionOptions {
   std::size_t batch = 1;
   std::size_t threads = 1;     ///< the calling thread and threads - 1 workers; results do not depend on it
-  std::string isa;             ///< "" = BITPLANE_ISA, else the best present; a name limits to that level
+  std::string isa = {};        ///< "" = BITPLANE_ISA, else the best present; a name limits to that level
   bool capture_codes = false;  ///< keep every quantizer's codes for codes()
 };
 

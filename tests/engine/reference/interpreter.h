@@ -296,7 +296,7 @@ inline Tensor quantize(const Tensor& in, const Quantize& quantizer) {
   return out;
 }
 
-inline Tensor apply(const Tensor& in, const Operation& op) {
+inline Tensor run_node(const Tensor& in, const Operation& op) {
   if (std::holds_alternative<Conv2d>(op) || std::holds_alternative<Linear>(op)) {
     Tensor out = convolve(in, layer_of(op, in.map), std::holds_alternative<Linear>(op));
     finish_without_bn(out);
@@ -333,7 +333,7 @@ inline Results interpret(const ModelSpec& spec, std::vector<float> input) {
   Tensor& picture = results["input"];
   picture.map = {spec.input.height, spec.input.width, spec.input.channels};
   picture.values = std::move(input);
-  for (const Node& node : spec.nodes) results[node.name] = apply(results.at(node.inputs.at(0)), node.op);
+  for (const Node& node : spec.nodes) results[node.name] = run_node(results.at(node.inputs.at(0)), node.op);
   return results;
 }
 

@@ -82,7 +82,7 @@ class RandomGraph {
   void add(const std::string& name, Operation op) {
     const std::string input = last_name();
     spec_.nodes.push_back({name + std::to_string(spec_.nodes.size()), {input}, std::move(op)});
-    results_[last_name()] = apply(results_.at(input), spec_.nodes.back().op);
+    results_[last_name()] = run_node(results_.at(input), spec_.nodes.back().op);
   }
 
   void batch_norm() {

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <random>
+
+#include "engine/reference/specs.h"
+#include "lowering/passes.h"
+#include "lowering/plan_arena.h"
+
+namespace bitplane::engine {
+namespace {
+
+using reference::SpecBuilder;
+
+Program lowered(const ModelSpec& spec) {
+  Result<std::vector<NodeShape>> shapes = validate(spec);
+  EXPECT_TRUE(shapes.ok()) << shapes.status().message();
+  Result<Program> program = lower(spec, shapes.value());
+  EXPECT_TRUE(program.ok()) << program.status().message();
+  return std::move(program).value();
+}
+
+std::string kind_name(StepKind kind) {
+  switch (kind) {
+    case StepKind::Convolution:
+      return "conv";
+    case StepKind::Elementwise:
+      return "elementwise";
+    case StepKind::MaxPool:
+      return "pool";
+    case StepKind::PackRanks:
+      return "pack";
+    case StepKind::GlobalAverage:
+      return "average";
+  }
+  return "?";
+}
+
+/// Kinds and output forms, e.g. "conv:planes pool:float".
+std::string plan_of(const Program& program) {
+  static constexpr std::string_view kForms[] = {"float", "ranks", "planes"};
+  std::string text;
+  for (const Step& step : program.steps) {
+    text += (text.empty() ? "" : " ") + kind_name(step.kind) + ":" +
+            std::string(kForms[static_cast<std::size_t>(program.values[step.out].form)]);
+  }
+  return text;
+}
+
+/// No operation is left over between quantized layers: BN, ReLU and quantizer vanish in the convolution's
+/// epilogue.
+TEST(Lowering, NoExtraOperationRemains) {
+  const ModelSpec spec = SpecBuilder(6, 6, 3)
+                             .add("conv1", reference::float_conv(3, 8))
+                             .add("bn1", reference::batch_norm(8))
+                             .add("relu1", Relu{})
+                             .add("quant1", reference::quantize())
+                             .add("conv2", reference::plane_conv(8, 8))
+                             .add("bn2", reference::batch_norm(8))
+                             .add("relu2", Relu{})
+                             .add("quant2", reference::quantize())
+                             .add("conv3", reference::plane_conv(8, 4))
+                             .add("bn3", reference::batch_norm(4))
+                             .add("relu3", Relu{})
+                             .add("gap", GlobalAveragePool{})
+                             .add("fc", reference::classifier(4, 3))
+                             .spec();
+  const Program program = lowered(spec);
+  EXPECT_EQ(plan_of(program), "conv:planes conv:planes conv:float average:float conv:float");
+  EXPECT_EQ(program.steps[1].nodes, (std::vector<std::size_t>{4, 5, 6, 7}));
+}
+
+TEST(Lowering, PoolingMovesOntoRanksWithMinimumWhereTheScaleFalls) {
+  const ModelSpec spec = reference::small_net();
+  const Program program = lowered(spec);
+  EXPECT_EQ(plan_of(program),
+            "conv:planes conv:ranks pool:ranks pack:planes conv:float average:float conv:float");
+  const Affine& affine = *program.steps[1].stages.affine;
+  const std::vector<std::uint8_t>& minimum = program.steps[2].minimum;
+  ASSERT_EQ(minimum.size(), affine.scale.size());
+  std::size_t falling = 0;
+  for (std::size_t c = 0; c < minimum.size(); ++c) {
+    EXPECT_EQ(minimum[c] != 0, affine.scale[c] < 0.0F) << c;
+    falling += minimum[c];
+  }
+  EXPECT_GT(falling, 0U);
+  EXPECT_LT(falling, minimum.size());
+}
+
+TEST(Lowering, PoolingBehindBatchNormTakesTheMaximumOfRanks) {
+  const Program program = lowered(SpecBuilder(6, 6, 1)
+                                      .add("conv1", reference::float_conv(1, 5))
+                                      .add("bn1", reference::batch_norm(5))
+                                      .add("relu1", Relu{})
+                                      .add("pool1", reference::halve())
+                                      .add("quant1", reference::quantize())
+                                      .add("conv2", reference::plane_conv(5, 2))
+                                      .spec());
+  EXPECT_EQ(plan_of(program), "conv:ranks pool:ranks pack:planes conv:float");
+  EXPECT_EQ(program.steps[1].minimum, std::vector<std::uint8_t>(5, 0));
+}
+
+TEST(Lowering, PoolingWithoutQuantizerStaysOnFloats) {
+  const Program program = lowered(SpecBuilder(6, 6, 1)
+                                      .add("conv1", reference::float_conv(1, 5))
+                                      .add("pool1", reference::halve())
+                                      .add("bn1", reference::batch_norm(5))
+                                      .add("relu1", Relu{})
+                                      .spec());
+  EXPECT_EQ(plan_of(program), "conv:float pool:float elementwise:float");
+}
+
+TEST(Lowering, StagesOnTheirOwnRun) {
+  const Program program = lowered(SpecBuilder(4, 4, 3)
+                                      .add("relu0", Relu{})
+                                      .add("bn0", reference::batch_norm(3))
+                                      .add("quant0", reference::quantize())
+                                      .add("conv1", reference::plane_conv(3, 2))
+                                      .spec());
+  // A BN behind a ReLU is outside the one order of stages, so it begins a step of its own.
+  EXPECT_EQ(plan_of(program), "elementwise:float elementwise:planes conv:float");
+}
+
+TEST(Lowering, NegativeThresholdsBehindAReluAreAlwaysPassed) {
+  Quantize quantize = reference::quantize();
+  quantize.thresholds = {-0.3F, 0.0F, 0.5F};
+  for (const bool relu : {false, true}) {
+    SpecBuilder builder(4, 4, 1);
+    builder.add("conv1", reference::float_conv(1, 4));
+    if (relu) builder.add("relu1", Relu{});
+    const Program program =
+        lowered(builder.add("quant1", quantize).add("conv2", reference::plane_conv(4, 2)).spec());
+    const float first = relu ? -std::numeric_limits<float>::infinity() : -0.3F;
+    EXPECT_EQ(program.steps[0].stages.quantize->thresholds, (std::vector<float>{first, 0.0F, 0.5F}));
+  }
+}
+
+TEST(Lowering, AValueWithTwoReadersIsNotFusedAway) {
+  // bn1 reads conv1's z, relu_b its output: z is kept, both apply their own affine to it.
+  const Program program = lowered(SpecBuilder(4, 4, 1)
+                                      .add("conv1", reference::float_conv(1, 4))
+                                      .add("relu_b", Relu{}, "conv1")
+                                      .add("quant_b", reference::quantize())
+                                      .add("bn1", reference::batch_norm(4), "conv1")
+                                      .add("relu1", Relu{})
+                                      .spec());
+  EXPECT_EQ(plan_of(program), "conv:float elementwise:planes elementwise:float");
+}
+
+TEST(Lowering, CodesArePackedForEachNumberOfGroups) {
+  const Program program = lowered(SpecBuilder(4, 4, 1)
+                                      .add("conv1", reference::float_conv(1, 8))
+                                      .add("quant1", reference::quantize())
+                                      .add("whole", reference::plane_conv(8, 4), "quant1")
+                                      .add("quant_whole", reference::quantize())
+                                      .add("halves", reference::plane_conv(8, 4, 2), "quant1")
+                                      .add("gap", GlobalAveragePool{})
+                                      .spec());
+  EXPECT_EQ(plan_of(program), "conv:ranks pack:planes pack:planes conv:planes conv:float average:float");
+  EXPECT_EQ(program.values[program.steps[3].in].groups, 1U);
+  EXPECT_EQ(program.values[program.steps[4].in].groups, 2U);
+}
+
+TEST(Lowering, ALinearBehindAFlattenedMapIsAConvolutionOverIt) {
+  Linear linear;
+  linear.out_features = 3;
+  linear.weights = reference::plane_weights(3, 4 * 5 * 6);
+  const ModelSpec spec = SpecBuilder(4, 5, 2)
+                             .add("conv1", reference::float_conv(2, 6))
+                             .add("quant1", reference::quantize())
+                             .add("flatten", Flatten{})
+                             .add("fc", linear)
+                             .spec();
+  const Program program = lowered(spec);
+  EXPECT_EQ(plan_of(program), "conv:planes conv:float");
+  const kernels::ConvShape shape = convolution_shape(spec, program, program.steps[1]);
+  EXPECT_EQ(shape.kernel_h, 4U);
+  EXPECT_EQ(shape.kernel_w, 5U);
+  EXPECT_EQ(shape.channels, 6U);
+  EXPECT_EQ(shape.out_pixels(), 1U);
+}
+
+TEST(Lowering, ConstantChannelsAreCounted) {
+  BatchNorm bn = reference::batch_norm(8);
+  bn.gamma = {0.0F, 1.0F, 1.0F, 1e-9F, -1.0F, 1.0F, 0.0F, 1.0F};  // 0, 3 and 6 cannot cross a threshold
+  const Program program = lowered(SpecBuilder(4, 4, 1)
+                                      .add("conv1", reference::float_conv(1, 8))
+                                      .add("quant1", reference::quantize())
+                                      .add("conv2", reference::plane_conv(8, 8))
+                                      .add("bn2", bn)
+                                      .add("quant2", reference::quantize())
+                                      .add("conv3", reference::plane_conv(8, 2))
+                                      .spec());
+  EXPECT_EQ(program.steps[1].constant_channels, 3U);
+  EXPECT_EQ(program.steps[2].constant_channels, 0U);
+}
+
+TEST(Lowering, WhatItCannotRunIsSaidWithTheNodesName) {
+  const auto status_of = [](const ModelSpec& spec) {
+    const Result<std::vector<NodeShape>> shapes = validate(spec);
+    EXPECT_TRUE(shapes.ok()) << shapes.status().message();
+    return lower(spec, shapes.value()).status();
+  };
+  const Status codes = status_of(SpecBuilder(4, 4, 1).add("last", reference::quantize()).spec());
+  EXPECT_EQ(codes.code(), StatusCode::Unsupported);
+  EXPECT_NE(codes.message().find("'last'"), std::string::npos);
+  const Status nothing = status_of(SpecBuilder(4, 4, 1).add("flat", Flatten{}).spec());
+  EXPECT_EQ(nothing.code(), StatusCode::Unsupported);
+  EXPECT_NE(nothing.message().find("'flat'"), std::string::npos);
+}
+
+TEST(PlanArena, LivingValuesNeverShareBytes) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 200; ++round) {
+    SCOPED_TRACE("round " + std::to_string(round));
+    std::vector<Lifetime> lives(std::uniform_int_distribution<std::size_t>(1, 30)(random));
+    std::size_t sum = 0;
+    for (Lifetime& life : lives) {
+      life.bytes = std::uniform_int_distribution<std::size_t>(0, 500)(random);
+      life.first = std::uniform_int_distribution<std::size_t>(0, 20)(random);
+      life.last = life.first + std::uniform_int_distribution<std::size_t>(0, 5)(random);
+      sum += (life.bytes + 63) / 64 * 64;
+    }
+    const ArenaPlan plan = plan_arena(lives);
+    EXPECT_LE(plan.bytes, sum);
+    for (std::size_t a = 0; a < lives.size(); ++a) {
+      EXPECT_EQ(plan.offsets[a] % kArenaAlignment, 0U);
+      if (lives[a].bytes > 0) {
+        EXPECT_LE(plan.offsets[a] + lives[a].bytes, plan.bytes);
+      }
+      for (std::size_t b = 0; b < a; ++b) {
+        const bool together = lives[a].first <= lives[b].last && lives[b].first <= lives[a].last;
+        if (!together || lives[a].bytes == 0 || lives[b].bytes == 0) continue;
+        EXPECT_TRUE(plan.offsets[a] + lives[a].bytes <= plan.offsets[b] ||
+                    plan.offsets[b] + lives[b].bytes <= plan.offsets[a])
+            << a << " and " << b;
+      }
+    }
+  }
+}
+
+TEST(PlanArena, AChainNeedsTwoBuffers) {
+  std::vector<Lifetime> chain;
+  for (std::size_t i = 0; i < 10; ++i) chain.push_back({640, i, i + 1});
+  EXPECT_EQ(plan_arena(chain).bytes, 2U * 640U);
+}
+
+}  // namespace
+}  // namespace bitplane::engine
