@@ -33,10 +33,7 @@ class Expansion {
       if (Status status = emit(n); !status.ok()) return status;
     }
     program_.output = facts_[output_node_].output;
-    if (program_.output == kInputValue) return unsupported(output_node_, "the output is the input itself");
-    if (program_.values[program_.output].form != ValueForm::Float) {
-      return unsupported(output_node_, "a quantizer's codes cannot be the model's output");
-    }
+    if (program_.output == kInputValue) return unsupported(output_node_, "a model whose output is its input");
     return std::move(program_);
   }
 
@@ -63,8 +60,6 @@ class Expansion {
     for (std::size_t n = facts_.size(); n-- > 0;) {
       Facts& facts = facts_[n];
       const Operation& op = spec_.nodes[n].op;
-      // Every quantizer runs, read or not: its codes are part of what a session shows.
-      facts.need_output |= std::holds_alternative<Quantize>(op);
       if (facts.source == kPicture || !(facts.need_z || facts.need_output)) continue;
       Facts& source = facts_[facts.source];
       if (std::holds_alternative<BatchNorm>(op) && source.convolution != kPicture) {

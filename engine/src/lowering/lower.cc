@@ -21,7 +21,7 @@ Result<Program> lower(const ModelSpec& spec, std::span<const NodeShape> shapes) 
   if (!program.ok()) return program;
   fuse(program.value());
   pool_on_ranks(program.value());
-  pack_for_groups(spec, program.value());
+  lay_out_planes(spec, program.value());
   complete_affines(program.value());
   count_constant_channels(spec, program.value());
   return program;

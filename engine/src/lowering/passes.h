@@ -27,9 +27,9 @@ void fuse(Program& program);
 /// same.
 void pool_on_ranks(Program& program);
 
-/// Packed planes are laid out for the number of groups of their consumer. Where consumers differ, the
-/// quantizer gives ranks, and one step per number of groups packs them.
-void pack_for_groups(const ModelSpec& spec, Program& program);
+/// Packed planes lie in memory as the convolution that reads them wants: its number of groups. (Every node
+/// has one input today, so a quantizer has one reader.)
+void lay_out_planes(const ModelSpec& spec, Program& program);
 
 /// Fills Step::constant_channels of quantized, uniform convolutions with a quantizer: the channels for which
 /// no reachable accumulator turns any threshold test. They cost time and carry nothing: `info` shows them.

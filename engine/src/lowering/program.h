@@ -6,7 +6,7 @@
 //   expand           the graph as steps of one stage each; BN and scales folded into per-channel affines
 //   fuse             affine + ReLU + quantizer become the epilogue of the step that computes their input
 //   pool_on_ranks    max-pooling between a convolution and its quantizer moves behind the quantizer
-//   pack_for_groups  ranks are packed once per number of groups that consumers ask for
+//   lay_out_planes   packed planes take the number of groups of the convolution that reads them
 //   constant_channels  counts output channels whose code cannot depend on the input
 //
 // choose_kernels and plan_arena follow when a session is created, since they depend on the CPU and the batch.
