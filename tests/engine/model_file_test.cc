@@ -2,10 +2,13 @@
 //
 // A model file in good and in bad condition: round trip, its bytes, and every way to damage it.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "bitplane/model_spec.h"
@@ -147,11 +150,10 @@ TEST(ModelFile, EveryTruncationIsRefused) {
 TEST(ModelFile, EveryChangedByteIsRefused) {
   Bytes bytes = sample_bytes();
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    for (const std::byte flip : {std::byte{0x01}, std::byte{0x20}, std::byte{0x80}}) {
-      bytes[i] ^= flip;
-      ASSERT_FALSE(parse_model(bytes).ok()) << "byte " << i << " xor " << std::to_integer<int>(flip);
-      bytes[i] ^= flip;
-    }
+    const std::byte flip = std::byte{1} << i % 8;
+    bytes[i] ^= flip;
+    ASSERT_FALSE(parse_model(bytes).ok()) << "byte " << i << " xor " << std::to_integer<int>(flip);
+    bytes[i] ^= flip;
   }
   EXPECT_TRUE(parse_model(bytes).ok());
 }
@@ -162,20 +164,18 @@ TEST(ModelFile, EveryChangedByteUnderANewDigestIsHandled) {
   const Bytes original = sample_bytes();
   std::size_t accepted = 0;
   for (std::size_t i = 0; i < original.size(); ++i) {
-    for (const std::byte flip : {std::byte{0x01}, std::byte{0x10}, std::byte{0x80}}) {
-      Bytes bytes = original;
-      bytes[i] ^= flip;
-      if (!seal_digest(bytes).ok()) continue;
-      const Result<ModelSpec> read = parse_model(bytes);
-      if (!read.ok()) {
-        ASSERT_FALSE(read.status().message().empty());
-        continue;
-      }
-      ++accepted;
-      const Result<Bytes> again = serialize_model(read.value());
-      ASSERT_TRUE(again.ok()) << "byte " << i << ": " << again.status().message();
-      ASSERT_TRUE(parse_model(again.value()).value() == read.value()) << "byte " << i;
+    Bytes bytes = original;
+    bytes[i] ^= std::byte{1} << i % 8;
+    if (!seal_digest(bytes).ok()) continue;
+    const Result<ModelSpec> read = parse_model(bytes);
+    if (!read.ok()) {
+      ASSERT_FALSE(read.status().message().empty());
+      continue;
     }
+    ++accepted;
+    const Result<Bytes> again = serialize_model(read.value());
+    ASSERT_TRUE(again.ok()) << "byte " << i << ": " << again.status().message();
+    ASSERT_TRUE(parse_model(again.value()).value() == read.value()) << "byte " << i;
   }
   EXPECT_GT(accepted, 0U);  // a changed weight, for one
 }
