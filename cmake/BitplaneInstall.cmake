@@ -1,1 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
+# Component `engine`: the headers, libbitplane.a, the CMake package and bitplane.pc. Component `commands`: the programs.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+set(BITPLANE_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/bitplane)
+
+install(TARGETS bitplane EXPORT bitplane COMPONENT engine ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/engine/include/bitplane COMPONENT engine
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(EXPORT bitplane NAMESPACE bitplane:: FILE bitplane-targets.cmake COMPONENT engine
+        DESTINATION ${BITPLANE_PACKAGE_DIR})
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/bitplane-config.cmake.in bitplane-config.cmake
+                              INSTALL_DESTINATION ${BITPLANE_PACKAGE_DIR} NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(bitplane-config-version.cmake COMPATIBILITY SameMinorVersion)
+
+# The prefix is found from where the .pc file lies, so that an installed tree can be moved.
+file(RELATIVE_PATH BITPLANE_PREFIX_FROM_PC /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/bitplane.pc.in bitplane.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/bitplane.pc COMPONENT engine DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${PROJECT_BINARY_DIR}/bitplane-config.cmake ${PROJECT_BINARY_DIR}/bitplane-config-version.cmake
+        COMPONENT engine DESTINATION ${BITPLANE_PACKAGE_DIR})
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE COMPONENT engine DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+if(BITPLANE_CLI)
+  install(TARGETS bitplane_command COMPONENT commands RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+if(BITPLANE_TRAINER)
+  install(TARGETS trainer_command COMPONENT commands RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()

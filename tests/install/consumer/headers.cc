@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every installed header, linked against the installed archive.
+#include <bitplane/engine.h>
+#include <bitplane/model_spec.h>
+#include <bitplane/safetensors.h>
+#include <bitplane/status.h>
+
+#include <cstdio>
+
+int main() {
+  using namespace bitplane::engine;
+  if (validate(ModelSpec{}).ok() || parse_safetensors({}).ok() || status_code_name(StatusCode::Ok) != "ok")
+    return 1;
+  std::printf("format %d\n", kFormatVersion);
+}
