@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "bitserial/bitserial_infos.h"
+#include "elementwise/elementwise_infos.h"
 #include "epilogue/epilogue_infos.h"
 #include "f32/f32_infos.h"
 #include "isa_built.h"
@@ -25,6 +26,7 @@ constexpr FamilyInfo kFamilies[] = {
     {Family::F32, "f32", kF32Infos},
     {Family::BitSerial, "bitserial", kBitSerialInfos},
     {Family::Epilogue, "epilogue", kEpilogueInfos},
+    {Family::Elementwise, "elementwise", kElementwiseInfos},
 };
 
 constexpr bool is_built(const KernelInfo& info) {

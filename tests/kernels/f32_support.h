@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,10 @@ inline std::vector<std::uint32_t> bits_of(const std::vector<float>& values) {
 }
 
 inline constexpr float kGarbage = -7.0e7F;
+
+inline void PrintTo(const IsaInfo& info, std::ostream* out) {
+  *out << info.name;
+}
 
 /// The ISAs that can run here, each as the features that select it.
 inline std::vector<IsaInfo> runnable_isas() {

@@ -28,19 +28,10 @@
 #include <utility>
 
 #include "bitplane/kernels/f32.h"
+#include "isa_unroll.h"
 
 namespace bitplane::kernels {
 namespace {
-
-template <std::size_t... kI, class Body>
-[[gnu::always_inline]] inline void unroll(std::index_sequence<kI...>, Body&& body) {
-  (body(std::integral_constant<std::size_t, kI>{}), ...);
-}
-/// body(0), ..., body(kCount - 1) with compile-time arguments.
-template <std::size_t kCount, class Body>
-[[gnu::always_inline]] inline void unroll(Body&& body) {
-  unroll(std::make_index_sequence<kCount>{}, body);
-}
 
 /// One tile's share of a GatherGemm: some rows, one group of columns, one block of steps.
 struct TileJob {

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The trainer's loops over float tensors that are neither a product nor a convolution. A tensor NHWC is seen
+// as rows (pixels) of channels, or flat.
+//
+// Normative arithmetic: what belongs to one channel is computed with the operations that its comment names,
+// in row order; vectors run over channels (or flat elements), never over rows. Hence the same bits on every
+// ISA. `chain` starts from +0 and runs over the rows of the block that was passed: the caller fixes the block
+// size and combines blocks in a fixed order, so the bits don't depend on the number of threads either.
+// Nothing is allocated; nothing need be aligned. Outputs may be the inputs where a comment says so.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+
+#include "bitplane/kernels/epilogue.h"
+#include "bitplane/kernels/isa.h"
+#include "bitplane/kernels/pooling.h"
+
+namespace bitplane::kernels {
+
+/// `rows` rows of `channels` floats, dense.
+struct RowBlock {
+  std::size_t rows = 0, channels = 0;
+};
+
+/// sum[c] = chain of x.
+struct ChannelSums {
+  RowBlock block{};
+  const float* x = nullptr;
+  float* sum = nullptr;  ///< [channels]
+};
+
+/// mean[c] = (chain of x) / float(rows); m2[c] = chain of fma(d, d, m2), d = x - mean[c]. rows > 0.
+/// Moments of blocks combine exactly (Chan, Golub, LeVeque 1983).
+struct ChannelMoments {
+  RowBlock block{};
+  const float* x = nullptr;
+  float* mean = nullptr;  ///< [channels]
+  float* m2 = nullptr;    ///< [channels]
+};
+
+/// A quantizer as a table: value(x) = levels[rank], rank = #{l : x > thresholds[l]}. Thresholds ascend.
+struct LevelTable {
+  const float* thresholds = nullptr;  ///< [count]
+  const float* levels = nullptr;      ///< [count + 1], by rank
+  std::size_t count = 0;              ///< at most 255; 0: no quantizer
+};
+
+/// t = fma(x, scale[c], shift[c]) (x itself where scale is null); then t > 0 ? t : +0 for Relu; y = t, or its
+/// level where there is a table. y may be x.
+///
+/// Statistics, for least squares over the codes (any per-rank count or sum is a difference of two of these):
+/// entry 0 of above_count and above_sum is the number of rows and the chain of all t, entry l + 1 the number
+/// of those above threshold l and their chain (one that is not above adds +0). Counts are floats: rows <
+/// 2^24.
+struct MapRows {
+  RowBlock block{};
+  const float* x = nullptr;
+  float* y = nullptr;
+  ChannelAffine affine{};
+  Activation activation = Activation::None;
+  LevelTable table{};
+  std::uint8_t* ranks = nullptr;  ///< [rows][channels] or null; needs a table
+  float* above_count = nullptr;   ///< [count + 1][channels] or null; needs a table
+  float* above_sum = nullptr;     ///< [count + 1][channels]; with above_count
+};
+
+/// Where a gradient passes: above < t <= up_to. The default passes every finite t.
+struct PassInterval {
+  float above = -std::numeric_limits<float>::infinity();
+  float up_to = std::numeric_limits<float>::infinity();
+};
+
+/// dx = dy where x passes, else +0. dx may be dy.
+struct MaskGradient {
+  std::size_t size = 0;
+  PassInterval pass{};
+  const float* x = nullptr;
+  const float* dy = nullptr;
+  float* dx = nullptr;
+};
+
+/// Backward of y = f(t), t = fma(x, scale, shift), with e = dy where t passes, else +0.
+struct NormBackward {
+  RowBlock block{};
+  PassInterval pass{};
+  ChannelAffine affine{};
+  const float* mean = nullptr;  ///< [channels]
+  const float* x = nullptr;
+  const float* dy = nullptr;
+};
+
+/// sum_e[c] = chain of e; sum_ex[c] = chain of fma(e, x - mean[c], sum_ex).
+struct NormSums {
+  NormBackward of{};
+  float* sum_e = nullptr;   ///< [channels]
+  float* sum_ex = nullptr;  ///< [channels]
+};
+
+/// dx = fma(e, scale[c], fma(x - mean[c], slope[c], shift[c])). dx may be dy.
+struct NormGradient {
+  NormBackward of{};
+  const float* slope = nullptr;  ///< [channels]
+  const float* shift = nullptr;  ///< [channels]
+  float* dx = nullptr;
+};
+
+/// y = a + b. y may be a or b.
+struct AddArrays {
+  std::size_t size = 0;
+  const float* a = nullptr;
+  const float* b = nullptr;
+  float* y = nullptr;
+};
+
+/// velocity = fma(momentum, velocity, fma(decay, weight, gradient)); weight = fma(-rate, velocity, weight).
+struct SgdStep {
+  std::size_t size = 0;
+  float rate = 0.0F, momentum = 0.0F, decay = 0.0F;
+  const float* gradient = nullptr;
+  float* velocity = nullptr;
+  float* weight = nullptr;
+};
+
+/// Maximum over the part of each window inside the picture; argmax is the tap (row * kernel_w + column) of
+/// the first maximum in row-major order, windows of up to 255 taps. Every window holds at least one pixel.
+struct MaxPool {
+  PoolShape shape{};
+  const float* x = nullptr;
+  float* y = nullptr;
+  std::uint8_t* argmax = nullptr;  ///< as y
+};
+
+/// dx = the sum of dy over the windows whose maximum it was: a chain in row-major order of the windows.
+struct MaxPoolGradient {
+  PoolShape shape{};
+  const float* dy = nullptr;
+  const std::uint8_t* argmax = nullptr;
+  float* dx = nullptr;
+};
+
+/// One ISA's loops.
+struct ElementwiseKernels {
+  std::string_view name;
+  Isa isa;
+  void (*channel_sums)(const ChannelSums&) noexcept;
+  void (*channel_moments)(const ChannelMoments&) noexcept;
+  void (*map_rows)(const MapRows&) noexcept;
+  void (*mask_gradient)(const MaskGradient&) noexcept;
+  void (*norm_sums)(const NormSums&) noexcept;
+  void (*norm_gradient)(const NormGradient&) noexcept;
+  void (*add)(const AddArrays&) noexcept;
+  void (*sgd_step)(const SgdStep&) noexcept;
+  void (*max_pool)(const MaxPool&) noexcept;
+  void (*max_pool_gradient)(const MaxPoolGradient&) noexcept;
+};
+
+/// The loops for the best ISA in `features`. Pure.
+[[nodiscard]] const ElementwiseKernels& select_elementwise(CpuFeatures features) noexcept;
+
+}  // namespace bitplane::kernels

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <immintrin.h>
+
+#include "elementwise/elementwise_table.h"
+#include "elementwise/xsimd_floats.h"
+
+namespace bitplane::kernels {
+namespace {
+
+struct Avx2Level {
+  using Arch = xsimd::fma3<xsimd::avx2>;
+  static __m256 fma(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
+};
+
+}  // namespace
+
+constinit const ElementwiseKernels kElementwiseAvx2 =
+    make_elementwise_kernels<XsimdFloats<Avx2Level>>(kElementwiseInfos[1]);
+
+}  // namespace bitplane::kernels

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "elementwise/elementwise_table.h"
+
+namespace bitplane::kernels {
+namespace {
+
+/// kWidth floats as plain loops.
+struct PlainFloats {
+  struct Mask {
+    bool at[kWidth];
+  };
+  float at[kWidth];
+
+  static PlainFloats load(const float* p) {
+    return make([&](std::size_t i) { return p[i]; });
+  }
+  static PlainFloats broadcast(float value) {
+    return make([&](std::size_t) { return value; });
+  }
+  void store(float* p) const {
+    for (std::size_t i = 0; i < kWidth; ++i) p[i] = at[i];
+  }
+  template <class Element>
+  static PlainFloats make(Element element) {
+    PlainFloats v;
+    for (std::size_t i = 0; i < kWidth; ++i) v.at[i] = element(i);
+    return v;
+  }
+  template <class Element>
+  static Mask make_mask(Element element) {
+    Mask m;
+    for (std::size_t i = 0; i < kWidth; ++i) m.at[i] = element(i);
+    return m;
+  }
+
+  friend PlainFloats add(const PlainFloats& a, const PlainFloats& b) {
+    return make([&](std::size_t i) { return a.at[i] + b.at[i]; });
+  }
+  friend PlainFloats sub(const PlainFloats& a, const PlainFloats& b) {
+    return make([&](std::size_t i) { return a.at[i] - b.at[i]; });
+  }
+  friend PlainFloats div(const PlainFloats& a, const PlainFloats& b) {
+    return make([&](std::size_t i) { return a.at[i] / b.at[i]; });
+  }
+  friend PlainFloats fma(const PlainFloats& a, const PlainFloats& b, const PlainFloats& c) {
+    return make([&](std::size_t i) { return __builtin_fmaf(a.at[i], b.at[i], c.at[i]); });
+  }
+  friend Mask above(const PlainFloats& a, const PlainFloats& b) {
+    return make_mask([&](std::size_t i) { return a.at[i] > b.at[i]; });
+  }
+  friend Mask not_above(const PlainFloats& a, const PlainFloats& b) {
+    return make_mask([&](std::size_t i) { return a.at[i] <= b.at[i]; });
+  }
+  friend Mask both(const Mask& a, const Mask& b) {
+    return make_mask([&](std::size_t i) { return a.at[i] && b.at[i]; });
+  }
+  friend PlainFloats select(const Mask& m, const PlainFloats& a, const PlainFloats& b) {
+    return make([&](std::size_t i) { return m.at[i] ? a.at[i] : b.at[i]; });
+  }
+};
+
+}  // namespace
+
+constinit const ElementwiseKernels kElementwiseScalar =
+    make_elementwise_kernels<PlainFloats>(kElementwiseInfos[0]);
+
+}  // namespace bitplane::kernels

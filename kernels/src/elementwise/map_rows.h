@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// For per-ISA files only: affine, ReLU and quantizer in one pass over memory, with the statistics that a
+// learned quantizer wants. The usual threshold counts (1 to 4 bits) are compiled as constants, so that the
+// statistics live in registers; any other count keeps them in the caller's arrays.
+#pragma once
+
+#include "bitplane/kernels/elementwise.h"
+#include "elementwise/columns.h"
+#include "isa_unroll.h"
+
+namespace bitplane::kernels {
+namespace {
+
+enum class Statistics : std::uint8_t { No, Yes };
+
+/// t of one column, before the quantizer.
+template <class V>
+struct MapHead {
+  V scale, shift;
+  bool affine, relu;
+
+  template <class Column>
+  MapHead(const MapRows& a, std::size_t c, const Column& column)
+      : scale(V::broadcast(1.0F)),
+        shift(V::broadcast(0.0F)),
+        affine(a.affine.scale != nullptr),
+        relu(a.activation == Activation::Relu) {
+    if (!affine) return;
+    scale = column.load(a.affine.scale + c);
+    shift = column.load(a.affine.shift + c);
+  }
+  V operator()(const V& x) const {
+    const V t = affine ? fma(x, scale, shift) : x;
+    const V zero = V::broadcast(0.0F);
+    return relu ? select(above(t, zero), t, zero) : t;
+  }
+};
+
+template <class V, class Column>
+void map_plain_column(const MapRows& a, std::size_t c, const Column& column) {
+  const MapHead<V> head(a, c, column);
+  const std::size_t channels = a.block.channels;
+  const float* x = a.x + c;
+  float* y = a.y + c;
+  for (std::size_t r = 0; r < a.block.rows; ++r, x += channels, y += channels)
+    column.store(y, head(column.load(x)));
+}
+
+/// A table of kCount thresholds. Thresholds ascend, so the last one passed decides the level.
+template <class V, std::size_t kCount, Statistics kStatistics, class Column>
+void map_table_column(const MapRows& a, std::size_t c, const Column& column) {
+  constexpr bool kCounted = kStatistics == Statistics::Yes;
+  const MapHead<V> head(a, c, column);
+  const std::size_t channels = a.block.channels;
+  const V zero = V::broadcast(0.0F), one = V::broadcast(1.0F);
+  V sum = zero, above_count[kCount], above_sum[kCount];
+  unroll<kCount>([&](auto l) __attribute__((always_inline)) { above_count[l] = above_sum[l] = zero; });
+  for (std::size_t r = 0; r < a.block.rows; ++r) {
+    const std::size_t at = r * channels + c;
+    const V t = head(column.load(a.x + at));
+    V y = V::broadcast(a.table.levels[0]), rank = zero;
+    if constexpr (kCounted) sum = add(sum, t);
+    unroll<kCount>([&](auto l) __attribute__((always_inline)) {
+      const auto passed = above(t, V::broadcast(a.table.thresholds[l]));
+      y = select(passed, V::broadcast(a.table.levels[l + 1]), y);
+      rank = select(passed, V::broadcast(static_cast<float>(l + 1)), rank);
+      if constexpr (kCounted) {
+        above_count[l] = add(above_count[l], select(passed, one, zero));
+        above_sum[l] = add(above_sum[l], select(passed, t, zero));
+      }
+    });
+    column.store(a.y + at, y);
+    if (a.ranks != nullptr) store_bytes(column, a.ranks + at, rank);
+  }
+  if constexpr (kCounted) {
+    column.store(a.above_count + c, V::broadcast(static_cast<float>(a.block.rows)));
+    column.store(a.above_sum + c, sum);
+    unroll<kCount>([&](auto l) __attribute__((always_inline)) {
+      column.store(a.above_count + (l + 1) * channels + c, above_count[l]);
+      column.store(a.above_sum + (l + 1) * channels + c, above_sum[l]);
+    });
+  }
+}
+
+/// Statistics of one row and one threshold, kept in the caller's arrays.
+template <class V, class Column, class Mask>
+void count_in_memory(const MapRows& a, std::size_t at, const Column& column, const Mask& passed, const V& t) {
+  const V zero = V::broadcast(0.0F);
+  float *count = a.above_count + at, *sum = a.above_sum + at;
+  column.store(count, add(column.load(count), select(passed, V::broadcast(1.0F), zero)));
+  column.store(sum, add(column.load(sum), select(passed, t, zero)));
+}
+
+template <class V, class Column>
+void map_any_table_column(const MapRows& a, std::size_t c, const Column& column) {
+  const MapHead<V> head(a, c, column);
+  const std::size_t channels = a.block.channels, count = a.table.count;
+  const V zero = V::broadcast(0.0F);
+  const bool counted = a.above_count != nullptr;
+  for (std::size_t l = 0; counted && l <= count; ++l) {
+    column.store(a.above_count + l * channels + c, zero);
+    column.store(a.above_sum + l * channels + c, zero);
+  }
+  V sum = zero;
+  for (std::size_t r = 0; r < a.block.rows; ++r) {
+    const std::size_t at = r * channels + c;
+    const V t = head(column.load(a.x + at));
+    V y = V::broadcast(a.table.levels[0]), rank = zero;
+    sum = add(sum, t);
+    for (std::size_t l = 0; l < count; ++l) {
+      const auto passed = above(t, V::broadcast(a.table.thresholds[l]));
+      y = select(passed, V::broadcast(a.table.levels[l + 1]), y);
+      rank = select(passed, V::broadcast(static_cast<float>(l + 1)), rank);
+      if (counted) count_in_memory<V>(a, (l + 1) * channels + c, column, passed, t);
+    }
+    column.store(a.y + at, y);
+    if (a.ranks != nullptr) store_bytes(column, a.ranks + at, rank);
+  }
+  if (!counted) return;
+  column.store(a.above_count + c, V::broadcast(static_cast<float>(a.block.rows)));
+  column.store(a.above_sum + c, sum);
+}
+
+template <class V, std::size_t kCount>
+void map_table(const MapRows& a) {
+  if (a.above_count != nullptr) {
+    for_columns<V>(a.block.channels, [&](std::size_t c, const auto& column) {
+      map_table_column<V, kCount, Statistics::Yes>(a, c, column);
+    });
+  } else {
+    for_columns<V>(a.block.channels, [&](std::size_t c, const auto& column) {
+      map_table_column<V, kCount, Statistics::No>(a, c, column);
+    });
+  }
+}
+
+template <class V>
+void map_rows(const MapRows& a) noexcept {
+  switch (a.table.count) {
+    case 0:
+      return for_columns<V>(a.block.channels,
+                            [&](std::size_t c, const auto& column) { map_plain_column<V>(a, c, column); });
+    case 1:
+      return map_table<V, 1>(a);
+    case 3:
+      return map_table<V, 3>(a);
+    case 7:
+      return map_table<V, 7>(a);
+    case 15:
+      return map_table<V, 15>(a);
+    default:
+      return for_columns<V>(a.block.channels, [&](std::size_t c, const auto& column) {
+        map_any_table_column<V>(a, c, column);
+      });
+  }
+}
+
+}  // namespace
+}  // namespace bitplane::kernels
