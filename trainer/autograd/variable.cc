@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "trainer/autograd/profile.h"
+#include "trainer/tensor/row_loops.h"
 
 namespace bitplane::train {
 
@@ -142,13 +143,7 @@ class BackwardPass {
       return;
     }
     if (!state.grad.unique()) state.grad = state.grad.clone();
-    float* sum = state.grad.mutable_data();
-    const float* more = grad.data();
-    constexpr std::size_t kGrain = 1 << 15;
-    ctx_.backend.threads().parallel_ranges(grad.size(), kGrain,
-                                           [=](std::size_t begin, std::size_t end, std::size_t) {
-                                             for (std::size_t i = begin; i < end; ++i) sum[i] += more[i];
-                                           });
+    add_to(ctx_.backend, state.grad, grad);
   }
 
   const Context& ctx_;

@@ -15,9 +15,11 @@ namespace {
 
 /// Everything per channel that forward and backward share. Filled once, then read only.
 struct Normalization {
-  std::vector<float> mean;      ///< as the backward subtracts it
-  std::vector<double> inverse;  ///< 1 / sqrt(var + epsilon)
-  std::vector<float> g, h;
+  std::vector<float> mean;    ///< as the backward subtracts it
+  std::vector<double> sigma;  ///< sqrt(var + epsilon)
+  std::vector<float> scale, shift;
+
+  [[nodiscard]] kernels::ChannelAffine affine() const { return {scale.data(), shift.data()}; }
 };
 
 struct Moments {
@@ -29,8 +31,11 @@ Moments batch_moments(Backend& backend, const Tensor& x) {
   Tensor means({blocks, channels}), squares({blocks, channels});
   float* mean = means.mutable_data();
   float* m2 = squares.mutable_data();
-  for_each_block(backend, rows, channels, [&](std::size_t index, std::size_t first, RowBlock block) {
-    row_moments(block, x.data() + first * channels, mean + index * channels, m2 + index * channels);
+  for_each_block(backend, x.shape(), [&](const BlockAt& at) {
+    backend.elementwise().channel_moments({.block = at.block,
+                                           .x = x.data() + at.offset,
+                                           .mean = mean + at.index * channels,
+                                           .m2 = m2 + at.index * channels});
   });
   // Chan, Golub, LeVeque: two sets' moments combine exactly; here one block after the other.
   Moments all{std::vector<double>(channels, 0.0), std::vector<double>(channels, 0.0)};
@@ -56,10 +61,10 @@ void set_affine(const BatchNormArguments& a, std::span<const double> mean, Norma
   for (std::size_t c = 0; c < mean.size(); ++c) {
     const double gamma = a.gamma.defined() ? static_cast<double>(a.gamma.value().data()[c]) : 1.0;
     const double beta = a.beta.defined() ? static_cast<double>(a.beta.value().data()[c]) : 0.0;
-    const double g = gamma * n.inverse[c];
+    const double r = gamma / n.sigma[c];
     n.mean.push_back(static_cast<float>(mean[c]));
-    n.g.push_back(static_cast<float>(g));
-    n.h.push_back(static_cast<float>(beta - mean[c] * g));
+    n.scale.push_back(static_cast<float>(r));
+    n.shift.push_back(static_cast<float>(beta - mean[c] * r));
   }
 }
 
@@ -76,14 +81,14 @@ Normalization normalize(const Context& ctx, const Tensor& x, const BatchNormArgu
   if (ctx.mode == Mode::Eval) {
     for (std::size_t c = 0; c < channels; ++c) {
       mean[c] = static_cast<double>(running_mean[c]);
-      n.inverse.push_back(1.0 / std::sqrt(static_cast<double>(running_var[c]) + epsilon));
+      n.sigma.push_back(std::sqrt(static_cast<double>(running_var[c]) + epsilon));
     }
   } else {
     const Moments moments = batch_moments(ctx.backend, x);
     const auto count = static_cast<double>(x.shape().rows());
     mean = moments.mean;
     for (std::size_t c = 0; c < channels; ++c) {
-      n.inverse.push_back(1.0 / std::sqrt(moments.m2[c] / count + epsilon));
+      n.sigma.push_back(std::sqrt(moments.m2[c] / count + epsilon));
       running_mean[c] = blend(running_mean[c], mean[c], a.momentum);
       running_var[c] = blend(running_var[c], moments.m2[c] / (count > 1 ? count - 1 : 1), a.momentum);
     }
@@ -92,61 +97,105 @@ Normalization normalize(const Context& ctx, const Tensor& x, const BatchNormArgu
   return n;
 }
 
-/// With e = dy where it passes: dbeta = sum e, dgamma = sum e * (x - mean) / sigma,
-/// dx = g * (e - dbeta / n - (x - mean) / sigma * dgamma / n); in Eval the statistics are constants: dx = g *
-/// e.
-std::vector<Tensor> norm_backward(Backend& backend, Mode mode, const Tensor& x, const Normalization& n,
-                                  RowMap map, Tensor dy) {
-  map.g = n.g.data();
-  map.h = n.h.data();
-  const std::size_t rows = x.shape().rows(), channels = x.shape().back(), blocks = block_count(rows);
+kernels::NormBackward norm_of_block(kernels::NormBackward whole, const BlockAt& at) {
+  whole.block = at.block;
+  whole.x += at.offset;
+  whole.dy += at.offset;
+  return whole;
+}
+
+/// Per channel, what the backward pass makes of the sums over the rows.
+struct NormGradients {
+  Tensor gamma, beta;
+  std::vector<float> slope, shift;  ///< of x - mean, and constant, in dx
+};
+
+/// With e = dy where it passes: dbeta = sum e, dgamma = sum e (x - mean) / sigma.
+NormGradients norm_gradients(Backend& backend, Mode mode, const Normalization& n, const Shape& shape,
+                             const kernels::NormBackward& whole) {
+  const std::size_t channels = shape.back(), blocks = block_count(shape.rows());
   Tensor partial({2, blocks, channels});
   float* sum_e = partial.mutable_data();
   float* sum_ex = sum_e + blocks * channels;
-  for_each_block(backend, rows, channels, [&](std::size_t index, std::size_t first, RowBlock block) {
-    row_norm_sums(block, map, n.mean.data(), x.data() + first * channels, dy.data() + first * channels,
-                  sum_e + index * channels, sum_ex + index * channels);
+  for_each_block(backend, shape, [&](const BlockAt& at) {
+    backend.elementwise().norm_sums({.of = norm_of_block(whole, at),
+                                     .sum_e = sum_e + at.index * channels,
+                                     .sum_ex = sum_ex + at.index * channels});
   });
-  Tensor dgamma({channels}), dbeta({channels});
-  std::vector<float> slope(channels), shift(channels);
-  const auto count = static_cast<double>(rows);
+  NormGradients g{Tensor({channels}), Tensor({channels}), std::vector<float>(channels),
+                  std::vector<float>(channels)};
+  const auto count = static_cast<double>(shape.rows());
   for (std::size_t c = 0; c < channels; ++c) {
     double e = 0, ex = 0;
     for (std::size_t b = 0; b < blocks; ++b) {
       e += static_cast<double>(sum_e[b * channels + c]);
       ex += static_cast<double>(sum_ex[b * channels + c]);
     }
-    dbeta.mutable_data()[c] = static_cast<float>(e);
-    dgamma.mutable_data()[c] = static_cast<float>(ex * n.inverse[c]);
-    const double g = static_cast<double>(n.g[c]);
-    slope[c] = mode == Mode::Eval ? 0.0F : static_cast<float>(-g * n.inverse[c] * n.inverse[c] * ex / count);
-    shift[c] = mode == Mode::Eval ? 0.0F : static_cast<float>(-g * e / count);
+    g.beta.mutable_data()[c] = static_cast<float>(e);
+    g.gamma.mutable_data()[c] = static_cast<float>(ex / n.sigma[c]);
+    if (mode == Mode::Eval) continue;  // the statistics are constants
+    const auto scale = static_cast<double>(n.scale[c]);
+    g.slope[c] = static_cast<float>(-scale * ex / (n.sigma[c] * n.sigma[c] * count));
+    g.shift[c] = static_cast<float>(-scale * e / count);
   }
-  Tensor dx = dy.unique() ? std::move(dy) : Tensor(x.shape());
-  const float* from = dy.defined() ? dy.data() : dx.data();
-  float* to = dx.mutable_data();
-  for_each_block(backend, rows, channels, [&](std::size_t, std::size_t first, RowBlock block) {
-    const std::size_t at = first * channels;
-    row_norm_gradient(block, map, n.mean.data(), slope.data(), shift.data(), x.data() + at, from + at,
-                      to + at);
-  });
-  return {dx, dgamma, dbeta};
+  return g;
 }
 
-/// The nodes' inputs: x, and gamma and beta where they exist.
-Variable record_norm(const Context& ctx, std::string_view name, const Variable& x,
-                     const BatchNormArguments& a, Tensor y, Normalization n, RowMap map,
-                     const ThresholdTable& table) {
+/// What a node of this file keeps for its backward pass.
+struct Saved {
+  Mode mode;
+  Tensor x;
+  Normalization n;
+  kernels::PassInterval pass;
+};
+
+/// {dx, dgamma, dbeta}: dx = scale * (e - dbeta / rows - (x - mean) / sigma * dgamma / rows).
+std::vector<Tensor> norm_backward(Backend& backend, const Saved& saved, Tensor dy) {
+  const Shape& shape = saved.x.shape();
+  const kernels::NormBackward whole{.block = {},
+                                    .pass = saved.pass,
+                                    .affine = saved.n.affine(),
+                                    .mean = saved.n.mean.data(),
+                                    .x = saved.x.data(),
+                                    .dy = dy.data()};
+  const NormGradients g = norm_gradients(backend, saved.mode, saved.n, shape, whole);
+  Tensor dx = dy.unique() ? dy : Tensor(shape);
+  float* to = dx.mutable_data();
+  for_each_block(backend, shape, [&](const BlockAt& at) {
+    backend.elementwise().norm_gradient({.of = norm_of_block(whole, at),
+                                         .slope = g.slope.data(),
+                                         .shift = g.shift.data(),
+                                         .dx = to + at.offset});
+  });
+  return {dx, g.gamma, g.beta};
+}
+
+/// relu, table and statistics as `map` and `quantizer` say, behind the normalization.
+Variable normalize_and_map(const Context& ctx, std::string_view name, const Variable& x,
+                           const BatchNormArguments& a, RowMap map, ActivationQuantizer* quantizer) {
+  const OpTimer timer(ctx, name);
+  const Tensor& input = x.value();
+  Saved saved{ctx.mode, input, normalize(ctx, input, a), {}};
+  ThresholdTable table;
+  if (quantizer != nullptr) {
+    table = quantizer->table();
+    map.table = &table;
+  }
+  map.affine = saved.n.affine();
+  saved.pass = pass_interval(map);
+  Tensor y(input.shape());
+  if (quantizer != nullptr && ctx.mode == Mode::Train && quantizer->wants_statistics()) {
+    quantizer->after_batch(map_rows_counted(ctx.backend, map, input, y));
+  } else {
+    map_rows(ctx.backend, map, input, y);
+  }
   std::vector<Variable> inputs{x};
   if (a.gamma.defined()) inputs.push_back(a.gamma);
   if (a.beta.defined()) inputs.push_back(a.beta);
-  const bool has_gamma = a.gamma.defined(), has_beta = a.beta.defined(), has_table = map.table != nullptr;
   return record(ctx, name, std::move(y), std::move(inputs),
-                [&backend = ctx.backend, mode = ctx.mode, saved_x = x.value(), n = std::move(n), map, table,
-                 has_table, has_gamma, has_beta](Tensor dy) {
-                  RowMap again = map;
-                  again.table = has_table ? &table : nullptr;
-                  std::vector<Tensor> all = norm_backward(backend, mode, saved_x, n, again, std::move(dy));
+                [&backend = ctx.backend, saved = std::move(saved), has_gamma = a.gamma.defined(),
+                 has_beta = a.beta.defined()](Tensor dy) {
+                  const std::vector<Tensor> all = norm_backward(backend, saved, std::move(dy));
                   std::vector<Tensor> grads{all[0]};
                   if (has_gamma) grads.push_back(all[1]);
                   if (has_beta) grads.push_back(all[2]);
@@ -154,35 +203,15 @@ Variable record_norm(const Context& ctx, std::string_view name, const Variable& 
                 });
 }
 
-Variable norm_map(const Context& ctx, std::string_view name, const Variable& x, const BatchNormArguments& a,
-                  RowMap map, ActivationQuantizer* quantizer) {
-  const OpTimer timer(ctx, name);
-  const Tensor& input = x.value();
-  Normalization n = normalize(ctx, input, a);
-  map.g = n.g.data();
-  map.h = n.h.data();
-  ThresholdTable table;
-  if (quantizer != nullptr) {
-    table = quantizer->table();
-    map.table = &table;
-  }
-  Tensor y(input.shape());
-  if (quantizer != nullptr && ctx.mode == Mode::Train && quantizer->wants_statistics()) {
-    quantizer->after_batch(map_rows_counted(ctx.backend, map, input, y));
-  } else {
-    map_rows(ctx.backend, map, input, y);
-  }
-  return record_norm(ctx, name, x, a, std::move(y), std::move(n), map, table);
-}
-
 }  // namespace
 
 Variable batch_norm(const Context& ctx, const Variable& x, const BatchNormArguments& arguments) {
-  return norm_map(ctx, "batch_norm", x, arguments, {}, nullptr);
+  return normalize_and_map(ctx, "batch_norm", x, arguments, {}, nullptr);
 }
 
 Variable batch_norm_relu(const Context& ctx, const Variable& x, const BatchNormArguments& arguments) {
-  return norm_map(ctx, "batch_norm_relu", x, arguments, {.relu = true}, nullptr);
+  return normalize_and_map(ctx, "batch_norm_relu", x, arguments, {.activation = kernels::Activation::Relu},
+                           nullptr);
 }
 
 Variable batch_norm_relu_quantize(const Context& ctx, const Variable& x, const BatchNormArguments& arguments,
@@ -190,7 +219,8 @@ Variable batch_norm_relu_quantize(const Context& ctx, const Variable& x, const B
   if (ctx.mode == Mode::Train && quantizer.looks_ahead()) {
     return quantize(ctx, batch_norm_relu(ctx, x, arguments), quantizer);
   }
-  return norm_map(ctx, "batch_norm_relu_quantize", x, arguments, {.relu = true}, &quantizer);
+  return normalize_and_map(ctx, "batch_norm_relu_quantize", x, arguments,
+                           {.activation = kernels::Activation::Relu}, &quantizer);
 }
 
 }  // namespace bitplane::train

@@ -99,13 +99,12 @@ Tensor spread(const ConvShape& s, const Tensor& dy) {
 
 /// blocks[0] += ... += blocks[count - 1], pairwise: 0+1, 2+3, ... then 0+2, ...
 void add_tree(Backend& backend, float* blocks, std::size_t count, std::size_t size) {
-  constexpr std::size_t kGrain = 1 << 13;
-  backend.threads().parallel_ranges(size, kGrain, [=](std::size_t begin, std::size_t end, std::size_t) {
+  backend.threads().parallel_ranges(size, kFlatGrain, [&](std::size_t begin, std::size_t end, std::size_t) {
     for (std::size_t distance = 1; distance < count; distance *= 2) {
       for (std::size_t b = 0; b + distance < count; b += 2 * distance) {
-        float* sum = blocks + b * size;
-        const float* more = blocks + (b + distance) * size;
-        for (std::size_t i = begin; i < end; ++i) sum[i] += more[i];
+        float* sum = blocks + b * size + begin;
+        backend.elementwise().add(
+            {.size = end - begin, .a = sum, .b = blocks + (b + distance) * size + begin, .y = sum});
       }
     }
   });
@@ -136,19 +135,17 @@ void add_bias(Backend& backend, const Tensor& bias, Tensor& y) {
   const std::size_t channels = y.shape().back();
   expect_shape(bias.shape(), {channels}, "bias");
   float* out = y.mutable_data();
-  const float* b = bias.data();
-  for_each_block(backend, y.shape().rows(), channels, [&](std::size_t, std::size_t first, RowBlock block) {
-    float* row = out + first * channels;
-    for (std::size_t r = 0; r < block.rows; ++r, row += channels) {
-      for (std::size_t c = 0; c < channels; ++c) row[c] += b[c];
+  for_each_block(backend, y.shape(), [&](const BlockAt& at) {
+    for (std::size_t row = 0; row < at.block.rows; ++row) {
+      float* to = out + at.offset + row * channels;
+      backend.elementwise().add({.size = channels, .a = to, .b = bias.data(), .y = to});
     }
   });
 }
 
 Tensor bias_gradient(Backend& backend, const Tensor& dy) {
-  const std::size_t channels = dy.shape().back();
-  const std::vector<double> sums = column_sums(backend, dy.shape().rows(), channels, dy.data());
-  Tensor db({channels});
+  const std::vector<double> sums = channel_sums(backend, dy);
+  Tensor db({sums.size()});
   std::transform(sums.begin(), sums.end(), db.mutable_data(), [](double v) { return static_cast<float>(v); });
   return db;
 }

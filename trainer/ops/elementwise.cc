@@ -11,12 +11,13 @@ namespace bitplane::train {
 Variable relu(const Context& ctx, const Variable& x) {
   const OpTimer timer(ctx, "relu");
   const Tensor& input = x.value();
-  const RowMap map{.relu = true};
+  const RowMap map{.activation = kernels::Activation::Relu};
   Tensor y(input.shape());
   map_rows(ctx.backend, map, input, y);
   return record(ctx, "relu", y, {x},
-                [&backend = ctx.backend, y, pass = pass_interval(map)](
-                    const Tensor& dy) -> std::vector<Tensor> { return {mask_rows(backend, pass, y, dy)}; });
+                [&backend = ctx.backend, y, pass = pass_interval(map)](Tensor dy) -> std::vector<Tensor> {
+                  return {mask_gradient(backend, pass, y, std::move(dy))};
+                });
 }
 
 Variable add(const Context& ctx, const Variable& a, const Variable& b) {
@@ -26,12 +27,11 @@ Variable add(const Context& ctx, const Variable& a, const Variable& b) {
   float* to = sum.mutable_data();
   const float* left = a.value().data();
   const float* right = b.value().data();
-  constexpr std::size_t kGrain = 1 << 14;
-  ctx.backend.threads().parallel_ranges(sum.size(), kGrain,
-                                        [=](std::size_t begin, std::size_t end, std::size_t) {
-                                          for (std::size_t i = begin; i < end; ++i)
-                                            to[i] = left[i] + right[i];
-                                        });
+  ctx.backend.threads().parallel_ranges(
+      sum.size(), kFlatGrain, [&](std::size_t begin, std::size_t end, std::size_t) {
+        ctx.backend.elementwise().add(
+            {.size = end - begin, .a = left + begin, .b = right + begin, .y = to + begin});
+      });
   return record(ctx, "add", std::move(sum), {a, b}, [](const Tensor& dy) -> std::vector<Tensor> {
     return {dy, dy};
   });

@@ -21,13 +21,7 @@ struct Range {
 
 /// One window: the rows and columns of it that lie inside the picture.
 struct WindowAt {
-  std::size_t i, j;  ///< of the output
   Range rows, columns;
-
-  /// Position of a pixel in the whole window, row-major.
-  [[nodiscard]] std::uint8_t tap(std::size_t r, std::size_t c, const PoolOptions& o) const {
-    return static_cast<std::uint8_t>((r + o.pad - i * o.stride) * o.kernel + (c + o.pad - j * o.stride));
-  }
 };
 
 /// The part of window `i` that lies inside [0, size).
@@ -60,7 +54,7 @@ void for_each_window(Backend& backend, const PoolGeometry& g, const Body& body) 
     for (std::size_t i = 0; i < g.y[1]; ++i) {
       for (std::size_t j = 0; j < g.y[2]; ++j, out += g.y[3]) {
         body(n * g.x[1] * g.x[2] * g.x[3], out,
-             WindowAt{i, j, inside(i, g.x[1], g.options), inside(j, g.x[2], g.options)});
+             WindowAt{inside(i, g.x[1], g.options), inside(j, g.x[2], g.options)});
       }
     }
   });
@@ -76,42 +70,20 @@ std::size_t at(const PoolGeometry& g, std::size_t picture, std::size_t row, std:
   return picture + (row * g.x[2] + column) * g.x[3];
 }
 
-/// Maxima, and for each the tap of its window that it came from.
-void max_forward(Backend& backend, const PoolGeometry& g, const float* x, float* y,
-                 std::uint8_t* tap_of_max) {
-  const std::size_t channels = g.x[3];
-  for_each_window(backend, g, [=, &g](std::size_t picture, std::size_t out, const WindowAt& w) {
-    bool first = true;
-    for (std::size_t r = w.rows.begin; r < w.rows.end; ++r) {
-      for (std::size_t c = w.columns.begin; c < w.columns.end; ++c, first = false) {
-        const float* pixel = x + at(g, picture, r, c);
-        const std::uint8_t tap = w.tap(r, c, g.options);
-        for (std::size_t k = 0; k < channels; ++k) {
-          if (first || pixel[k] > y[out + k]) {
-            y[out + k] = pixel[k];
-            tap_of_max[out + k] = tap;
-          }
-        }
-      }
-    }
-  });
-}
-
-/// Each window hands its gradient to the tap that won.
-void max_backward(Backend& backend, const PoolGeometry& g, const float* dy, const std::uint8_t* tap_of_max,
-                  float* dx) {
-  const std::size_t channels = g.x[3];
-  clear_pictures(backend, g, dx);
-  for_each_window(backend, g, [=, &g](std::size_t picture, std::size_t out, const WindowAt& w) {
-    for (std::size_t r = w.rows.begin; r < w.rows.end; ++r) {
-      for (std::size_t c = w.columns.begin; c < w.columns.end; ++c) {
-        float* pixel = dx + at(g, picture, r, c);
-        const std::uint8_t tap = w.tap(r, c, g.options);
-        for (std::size_t k = 0; k < channels; ++k)
-          pixel[k] += tap_of_max[out + k] == tap ? dy[out + k] : 0.0F;
-      }
-    }
-  });
+kernels::PoolShape kernel_shape(const PoolGeometry& g) {
+  const PoolOptions& o = g.options;
+  return {.batch = 1,
+          .height = g.x[1],
+          .width = g.x[2],
+          .channels = g.x[3],
+          .kernel_h = o.kernel,
+          .kernel_w = o.kernel,
+          .stride_h = o.stride,
+          .stride_w = o.stride,
+          .pad_h = o.pad,
+          .pad_w = o.pad,
+          .out_height = g.y[1],
+          .out_width = g.y[2]};
 }
 
 /// The pixels of a window that lie inside the picture.
@@ -132,13 +104,30 @@ std::size_t pooled_size(std::size_t size, const PoolOptions& o) {
 Variable max_pool(const Context& ctx, const Variable& x, const PoolOptions& options) {
   const OpTimer timer(ctx, "max_pool");
   const PoolGeometry g = geometry(x.shape(), options);
+  const kernels::PoolShape picture = kernel_shape(g);
+  const std::size_t in_size = picture.height * picture.width * picture.channels;
+  const std::size_t out_size = picture.out_height * picture.out_width * picture.channels;
   Tensor y(g.y);
   PooledBytes taps(g.y.size());
-  max_forward(ctx.backend, g, x.value().data(), y.mutable_data(), taps.mutable_data());
+  float* to = y.mutable_data();
+  std::uint8_t* argmax = taps.mutable_data();
+  ctx.backend.threads().parallel_for(g.x[0], [&](std::size_t n, std::size_t) {
+    ctx.backend.elementwise().max_pool({.shape = picture,
+                                        .x = x.value().data() + n * in_size,
+                                        .y = to + n * out_size,
+                                        .argmax = argmax + n * out_size});
+  });
   return record(ctx, "max_pool", std::move(y), {x},
-                [&backend = ctx.backend, g, taps](const Tensor& dy) -> std::vector<Tensor> {
-                  Tensor dx(g.x);
-                  max_backward(backend, g, dy.data(), taps.data(), dx.mutable_data());
+                [&backend = ctx.backend, shape = g.x, picture, in_size, out_size,
+                 taps](const Tensor& dy) -> std::vector<Tensor> {
+                  Tensor dx(shape);
+                  float* out = dx.mutable_data();
+                  backend.threads().parallel_for(shape[0], [&](std::size_t n, std::size_t) {
+                    backend.elementwise().max_pool_gradient({.shape = picture,
+                                                             .dy = dy.data() + n * out_size,
+                                                             .argmax = taps.data() + n * out_size,
+                                                             .dx = out + n * in_size});
+                  });
                   return {dx};
                 });
 }
@@ -187,7 +176,8 @@ Variable global_average_pool(const Context& ctx, const Variable& x) {
   float* to = y.mutable_data();
   ctx.backend.threads().parallel_for(s[0], [&](std::size_t n, std::size_t) {
     float* mean = to + n * channels;
-    row_sums({pixels, channels}, x.value().data() + n * pixels * channels, mean);
+    ctx.backend.elementwise().channel_sums(
+        {.block = {pixels, channels}, .x = x.value().data() + n * pixels * channels, .sum = mean});
     for (std::size_t c = 0; c < channels; ++c) mean[c] /= static_cast<float>(pixels);
   });
   return record(ctx, "global_average_pool", std::move(y), {x},

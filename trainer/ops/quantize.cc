@@ -20,9 +20,11 @@ Variable quantize(const Context& ctx, const Variable& x, ActivationQuantizer& qu
   } else {
     map_rows(ctx.backend, map, input, y);
   }
-  return record(ctx, "quantize", std::move(y), {x},
-                [&backend = ctx.backend, saved_x = input, pass = pass_interval(map)](const Tensor& dy)
-                    -> std::vector<Tensor> { return {mask_rows(backend, pass, saved_x, dy)}; });
+  return record(
+      ctx, "quantize", std::move(y), {x},
+      [&backend = ctx.backend, saved_x = input, pass = pass_interval(map)](Tensor dy) -> std::vector<Tensor> {
+        return {mask_gradient(backend, pass, saved_x, std::move(dy))};
+      });
 }
 
 Variable quantize_weights(const Context& ctx, const Variable& weights, WeightQuantizer& quantizer) {

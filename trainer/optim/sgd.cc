@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <utility>
 
 #include "trainer/optim/optimizer.h"
+#include "trainer/tensor/row_loops.h"
 
 namespace bitplane::train {
 namespace {
-
-constexpr std::size_t kGrain = 1 << 14;
 
 class Sgd final : public Optimizer {
  public:
@@ -29,13 +27,16 @@ class Sgd final : public Optimizer {
       const float* gradient = p.variable.grad().data();
       float* velocity = velocity_[i].mutable_data();
       float* weight = p.variable.mutable_value().mutable_data();
-      backend.threads().parallel_ranges(
-          velocity_[i].size(), kGrain, [=](std::size_t begin, std::size_t end, std::size_t) {
-            for (std::size_t k = begin; k < end; ++k) {
-              velocity[k] = std::fma(momentum, velocity[k], std::fma(decay, weight[k], gradient[k]));
-              weight[k] = std::fma(-rate, velocity[k], weight[k]);
-            }
-          });
+      backend.threads().parallel_ranges(velocity_[i].size(), kFlatGrain,
+                                        [&](std::size_t begin, std::size_t end, std::size_t) {
+                                          backend.elementwise().sgd_step({.size = end - begin,
+                                                                          .rate = rate,
+                                                                          .momentum = momentum,
+                                                                          .decay = decay,
+                                                                          .gradient = gradient + begin,
+                                                                          .velocity = velocity + begin,
+                                                                          .weight = weight + begin});
+                                        });
     }
   }
 

@@ -6,6 +6,7 @@ namespace bitplane::train {
 Backend::Backend(const BackendOptions& options)
     : features_(options.features),
       f32_(&kernels::select_f32(options.features)),
+      elementwise_(&kernels::select_elementwise(options.features)),
       threads_(options.threads),
       scratch_(threads_.size()) {}
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bitplane/kernels/aligned.h"
+#include "bitplane/kernels/elementwise.h"
 #include "bitplane/kernels/f32.h"
 #include "bitplane/kernels/isa.h"
 #include "trainer/tensor/thread_pool.h"
@@ -25,6 +26,7 @@ class Backend {
 
   [[nodiscard]] kernels::CpuFeatures features() const noexcept { return features_; }
   [[nodiscard]] const kernels::F32Kernels& f32() const noexcept { return *f32_; }
+  [[nodiscard]] const kernels::ElementwiseKernels& elementwise() const noexcept { return *elementwise_; }
   [[nodiscard]] ThreadPool& threads() noexcept { return threads_; }
   /// Scratch that grows and stays: `floats` floats for each runner, contents undefined. Valid until the next
   /// call.
@@ -33,6 +35,7 @@ class Backend {
  private:
   kernels::CpuFeatures features_;
   const kernels::F32Kernels* f32_;
+  const kernels::ElementwiseKernels* elementwise_;
   ThreadPool threads_;
   std::vector<kernels::AlignedArray<float>> scratch_;  // [runner]
 };
