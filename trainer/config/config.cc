@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/config/config.h"
+
+#include <array>
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <stdexcept>
+#include <vector>
+
+#include "engine/data/dataset.h"
+#include "engine/data/nearest_name.h"
+#include "trainer/nets/net.h"
+#include "trainer/optim/optimizer.h"
+#include "trainer/optim/schedule.h"
+
+namespace bitplane::train {
+namespace {
+
+using engine::data::unknown_name_message;
+using nlohmann::json;
+
+const std::array<ConfigField, 17> kConfigFields{{
+    {"data", "data set (trainer list datasets)", &Config::data},
+    {"data_dir", "its folder, when it is not the usual one", &Config::data_dir},
+    {"net", "net (trainer list nets)", &Config::net},
+    {"method", "method (trainer list methods)", &Config::method},
+    {"wbits", "weight bits: 1 to 8, or 32 = float", &Config::wbits},
+    {"abits", "activation bits: 1 to 8, or 32 = float", &Config::abits},
+    {"epochs", "passes over the training pictures", &Config::epochs},
+    {"batch", "pictures per step", &Config::batch},
+    {"lr", "learning rate; the peak of one-cycle", &Config::lr},
+    {"schedule", "how the learning rate moves", &Config::schedule},
+    {"optimizer", "what makes a step", &Config::optimizer},
+    {"momentum", "share of the last step's velocity that stays", &Config::momentum},
+    {"weight_decay", "L2 decay of the weights", &Config::weight_decay},
+    {"seed", "same seed, same bits, whatever the threads", &Config::seed},
+    {"threads", "0: as many as the machine has", &Config::threads},
+    {"checkpoint_every", "steps between checkpoints; 0: one per epoch", &Config::checkpoint_every},
+    {"out", "the run folder", &Config::out},
+}};
+constexpr std::string_view kOptionsKey = "options";
+
+[[noreturn]] void wrong_type(std::string_view key, const char* wanted, const json& value) {
+  throw std::invalid_argument("'" + std::string(key) + "' is " + value.dump() + ": it must be " + wanted);
+}
+
+void set_from_json(const ConfigField& field, const json& value, Config& config) {
+  if (const auto* text = std::get_if<std::string Config::*>(&field.member)) {
+    if (!value.is_string()) wrong_type(field.name, "a string", value);
+    config.*(*text) = value.get<std::string>();
+  } else if (const auto* number = std::get_if<double Config::*>(&field.member)) {
+    if (!value.is_number()) wrong_type(field.name, "a number", value);
+    config.*(*number) = value.get<double>();
+  } else {
+    if (!value.is_number_unsigned()) wrong_type(field.name, "a whole number of at least 0", value);
+    config.*std::get<std::uint64_t Config::*>(field.member) = value.get<std::uint64_t>();
+  }
+}
+
+MethodOptionValues options_from_json(const json& value) {
+  if (!value.is_object()) wrong_type(kOptionsKey, "an object of whole numbers", value);
+  MethodOptionValues options;
+  for (const auto& [name, number] : value.items()) {
+    if (!number.is_number_integer()) wrong_type(name, "a whole number", number);
+    const auto wide = number.get<std::int64_t>();
+    if (wide < std::numeric_limits<int>::min() || wide > std::numeric_limits<int>::max()) {
+      wrong_type(name, "a small whole number", number);
+    }
+    options[name] = static_cast<int>(wide);
+  }
+  return options;
+}
+
+const ConfigField& find_field(const std::string& key) {
+  std::vector<std::string_view> known;
+  for (const ConfigField& field : kConfigFields) {
+    if (field.name == key) return field;
+    known.push_back(field.name);
+  }
+  known.push_back(kOptionsKey);
+  throw std::invalid_argument(unknown_name_message("config key", key, known));
+}
+
+void merge(const PartialConfig& from, Config& into) {
+  for (const ConfigField& field : kConfigFields) {
+    if (!from.given.contains(field.name)) continue;
+    std::visit([&](auto member) { into.*member = from.values.*member; }, field.member);
+  }
+  for (const auto& [name, value] : from.values.options) into.options[name] = value;
+}
+
+template <class Infos>
+void check_name(const char* kind, const std::string& name, const Infos& infos) {
+  std::vector<std::string_view> known;
+  for (const auto& info : infos) {
+    if (info.name == name) return;
+    known.push_back(info.name);
+  }
+  throw std::invalid_argument(unknown_name_message(kind, name, known));
+}
+
+void check_range(const char* name, double value, double min, double max) {
+  if (std::isfinite(value) && value >= min && value <= max) return;
+  json message = value;  // the shortest text that reads back the same
+  throw std::invalid_argument(std::string(name) + " is " + message.dump() + ": it goes from " +
+                              json(min).dump() + " to " + json(max).dump());
+}
+
+void check_values(const Config& config) {
+  check_name("data set", config.data, engine::data::datasets());
+  check_name("net", config.net, nets());
+  check_name("schedule", config.schedule, schedules());
+  check_name("optimizer", config.optimizer, optimizers());
+  check_range("epochs", static_cast<double>(config.epochs), 1, 1e6);
+  check_range("batch", static_cast<double>(config.batch), 1, 1 << 20);
+  check_range("lr", config.lr, 1e-12, 1e6);
+  check_range("momentum", config.momentum, 0, 0.9999);
+  check_range("weight_decay", config.weight_decay, 0, 1);
+  check_range("threads", static_cast<double>(config.threads), 0, 1024);
+}
+
+}  // namespace
+
+std::span<const ConfigField> config_fields() noexcept {
+  return kConfigFields;
+}
+
+std::string flag_of(const ConfigField& field) {
+  std::string flag = "--" + std::string(field.name);
+  for (char& c : flag) c = c == '_' ? '-' : c;
+  return flag;
+}
+
+PartialConfig config_from_json(const json& source) {
+  if (!source.is_object()) throw std::invalid_argument("a config is a JSON object of keys and values");
+  PartialConfig partial;
+  for (const auto& [key, value] : source.items()) {
+    if (key == kOptionsKey) {
+      partial.values.options = options_from_json(value);
+      continue;
+    }
+    set_from_json(find_field(key), value, partial.values);
+    partial.given.insert(key);
+  }
+  return partial;
+}
+
+PartialConfig read_config_file(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) throw std::invalid_argument("cannot read the config file '" + path + "'");
+  try {
+    return config_from_json(json::parse(file));
+  } catch (const json::parse_error& error) {
+    throw std::invalid_argument(path + ": not JSON at byte " + std::to_string(error.byte));
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(path + ": " + error.what());
+  }
+}
+
+nlohmann::ordered_json config_to_json(const Config& config) {
+  nlohmann::ordered_json json;
+  for (const ConfigField& field : kConfigFields) {
+    std::visit([&](auto member) { json[std::string(field.name)] = config.*member; }, field.member);
+  }
+  json[std::string(kOptionsKey)] = nlohmann::ordered_json::object();
+  for (const auto& [name, value] : config.options) json[std::string(kOptionsKey)][name] = value;
+  return json;
+}
+
+Config resolve_config(const PartialConfig& file, const PartialConfig& flags) {
+  Config named;
+  merge(file, named);
+  merge(flags, named);
+  const MethodDefaults& defaults = find_method(named.method).defaults;
+
+  Config config;
+  config.wbits = defaults.wbits;
+  config.abits = defaults.abits;
+  config.lr = defaults.lr;
+  config.weight_decay = defaults.weight_decay;
+  merge(file, config);
+  merge(flags, config);
+  check_values(config);
+  config.options = resolve_method(method_settings(config)).options;
+  return config;
+}
+
+MethodSettings method_settings(const Config& config) {
+  return {.method = config.method, .wbits = config.wbits, .abits = config.abits, .options = config.options};
+}
+
+}  // namespace bitplane::train

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Everything that decides a training run, as one struct; kConfigFields is the one list of its fields: the
+// JSON keys, the command-line flags and the help come from it.
+//
+// Values are found in this order: flag, config file, the method's defaults, the defaults here. What was found
+// is stored in the run folder, so that a run says completely how it came about.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include <nlohmann/json.hpp>
+
+#include "trainer/methods/method.h"
+
+namespace bitplane::train {
+
+struct Config {
+  std::string data = "fashion-mnist", data_dir;
+  std::string net = "cnn-small", method = "lq-nets";
+  std::uint64_t wbits = 2, abits = 2;
+  std::uint64_t epochs = 5, batch = 128;
+  double lr = 0.1;
+  std::string schedule = "one-cycle", optimizer = "sgd";
+  double momentum = 0.9, weight_decay = 5e-4;
+  std::uint64_t seed = 1;
+  std::uint64_t threads = 0;           ///< 0: as many as the machine has
+  std::uint64_t checkpoint_every = 0;  ///< steps; 0: at the end of each epoch only
+  std::string out;
+  MethodOptionValues options;
+  friend bool operator==(const Config&, const Config&) = default;
+};
+
+using ConfigMember = std::variant<std::string Config::*, std::uint64_t Config::*, double Config::*>;
+
+struct ConfigField {
+  std::string_view name;  ///< JSON key; the flag is "--" + name with '-' for '_'
+  std::string_view help;
+  ConfigMember member;
+};
+
+/// All fields but `options`.
+[[nodiscard]] std::span<const ConfigField> config_fields() noexcept;
+/// "--weight-decay"
+[[nodiscard]] std::string flag_of(const ConfigField& field);
+
+/// Some fields of a config: those that a file or flags gave.
+struct PartialConfig {
+  Config values;
+  std::set<std::string, std::less<>> given;  ///< names of fields; options count one by one, in values.options
+};
+
+/// Throws std::invalid_argument for unknown keys (with the nearest known name) and values of the wrong type.
+[[nodiscard]] PartialConfig config_from_json(const nlohmann::json& json);
+/// The same from a file; messages hold its path.
+[[nodiscard]] PartialConfig read_config_file(const std::string& path);
+[[nodiscard]] nlohmann::ordered_json config_to_json(const Config& config);
+
+/// Merges, fills the method's defaults and checks every value but `out`. Throws std::invalid_argument.
+[[nodiscard]] Config resolve_config(const PartialConfig& file, const PartialConfig& flags);
+
+[[nodiscard]] MethodSettings method_settings(const Config& config);
+
+}  // namespace bitplane::train

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The list of nets. A net is one function that builds modules; a new net is that function and a row of
+// nets().
+//
+// Which layers may be quantized is the net's business: it asks the QuantizationPlan at those places. How, and
+// with how many bits, is the method's (methods/method.h).
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "trainer/nn/module.h"
+#include "trainer/quantizers/list.h"
+#include "trainer/quantizers/quantizer.h"
+
+namespace bitplane::train {
+
+/// What a method does at the places that a net offers. An empty function: that side stays float.
+struct QuantizationPlan {
+  std::function<std::unique_ptr<WeightQuantizer>(const WeightQuantizerOptions& layer)> weights;
+  std::function<std::unique_ptr<ActivationQuantizer>()> activations;
+};
+
+struct PictureShape {
+  std::size_t height = 0, width = 0, channels = 0;
+  friend bool operator==(const PictureShape&, const PictureShape&) = default;
+};
+/// "28x28x1"
+[[nodiscard]] std::string to_string(const PictureShape& shape);
+
+struct NetOptions {
+  PictureShape input;
+  std::size_t classes = 10;
+  const QuantizationPlan& plan;
+};
+
+struct NetInfo {
+  std::string_view name, description;
+  std::span<const PictureShape> inputs;  ///< picture sizes that it takes
+  std::unique_ptr<Module> (*build)(const NetOptions& options);
+};
+
+/// The one list.
+[[nodiscard]] std::span<const NetInfo> nets() noexcept;
+/// Throws std::invalid_argument with the nearest known name.
+[[nodiscard]] const NetInfo& find_net(std::string_view name);
+/// Parameters are not initialized yet. Throws std::invalid_argument naming the sizes that the net takes when
+/// it does not take `options.input`.
+[[nodiscard]] std::unique_ptr<Module> build_net(std::string_view name, const NetOptions& options);
+
+}  // namespace bitplane::train
