@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/evaluation/arithmetic.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+#include "trainer/evaluation/plane_side.h"
+
+namespace bitplane::train {
+
+ChannelAffine fold_batch_norm(const engine::BatchNorm& bn, std::span<const double> scale,
+                              std::span<const float> bias) {
+  const std::size_t channels = bn.mean.size();
+  if (channels != scale.size()) {
+    throw std::invalid_argument("batch norm of " + std::to_string(channels) + " channels on " +
+                                std::to_string(scale.size()));
+  }
+  ChannelAffine affine{.g = std::vector<float>(channels), .h = std::vector<float>(channels)};
+  for (std::size_t c = 0; c < channels; ++c) {
+    const double gamma = bn.gamma.empty() ? 1.0 : static_cast<double>(bn.gamma[c]);
+    const double beta = bn.beta.empty() ? 0.0 : static_cast<double>(bn.beta[c]);
+    const double b = bias.empty() ? 0.0 : static_cast<double>(bias[c]);
+    const double r = gamma / std::sqrt(static_cast<double>(bn.var[c]) + static_cast<double>(bn.epsilon));
+    affine.g[c] = static_cast<float>(r * scale[c]);
+    affine.h[c] = static_cast<float>(beta + (b - static_cast<double>(bn.mean[c])) * r);
+  }
+  return affine;
+}
+
+ChannelAffine fold_scale(std::span<const double> scale, std::span<const float> bias) {
+  ChannelAffine affine{.g = std::vector<float>(scale.size()), .h = std::vector<float>(scale.size(), 0.0F)};
+  for (std::size_t c = 0; c < scale.size(); ++c) affine.g[c] = static_cast<float>(scale[c]);
+  std::copy(bias.begin(), bias.end(), affine.h.begin());
+  return affine;
+}
+
+void apply_affine(const ChannelAffine& affine, std::span<const float> z, std::span<float> t) {
+  const std::size_t channels = affine.g.size();
+  for (std::size_t p = 0; p < z.size(); p += channels) {
+    for (std::size_t c = 0; c < channels; ++c) t[p + c] = std::fma(z[p + c], affine.g[c], affine.h[c]);
+  }
+}
+
+void apply_relu(std::span<const float> x, std::span<float> y) {
+  std::transform(x.begin(), x.end(), y.begin(), [](float t) { return t > 0.0F ? t : 0.0F; });
+}
+
+void apply_quantize(const engine::Quantize& quantize, std::span<const float> t, std::span<std::uint8_t> codes,
+                    std::span<float> planes) {
+  const std::vector<float>& thresholds = quantize.thresholds;
+  for (std::size_t e = 0; e < t.size(); ++e) {
+    // The number of thresholds below t: they ascend, so the first that is not below it ends them.
+    const auto end = std::lower_bound(thresholds.begin(), thresholds.end(), t[e]);
+    codes[e] = quantize.code_of_rank[static_cast<std::size_t>(end - thresholds.begin())];
+  }
+  const float values[2] = {plane_value(quantize.encoding, false), plane_value(quantize.encoding, true)};
+  for (std::size_t j = 0; j < quantize.bits; ++j) {
+    float* plane = planes.data() + j * t.size();
+    for (std::size_t e = 0; e < t.size(); ++e) plane[e] = values[(static_cast<unsigned>(codes[e]) >> j) & 1U];
+  }
+}
+
+namespace {
+
+std::size_t pooled_size(std::size_t size, std::size_t kernel, std::size_t stride, std::size_t pad,
+                        engine::PoolRounding rounding) {
+  const std::size_t span = size + 2 * pad;
+  if (kernel == 0 || stride == 0 || span < kernel) {
+    throw std::invalid_argument("a pooling window of " + std::to_string(kernel) + " on " +
+                                std::to_string(span) + " pixels");
+  }
+  const std::size_t room = span - kernel;
+  std::size_t out = room / stride + 1;
+  if (rounding == engine::PoolRounding::Ceil) {
+    out = (room + stride - 1) / stride + 1;
+    // Caffe: a window must start inside the picture or its left padding.
+    if ((out - 1) * stride >= size + pad) --out;
+  }
+  return out;
+}
+
+struct Extent {
+  std::size_t begin, end;
+};
+/// The part of window `index` that lies inside [0, size).
+Extent inside(std::size_t index, std::size_t kernel, std::size_t stride, std::size_t pad, std::size_t size) {
+  const std::size_t start = index * stride;
+  return {.begin = start > pad ? start - pad : 0,
+          .end = std::min(size, start + kernel > pad ? start + kernel - pad : 0)};
+}
+
+}  // namespace
+
+PoolGeometry make_pool_geometry(const engine::MaxPool& pool, const engine::NodeShape& in) {
+  return {.height = in.height,
+          .width = in.width,
+          .channels = in.channels,
+          .out_height = pooled_size(in.height, pool.kernel_h, pool.stride_h, pool.pad_h, pool.rounding),
+          .out_width = pooled_size(in.width, pool.kernel_w, pool.stride_w, pool.pad_w, pool.rounding),
+          .pool = pool};
+}
+
+void apply_max_pool(const PoolGeometry& geometry, std::span<const float> z, std::span<float> out) {
+  const engine::MaxPool& pool = geometry.pool;
+  const std::size_t channels = geometry.channels;
+  for (std::size_t oy = 0; oy < geometry.out_height; ++oy) {
+    const Extent rows = inside(oy, pool.kernel_h, pool.stride_h, pool.pad_h, geometry.height);
+    for (std::size_t ox = 0; ox < geometry.out_width; ++ox) {
+      const Extent columns = inside(ox, pool.kernel_w, pool.stride_w, pool.pad_w, geometry.width);
+      float* best = out.data() + (oy * geometry.out_width + ox) * channels;
+      std::copy_n(z.data() + (rows.begin * geometry.width + columns.begin) * channels, channels, best);
+      for (std::size_t y = rows.begin; y < rows.end; ++y) {
+        for (std::size_t x = columns.begin; x < columns.end; ++x) {
+          const float* pixel = z.data() + (y * geometry.width + x) * channels;
+          for (std::size_t c = 0; c < channels; ++c) best[c] = pixel[c] > best[c] ? pixel[c] : best[c];
+        }
+      }
+    }
+  }
+}
+
+void apply_global_average(std::size_t channels, std::span<const float> x, std::span<float> y) {
+  std::fill(y.begin(), y.end(), 0.0F);
+  for (std::size_t p = 0; p < x.size(); p += channels) {
+    for (std::size_t c = 0; c < channels; ++c) y[c] += x[p + c];
+  }
+  const auto pixels = static_cast<float>(x.size() / channels);
+  for (float& value : y) value /= pixels;
+}
+
+}  // namespace bitplane::train

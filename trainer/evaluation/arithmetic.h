@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The element-wise and pooling steps of docs/BITPLANES.md, written down literally. Tensors are
+// [pixels][channels].
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "bitplane/model_spec.h"
+
+namespace bitplane::train {
+
+/// Item 6, one pair per channel: t = fma(z, g, h).
+struct ChannelAffine {
+  std::vector<float> g, h;
+};
+/// `scale` and `bias` of the layer in front: [channels]; bias empty: 0.
+[[nodiscard]] ChannelAffine fold_batch_norm(const engine::BatchNorm& bn, std::span<const double> scale,
+                                            std::span<const float> bias);
+[[nodiscard]] ChannelAffine fold_scale(std::span<const double> scale, std::span<const float> bias);
+void apply_affine(const ChannelAffine& affine, std::span<const float> z, std::span<float> t);
+
+/// Item 7.
+void apply_relu(std::span<const float> x, std::span<float> y);
+
+/// Item 8. planes: [planes][elements], each bit read as the encoding says.
+void apply_quantize(const engine::Quantize& quantize, std::span<const float> t, std::span<std::uint8_t> codes,
+                    std::span<float> planes);
+
+/// Item 5: the maximum over the part of each window inside the picture.
+struct PoolGeometry {
+  std::size_t height = 0, width = 0, channels = 0, out_height = 0, out_width = 0;
+  engine::MaxPool pool;
+};
+[[nodiscard]] PoolGeometry make_pool_geometry(const engine::MaxPool& pool, const engine::NodeShape& in);
+void apply_max_pool(const PoolGeometry& geometry, std::span<const float> z, std::span<float> out);
+
+/// Item 9.
+void apply_global_average(std::size_t channels, std::span<const float> x, std::span<float> y);
+
+}  // namespace bitplane::train

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/evaluation/evaluator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <stdexcept>
+#include <utility>
+#include <variant>
+
+#include "trainer/evaluation/arithmetic.h"
+#include "trainer/evaluation/plane_conv.h"
+
+namespace bitplane::train {
+namespace {
+
+std::size_t elements(const engine::NodeShape& shape) {
+  return shape.height * shape.width * shape.channels;
+}
+
+/// A convolution or a linear layer, without what differs between the two.
+struct Product {
+  kernels::ConvShape shape;
+  const engine::Weights& weights;
+  const std::vector<float>& bias;
+};
+
+Product product_of(const engine::Conv2d& conv, const engine::NodeShape& in) {
+  return {.shape = {.height = in.height,
+                    .width = in.width,
+                    .channels = in.channels,
+                    .out_channels = conv.out_channels,
+                    .kernel_h = conv.kernel_h,
+                    .kernel_w = conv.kernel_w,
+                    .stride_h = conv.stride_h,
+                    .stride_w = conv.stride_w,
+                    .pad_h = conv.pad_h,
+                    .pad_w = conv.pad_w,
+                    .dilation_h = conv.dilation_h,
+                    .dilation_w = conv.dilation_w,
+                    .groups = conv.groups},
+          .weights = conv.weights,
+          .bias = conv.bias};
+}
+
+Product product_of(const engine::Linear& linear, const engine::NodeShape& in) {
+  return {.shape = {.channels = elements(in), .out_channels = linear.out_features},
+          .weights = linear.weights,
+          .bias = linear.bias};
+}
+
+/// Per group, the float weights [out][K] as panels.
+std::vector<kernels::F32Panels> pack_float_weights(const kernels::ConvShape& shape,
+                                                   const std::vector<float>& weights) {
+  const std::size_t k = shape.filter_size();
+  if (weights.size() != k * shape.out_channels) {
+    throw std::invalid_argument(std::to_string(weights.size()) + " weights for " +
+                                std::to_string(shape.out_channels) + " filters of " + std::to_string(k));
+  }
+  const std::size_t group_channels = shape.out_channels / shape.groups;
+  std::vector<kernels::F32Panels> panels;
+  for (std::size_t g = 0; g < shape.groups; ++g) {
+    panels.emplace_back(k, group_channels);
+    kernels::pack_f32_panels(weights.data() + g * group_channels * k, 1, k, panels.back());
+  }
+  return panels;
+}
+
+}  // namespace
+
+/// Turns the graph into steps: one overload of add() per operation.
+struct Evaluator::Builder {
+  Evaluator& evaluator;
+  const kernels::F32Kernels& kernels;
+  std::map<std::string, Meaning> nodes;
+
+  std::size_t new_slot() { return evaluator.slots_++; }
+
+  Meaning add_step(const Meaning& in, const engine::NodeShape& shape, Run run) {
+    Meaning out;
+    out.slot = new_slot();
+    out.shape = shape;
+    evaluator.steps_.push_back({.in = in.slot, .out = out.slot, .run = std::move(run)});
+    return out;
+  }
+
+  static void require_values(const Meaning& in, const char* what) {
+    if (in.quantize != nullptr)
+      throw std::invalid_argument(std::string(what) + " behind a quantizer is not defined");
+  }
+
+  /// The values that whoever is not a batch norm or a pooling sees: scale and bias applied.
+  Meaning resolved(const Meaning& in) {
+    if (!in.pending()) return in;
+    return add_affine(in, fold_scale(in.pending_scale, in.pending_bias));
+  }
+
+  Meaning add_affine(const Meaning& in, ChannelAffine affine) {
+    return add_step(in, in.shape, [affine = std::move(affine)](const Slot& from, Slot& to, Scratch&) {
+      to.values.resize(from.values.size());
+      apply_affine(affine, from.values, to.values);
+    });
+  }
+
+  Meaning add_product(const Product& product, const Meaning& in) {
+    const kernels::ConvShape& shape = product.shape;
+    if (!product.bias.empty() && product.bias.size() != shape.out_channels) {
+      throw std::invalid_argument(std::to_string(product.bias.size()) + " biases for " +
+                                  std::to_string(shape.out_channels) + " channels");
+    }
+    Meaning out = std::holds_alternative<engine::FloatWeights>(product.weights)
+                      ? add_float_product(product, in)
+                      : add_plane_product(product, in);
+    out.shape = {.height = shape.out_height(), .width = shape.out_width(), .channels = shape.out_channels};
+    out.pending_bias = product.bias;
+    return out;
+  }
+
+  Meaning add_float_product(const Product& product, const Meaning& before) {
+    require_values(before, "a float layer");
+    const Meaning in = resolved(before);
+    auto conv = std::make_shared<const kernels::F32Conv>(product.shape);
+    auto panels = std::make_shared<const std::vector<kernels::F32Panels>>(
+        pack_float_weights(product.shape, std::get<engine::FloatWeights>(product.weights).values));
+    evaluator.padded_floats_ = std::max(evaluator.padded_floats_, conv->scratch_floats());
+    const auto run = [conv, panels, f32 = &kernels](const Slot& from, Slot& to, Scratch& scratch) {
+      const kernels::ConvShape& shape = conv->shape();
+      to.values.resize(shape.out_pixels() * shape.out_channels);
+      conv->forward(*f32, from.values.data(), panels->data(), to.values.data(),
+                    {.begin = 0, .end = shape.out_height()}, scratch.padded.data());
+    };
+    Meaning out = add_step(in, {}, run);
+    out.pending_scale.assign(product.shape.out_channels, 1.0);
+    return out;
+  }
+
+  Meaning add_plane_product(const Product& product, const Meaning& in) {
+    if (in.quantize == nullptr) throw std::invalid_argument("weight planes need a quantized input");
+    auto conv = std::make_shared<const PlaneConv>(
+        product.shape, std::get<engine::PlaneWeights>(product.weights), *in.quantize);
+    evaluator.padded_floats_ = std::max(evaluator.padded_floats_, conv->scratch_floats());
+    evaluator.product_floats_ = std::max(evaluator.product_floats_, conv->product_floats());
+    const std::size_t size = product.shape.out_pixels() * product.shape.out_channels;
+    const std::size_t plane_floats = elements(in.shape) * conv->input_planes();
+    const auto run = [conv, f32 = &kernels, size, plane_floats](const Slot& from, Slot& to,
+                                                                Scratch& scratch) {
+      to.values.resize(size);
+      std::vector<float> with_ones;
+      const float* planes = from.planes.data();
+      if (plane_floats > from.planes.size()) {
+        with_ones = from.planes;
+        with_ones.resize(plane_floats, 1.0F);
+        planes = with_ones.data();
+      }
+      conv->run(*f32, {.planes = planes,
+                       .products = scratch.products.data(),
+                       .scratch = scratch.padded.data(),
+                       .z = to.values.data()});
+    };
+    Meaning out = add_step(in, {}, run);
+    for (std::size_t o = 0; o < product.shape.out_channels; ++o) {
+      out.pending_scale.push_back(conv->weights().scale_of(o) * conv->activations().scale_of(0));
+    }
+    return out;
+  }
+
+  Meaning add(const engine::Conv2d& conv, const std::string& /*name*/, const Meaning& in) {
+    return add_product(product_of(conv, in.shape), in);
+  }
+  Meaning add(const engine::Linear& linear, const std::string& /*name*/, const Meaning& in) {
+    return add_product(product_of(linear, in.shape), in);
+  }
+
+  Meaning add(const engine::BatchNorm& bn, const std::string& /*name*/, const Meaning& in) {
+    require_values(in, "a batch norm");
+    if (in.pending()) return add_affine(in, fold_batch_norm(bn, in.pending_scale, in.pending_bias));
+    return add_affine(in, fold_batch_norm(bn, std::vector<double>(in.shape.channels, 1.0), {}));
+  }
+
+  Meaning add(const engine::Relu& /*relu*/, const std::string& /*name*/, const Meaning& before) {
+    require_values(before, "a ReLU");
+    const Meaning in = resolved(before);
+    return add_step(in, in.shape, [](const Slot& from, Slot& to, Scratch&) {
+      to.values.resize(from.values.size());
+      apply_relu(from.values, to.values);
+    });
+  }
+
+  Meaning add(const engine::Quantize& quantize, const std::string& name, const Meaning& before) {
+    require_values(before, "a quantizer");
+    const Meaning in = resolved(before);
+    const std::size_t levels = std::size_t{1} << quantize.bits;
+    if (quantize.thresholds.size() != levels - 1 || quantize.code_of_rank.size() != levels) {
+      throw std::invalid_argument("a quantizer of " + std::to_string(quantize.bits) + " bits with " +
+                                  std::to_string(quantize.thresholds.size()) + " thresholds");
+    }
+    Meaning out = add_step(in, in.shape, [quantize](const Slot& from, Slot& to, Scratch&) {
+      to.codes.resize(from.values.size());
+      to.planes.resize(from.values.size() * quantize.bits);
+      apply_quantize(quantize, from.values, to.codes, to.planes);
+    });
+    out.quantize = &quantize;
+    evaluator.quantizers_.push_back(
+        {.name = name, .height = in.shape.height, .width = in.shape.width, .channels = in.shape.channels});
+    evaluator.quantizer_slots_.push_back(out.slot);
+    return out;
+  }
+
+  Meaning add(const engine::MaxPool& pool, const std::string& /*name*/, const Meaning& in) {
+    require_values(in, "a max-pooling");
+    const PoolGeometry geometry = make_pool_geometry(pool, in.shape);
+    const engine::NodeShape shape{geometry.out_height, geometry.out_width, geometry.channels};
+    Meaning out =
+        add_step(in, shape, [geometry, size = elements(shape)](const Slot& from, Slot& to, Scratch&) {
+          to.values.resize(size);
+          apply_max_pool(geometry, from.values, to.values);
+        });
+    out.pending_scale = in.pending_scale;
+    out.pending_bias = in.pending_bias;
+    return out;
+  }
+
+  Meaning add(const engine::GlobalAveragePool& /*pool*/, const std::string& /*name*/, const Meaning& before) {
+    require_values(before, "an average pooling");
+    const Meaning in = resolved(before);
+    const std::size_t channels = in.shape.channels;
+    return add_step(in, {1, 1, channels}, [channels](const Slot& from, Slot& to, Scratch&) {
+      to.values.resize(channels);
+      apply_global_average(channels, from.values, to.values);
+    });
+  }
+
+  Meaning add(const engine::Flatten& /*flatten*/, const std::string& /*name*/, const Meaning& before) {
+    // The order (row, column, channel) is how every slot lies in memory.
+    Meaning out = before.quantize == nullptr ? resolved(before) : before;
+    out.shape = {1, 1, elements(before.shape)};
+    return out;
+  }
+
+  Meaning add(const engine::Node& node) {
+    try {
+      if (node.inputs.size() != 1)
+        throw std::invalid_argument("it has " + std::to_string(node.inputs.size()) + " inputs");
+      const auto input = nodes.find(node.inputs[0]);
+      if (input == nodes.end())
+        throw std::invalid_argument("its input '" + node.inputs[0] + "' does not exist");
+      const Meaning in = input->second;
+      return std::visit([&](const auto& op) { return add(op, node.name, in); }, node.op);
+    } catch (const std::invalid_argument& error) {
+      throw std::invalid_argument("node '" + node.name + "': " + error.what());
+    }
+  }
+};
+
+Evaluator::Evaluator(const engine::ModelSpec& spec, kernels::CpuFeatures features) {
+  picture_size_ = spec.input.height * spec.input.width * spec.input.channels;
+  for (std::size_t c = 0; c < spec.input.channels; ++c) {
+    const auto deviation = static_cast<double>(spec.input.std[c]);
+    input_scale_.push_back(static_cast<float>(1.0 / (255.0 * deviation)));
+    input_shift_.push_back(static_cast<float>(-static_cast<double>(spec.input.mean[c]) / deviation));
+  }
+  Builder builder{.evaluator = *this, .kernels = kernels::select_f32(features), .nodes = {}};
+  Meaning input;
+  input.slot = builder.new_slot();
+  input.shape = {spec.input.height, spec.input.width, spec.input.channels};
+  builder.nodes.emplace("input", input);
+  for (const engine::Node& node : spec.nodes) builder.nodes.insert_or_assign(node.name, builder.add(node));
+  const auto output = builder.nodes.find(spec.output);
+  if (output == builder.nodes.end())
+    throw std::invalid_argument("the output '" + spec.output + "' does not exist");
+  Builder::require_values(output->second, "the output");
+  const Meaning result = builder.resolved(output->second);
+  output_slot_ = result.slot;
+  classes_ = elements(result.shape);
+}
+
+void Evaluator::run(std::span<const std::uint8_t> picture, Worker& worker) const {
+  std::vector<float>& x = worker.slots_[0].values;
+  const std::size_t channels = input_scale_.size();
+  x.resize(picture.size());
+  for (std::size_t e = 0; e < picture.size(); ++e) {
+    x[e] = std::fma(static_cast<float>(picture[e]), input_scale_[e % channels], input_shift_[e % channels]);
+  }
+  for (const Step& step : steps_) step.run(worker.slots_[step.in], worker.slots_[step.out], worker.scratch_);
+}
+
+Evaluator::Worker::Worker(const Evaluator& evaluator)
+    : evaluator_(&evaluator),
+      slots_(evaluator.slots_),
+      scratch_{.padded = kernels::AlignedArray<float>(evaluator.padded_floats_),
+               .products = kernels::AlignedArray<float>(evaluator.product_floats_)} {}
+
+std::span<const float> Evaluator::Worker::logits() const noexcept {
+  return slots_[evaluator_->output_slot_].values;
+}
+
+std::span<const std::uint8_t> Evaluator::Worker::codes(std::size_t quantizer) const noexcept {
+  return slots_[evaluator_->quantizer_slots_[quantizer]].codes;
+}
+
+}  // namespace bitplane::train
