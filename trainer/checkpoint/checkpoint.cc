@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/checkpoint/checkpoint.h"
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "engine/cli/shared/errors.h"
+#include "trainer/checkpoint/file.h"
+
+namespace bitplane::train {
+namespace {
+
+using engine::Container;
+using engine::DType;
+using engine::TensorEntry;
+
+constexpr const char* kVersionKey = "bitplane.checkpoint";
+constexpr const char* kVersion = "1";
+
+std::vector<std::size_t> dims_of(const Shape& shape) {
+  std::vector<std::size_t> dims;
+  for (std::size_t i = 0; i < shape.rank(); ++i) dims.push_back(shape[i]);
+  return dims;
+}
+
+std::string text_of(const std::vector<std::size_t>& dims) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < dims.size(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(dims[i]);
+  return text + "]";
+}
+
+TensorEntry entry_of(std::string name, const Tensor& tensor) {
+  return {
+      .name = std::move(name),
+      .tensor = {
+          .dtype = DType::F32, .shape = dims_of(tensor.shape()), .bytes = std::as_bytes(tensor.values())}};
+}
+
+TensorEntry entry_of(std::string name, const std::vector<float>& values) {
+  return {
+      .name = std::move(name),
+      .tensor = {.dtype = DType::F32, .shape = {values.size()}, .bytes = std::as_bytes(std::span(values))}};
+}
+
+nlohmann::json json_of(const Progress& p) {
+  return {{"step", p.step},
+          {"epoch", p.epoch},
+          {"step_in_epoch", p.step_in_epoch},
+          {"seen", p.seen},
+          {"correct", p.correct},
+          {"loss_sum", p.loss_sum},
+          {"test_accuracy", p.test_accuracy},
+          {"best_accuracy", p.best_accuracy},
+          {"best_epoch", p.best_epoch}};
+}
+
+Progress progress_of(const nlohmann::json& json) {
+  Progress p;
+  json.at("step").get_to(p.step);
+  json.at("epoch").get_to(p.epoch);
+  json.at("step_in_epoch").get_to(p.step_in_epoch);
+  json.at("seen").get_to(p.seen);
+  json.at("correct").get_to(p.correct);
+  json.at("loss_sum").get_to(p.loss_sum);
+  json.at("test_accuracy").get_to(p.test_accuracy);
+  json.at("best_accuracy").get_to(p.best_accuracy);
+  json.at("best_epoch").get_to(p.best_epoch);
+  return p;
+}
+
+const engine::TensorView* find(const Container& container, const std::string& name) {
+  for (const TensorEntry& entry : container.tensors) {
+    if (entry.name == name) return &entry.tensor;
+  }
+  return nullptr;
+}
+
+std::vector<float> floats_of(const Container& container, const std::string& name) {
+  const engine::TensorView* view = find(container, name);
+  if (view == nullptr || view->dtype != DType::F32)
+    throw std::runtime_error("no float tensor '" + name + "'");
+  std::vector<float> values(view->bytes.size() / sizeof(float));
+  if (!values.empty()) std::memcpy(values.data(), view->bytes.data(), view->bytes.size());
+  return values;
+}
+
+Task task_of(const Container& container) {
+  const auto json = nlohmann::json::parse(container.metadata.at("task"));
+  Task task;
+  json.at("height").get_to(task.input.height);
+  json.at("width").get_to(task.input.width);
+  json.at("channels").get_to(task.input.channels);
+  json.at("labels").get_to(task.labels);
+  task.preprocessing = {.mean = floats_of(container, "input.mean"), .std = floats_of(container, "input.std")};
+  const engine::TensorView* sample = find(container, "input.sample");
+  const std::size_t pixels = task.input.height * task.input.width * task.input.channels;
+  if (sample == nullptr || sample->dtype != DType::U8 || sample->bytes.size() != pixels ||
+      task.preprocessing.mean.size() != task.input.channels ||
+      task.preprocessing.std.size() != task.input.channels) {
+    throw std::runtime_error("its input description does not fit pictures of " + to_string(task.input));
+  }
+  task.sample.resize(pixels);
+  std::memcpy(task.sample.data(), sample->bytes.data(), pixels);
+  return task;
+}
+
+}  // namespace
+
+std::vector<std::byte> serialize_checkpoint(Module& net, Optimizer& optimizer, const Task& task,
+                                            const Progress& progress) {
+  Container container;
+  container.metadata[kVersionKey] = kVersion;
+  container.metadata["progress"] = json_of(progress).dump();
+  const nlohmann::json described{{"height", task.input.height},
+                                 {"width", task.input.width},
+                                 {"channels", task.input.channels},
+                                 {"labels", task.labels}};
+  container.metadata["task"] = described.dump();
+  for (const NamedParameter& p : named_parameters(net)) {
+    container.tensors.push_back(entry_of("parameter." + p.name, p.parameter->variable.value()));
+  }
+  for (const NamedBuffer& b : named_buffers(net))
+    container.tensors.push_back(entry_of("buffer." + b.name, *b.buffer));
+  optimizer.visit_state([&](const std::string& name, Tensor& tensor) {
+    container.tensors.push_back(entry_of("optimizer." + name, tensor));
+  });
+  container.tensors.push_back(entry_of("input.mean", task.preprocessing.mean));
+  container.tensors.push_back(entry_of("input.std", task.preprocessing.std));
+  container.tensors.push_back({.name = "input.sample",
+                               .tensor = {.dtype = DType::U8,
+                                          .shape = {task.sample.size()},
+                                          .bytes = std::as_bytes(std::span(task.sample))}});
+  return cli::take(engine::serialize_safetensors(container));
+}
+
+CheckpointReader::CheckpointReader(const std::string& path) : path_(path), bytes_(read_file_bytes(path)) {
+  auto container = engine::parse_safetensors(bytes_);
+  if (!container.ok()) {
+    throw cli::CommandError(cli::ExitCode::BadInput, path + ": " + container.status().message());
+  }
+  container_ = std::move(container).value();
+  try {
+    if (container_.metadata[kVersionKey] != kVersion)
+      throw std::runtime_error("not a checkpoint of this version");
+    progress_ = progress_of(nlohmann::json::parse(container_.metadata.at("progress")));
+    task_ = task_of(container_);
+  } catch (const std::exception& error) {
+    throw cli::CommandError(cli::ExitCode::BadInput, path + ": " + error.what());
+  }
+}
+
+void CheckpointReader::copy_tensor(const std::string& name, Tensor& into) const {
+  const engine::TensorView* view = find(container_, name);
+  const std::vector<std::size_t> wanted = dims_of(into.shape());
+  if (view == nullptr) throw cli::CommandError(cli::ExitCode::BadInput, path_ + ": no tensor '" + name + "'");
+  if (view->dtype != DType::F32 || view->shape != wanted) {
+    throw cli::CommandError(cli::ExitCode::BadInput, path_ + ": tensor '" + name + "' is " +
+                                                         text_of(view->shape) +
+                                                         ", the net of config.json wants " + text_of(wanted));
+  }
+  std::memcpy(into.mutable_data(), view->bytes.data(), view->bytes.size());
+}
+
+void CheckpointReader::restore(Module& net) const {
+  for (const NamedParameter& p : named_parameters(net)) {
+    copy_tensor("parameter." + p.name, p.parameter->variable.mutable_value());
+  }
+  for (const NamedBuffer& b : named_buffers(net)) copy_tensor("buffer." + b.name, *b.buffer);
+}
+
+void CheckpointReader::restore(Optimizer& optimizer) const {
+  optimizer.visit_state(
+      [&](const std::string& name, Tensor& tensor) { copy_tensor("optimizer." + name, tensor); });
+}
+
+}  // namespace bitplane::train

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Checkpoints: valid safetensors files that hold everything a run needs to go on byte for byte as if it had
+// never stopped, and everything that evaluation and export need, so that neither asks for the data set.
+//
+//   parameter.<name>, buffer.<name>   the net: weights, running statistics, learned bases
+//   optimizer.<name>                  velocities
+//   input.mean, input.std             preprocessing
+//   input.sample                      one test picture, bytes: the model file's golden input
+//   metadata                          counters and sums as JSON; labels; the picture's shape
+//
+// Random numbers are functions of (seed, stream, counter), so the counters of epoch and step are their whole
+// state.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bitplane/safetensors.h"
+#include "trainer/nets/net.h"
+#include "trainer/nn/module.h"
+#include "trainer/optim/optimizer.h"
+#include "trainer/run/preprocessing.h"
+
+namespace bitplane::train {
+
+/// Where a run stands.
+struct Progress {
+  std::uint64_t step = 0;               ///< steps done
+  std::uint64_t epoch = 0;              ///< epochs done
+  std::uint64_t step_in_epoch = 0;      ///< of the epoch that is under way
+  std::uint64_t seen = 0, correct = 0;  ///< pictures of it
+  double loss_sum = 0;                  ///< over those pictures
+  double test_accuracy = -1;            ///< after the last whole epoch; -1: not measured yet
+  double best_accuracy = -1;
+  std::uint64_t best_epoch = 0;
+  friend bool operator==(const Progress&, const Progress&) = default;
+};
+
+/// What the net looks at and answers.
+struct Task {
+  PictureShape input;
+  std::vector<std::string> labels;
+  Preprocessing preprocessing;
+  std::vector<std::uint8_t> sample;  ///< [height][width][channels]
+  friend bool operator==(const Task&, const Task&) = default;
+};
+
+[[nodiscard]] std::vector<std::byte> serialize_checkpoint(Module& net, Optimizer& optimizer, const Task& task,
+                                                          const Progress& progress);
+
+/// A checkpoint's bytes, opened. Throws cli::CommandError naming the file and what is wrong with it.
+class CheckpointReader {
+ public:
+  explicit CheckpointReader(const std::string& path);
+  CheckpointReader(const CheckpointReader&) = delete;
+  CheckpointReader& operator=(const CheckpointReader&) = delete;
+
+  [[nodiscard]] const Task& task() const noexcept { return task_; }
+  [[nodiscard]] const Progress& progress() const noexcept { return progress_; }
+  /// Every tensor must be there with the right shape. Throws cli::CommandError with its name and both shapes.
+  void restore(Module& net) const;
+  void restore(Optimizer& optimizer) const;
+
+ private:
+  void copy_tensor(const std::string& name, Tensor& into) const;
+
+  std::string path_;
+  std::vector<std::byte> bytes_;
+  engine::Container container_;  ///< views into bytes_
+  Task task_;
+  Progress progress_;
+};
+
+}  // namespace bitplane::train

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/cli/common.h"
+
+#include <array>
+#include <filesystem>
+#include <iostream>
+#include <stdexcept>
+#include <string_view>
+
+#include "bitplane/model_spec.h"
+#include "engine/cli/shared/errors.h"
+#include "engine/cli/shared/json_output.h"
+#include "engine/cli/shared/number_text.h"
+#include "engine/data/nearest_name.h"
+#include "trainer/evaluation/evaluate.h"
+#include "trainer/export/export.h"
+#include "trainer/report/progress.h"
+#include "trainer/run/divergence.h"
+#include "trainer/run/loaded_run.h"
+#include "trainer/run/stop.h"
+
+namespace bitplane::train {
+namespace {
+
+using cli::CommandError;
+using cli::ExitCode;
+
+/// The normative evaluation of the last checkpoint, kept as result.json, and the exported model.
+struct Finished {
+  RunResult result;
+  std::size_t model_bytes = 0;
+};
+
+Finished evaluate_and_export(Training& training, const engine::data::PictureSet& test,
+                             ProgressReport& report) {
+  const LoadedRun run = load_run(training.folder().path(), Which::Last);
+  const Evaluator evaluator(describe_run(run), training.backend().features());
+  const auto progress = [&](std::size_t done) { report.count("evaluating: picture", done, test.count); };
+  const EvaluationResult measured = evaluate(
+      evaluator, test, {.threads = training.backend().threads(), .trace = nullptr, .progress = progress});
+  Finished finished{.result = {.step = run.progress.step,
+                               .data = training.config().data,
+                               .count = measured.count,
+                               .correct = measured.correct}};
+  write_result(training.folder(), finished.result);
+  const std::string path = training.folder().model();
+  cli::check(engine::write_model(path, export_run(run)));
+  finished.model_bytes = static_cast<std::size_t>(std::filesystem::file_size(path));
+  return finished;
+}
+
+void print_finished(const Training& training, const Finished& finished, cli::Format format) {
+  const RunFolder& folder = training.folder();
+  double seconds = 0;
+  for (const EpochRow& row : training.rows()) seconds += row.seconds;
+  if (format == cli::Format::JsonDocument) {
+    cli::print_json({{"run", folder.path()},
+                     {"data", finished.result.data},
+                     {"epochs", training.progress().epoch},
+                     {"train_seconds", seconds},
+                     {"test_pictures", finished.result.count},
+                     {"test_correct", finished.result.correct},
+                     {"test_accuracy", finished.result.accuracy()},
+                     {"model", folder.model()},
+                     {"model_bytes", finished.model_bytes}});
+    return;
+  }
+  std::cout << "run            " << folder.path() << "\ntest accuracy  "
+            << cli::percent(finished.result.accuracy()) << " (" << finished.result.correct << " of "
+            << finished.result.count << " pictures of " << finished.result.data << ")\ntraining       "
+            << cli::fixed(seconds, 1) << " s for " << training.progress().epoch << " epochs\nmodel          "
+            << folder.model() << " (" << cli::short_bytes(finished.model_bytes) << ")\n";
+}
+
+}  // namespace
+
+ExitCode guarded(const std::function<ExitCode()>& action) {
+  try {
+    return action();
+  } catch (const Diverged& error) {
+    throw CommandError(ExitCode::CheckFailed, error.what());
+  } catch (const std::invalid_argument& error) {
+    throw CommandError(ExitCode::BadUsage, error.what());
+  }
+}
+
+Which parse_which(const std::string& name) {
+  if (name == "last") return Which::Last;
+  if (name == "best") return Which::Best;
+  constexpr std::array<std::string_view, 2> kKnown{"last", "best"};
+  throw std::invalid_argument(engine::data::unknown_name_message("checkpoint", name, kKnown));
+}
+
+ExitCode run_to_the_end(Training& training, const TrainingData& data, cli::Format format) {
+  ProgressReport report(sink_of_stderr());
+  Outcome outcome = Outcome::Finished;
+  {
+    const StopSignal signal;
+    outcome =
+        training.run({.step = [&](const StepReport& step) { report.step(step); },
+                      .epoch = [&](const EpochRow& row) { report.epoch(row, training.config().epochs); },
+                      .stop = [] { return StopSignal::requested(); }});
+  }
+  if (outcome == Outcome::Stopped) {
+    report.line("stopped in epoch " + std::to_string(training.progress().epoch + 1) + " after step " +
+                std::to_string(training.progress().step_in_epoch) + "; go on with: trainer resume " +
+                training.folder().path());
+    return ExitCode::Interrupted;
+  }
+  const Finished finished = evaluate_and_export(training, data.test, report);
+  report.line("finished; write the model elsewhere with: trainer export " + training.folder().path() +
+              " --out model.safetensors");
+  print_finished(training, finished, format);
+  return ExitCode::Ok;
+}
+
+}  // namespace bitplane::train

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "engine/cli/shared/errors.h"
+#include "engine/cli/shared/json_output.h"
+#include "engine/cli/shared/number_text.h"
+#include "trainer/cli/common.h"
+#include "trainer/cli/subcommands.h"
+#include "trainer/evaluation/evaluate.h"
+#include "trainer/export/export.h"
+#include "trainer/report/progress.h"
+#include "trainer/run/build.h"
+#include "trainer/run/loaded_run.h"
+
+namespace bitplane::train {
+namespace {
+
+struct EvalOptions {
+  std::string run, data, data_dir, trace, checkpoint = "last";
+  std::uint64_t threads = 0;
+  bool json = false;
+};
+
+cli::ExitCode eval(const EvalOptions& options) {
+  const LoadedRun run = load_run(options.run, parse_which(options.checkpoint));
+  Config config = run.folder.config();
+  if (!options.data.empty() && options.data != config.data) {
+    config.data = options.data;
+    config.data_dir.clear();
+  }
+  if (!options.data_dir.empty()) config.data_dir = options.data_dir;
+  config.threads = options.threads;
+  const auto test =
+      cli::take(engine::data::load_dataset(config.data, config.data_dir, engine::data::Split::Test));
+
+  const Evaluator evaluator(describe_run(run), kernels::detect_cpu());
+  ThreadPool threads(thread_count(config));
+  engine::data::Trace trace;
+  trace.header.dataset = config.data;
+  const auto start = std::chrono::steady_clock::now();
+  EvaluationResult result;
+  {
+    ProgressReport report(sink_of_stderr());
+    result = evaluate(
+        evaluator, test,
+        {.threads = threads,
+         .trace = options.trace.empty() ? nullptr : &trace,
+         .progress = [&](std::size_t done) { report.count("evaluating: picture", done, test.count); }});
+  }
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (!options.trace.empty()) cli::check(engine::data::write_trace(options.trace, trace));
+
+  if (options.json) {
+    cli::print_json({{"run", options.run},
+                     {"data", config.data},
+                     {"test_pictures", result.count},
+                     {"test_correct", result.correct},
+                     {"test_accuracy", result.accuracy()},
+                     {"seconds", seconds}});
+    return cli::ExitCode::Ok;
+  }
+  std::cout << "test accuracy  " << cli::percent(result.accuracy()) << " (" << result.correct << " of "
+            << result.count << " pictures of " << config.data << ", " << cli::fixed(seconds, 1) << " s)\n";
+  if (!options.trace.empty()) std::cout << "trace          " << options.trace << '\n';
+  return cli::ExitCode::Ok;
+}
+
+}  // namespace
+
+cli::Action declare_eval(CLI::App& app) {
+  auto options = std::make_shared<EvalOptions>();
+  app.add_option("RUN", options->run, "run folder")->required();
+  app.add_option("--data", options->data, "data set; the run's own when left out");
+  app.add_option("--data-dir", options->data_dir, "its folder, when it is not the usual one");
+  app.add_option("--trace", options->trace, "write logits and code digests for `bitplane verify`");
+  app.add_option("--checkpoint", options->checkpoint, "last or best")->capture_default_str();
+  app.add_option("--threads", options->threads, "0: as many as the machine has")->capture_default_str();
+  app.add_flag("--json", options->json, "result as JSON");
+  return [options] { return guarded([&] { return eval(*options); }); };
+}
+
+}  // namespace bitplane::train

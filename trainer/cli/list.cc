@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <iostream>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/cli/shared/json_output.h"
+#include "engine/cli/shared/table.h"
+#include "engine/data/dataset.h"
+#include "engine/data/nearest_name.h"
+#include "trainer/cli/common.h"
+#include "trainer/cli/subcommands.h"
+#include "trainer/methods/method.h"
+#include "trainer/nets/net.h"
+
+namespace bitplane::train {
+namespace {
+
+using cli::Json;
+
+Json list_nets() {
+  Json rows = Json::array();
+  for (const NetInfo& net : nets()) {
+    Json inputs = Json::array();
+    for (const PictureShape& shape : net.inputs) inputs.push_back(to_string(shape));
+    rows.push_back({{"name", net.name}, {"description", net.description}, {"inputs", inputs}});
+  }
+  return rows;
+}
+
+Json list_methods() {
+  Json rows = Json::array();
+  for (const MethodInfo& method : methods()) {
+    Json options = Json::object();
+    for (const MethodOption& option : method.options) {
+      options[std::string(option.name)] = {
+          {"default", option.default_value}, {"min", option.min}, {"max", option.max}, {"help", option.help}};
+    }
+    rows.push_back({{"name", method.name},
+                    {"description", method.description},
+                    {"weights", method.weights},
+                    {"activations", method.activations},
+                    {"bits", method.quantizer.empty() ? "32" : "1 to 8, or 32 = float"},
+                    {"defaults",
+                     {{"wbits", method.defaults.wbits},
+                      {"abits", method.defaults.abits},
+                      {"lr", method.defaults.lr},
+                      {"weight_decay", method.defaults.weight_decay}}},
+                    {"options", options}});
+  }
+  return rows;
+}
+
+Json list_datasets() {
+  Json rows = Json::array();
+  for (const engine::data::DatasetInfo& set : engine::data::datasets()) {
+    rows.push_back({{"name", set.name},
+                    {"description", set.description},
+                    {"pictures", to_string(PictureShape{set.height, set.width, set.channels})},
+                    {"classes", set.classes},
+                    {"folder", set.default_dir},
+                    {"how_to_get", set.how_to_get}});
+  }
+  return rows;
+}
+
+struct Listing {
+  std::string_view what;
+  Json (*rows)();
+};
+constexpr std::array<Listing, 3> kListings{
+    {{"nets", list_nets}, {"methods", list_methods}, {"datasets", list_datasets}}};
+
+std::string cell(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  std::string text;
+  if (value.is_array()) {
+    for (const auto& element : value) text += (text.empty() ? "" : ", ") + cell(element);
+  } else if (value.is_object()) {
+    for (const auto& [key, element] : value.items()) {
+      const Json& shown = element.is_object() && element.contains("default") ? element["default"] : element;
+      text += (text.empty() ? "" : ", ") + key + "=" + shown.dump();
+    }
+  } else {
+    text = value.dump();
+  }
+  return text;
+}
+
+/// One paragraph per row: descriptions are too long for columns.
+void print_rows(const Json& rows) {
+  for (const Json& row : rows) {
+    std::cout << row["name"].get<std::string>() << '\n';
+    for (const auto& [key, value] : row.items()) {
+      const std::string text = cell(value);
+      if (key != "name" && !text.empty())
+        std::cout << "  " << key << std::string(key.size() < 12 ? 12 - key.size() : 1, ' ') << text << '\n';
+    }
+  }
+}
+
+struct ListOptions {
+  std::string what;
+  bool json = false;
+};
+
+cli::ExitCode list(const ListOptions& options) {
+  std::vector<std::string_view> known;
+  for (const Listing& listing : kListings) {
+    known.push_back(listing.what);
+    if (listing.what != options.what) continue;
+    if (options.json) {
+      cli::print_json(listing.rows());
+    } else {
+      print_rows(listing.rows());
+    }
+    return cli::ExitCode::Ok;
+  }
+  throw std::invalid_argument(engine::data::unknown_name_message("list", options.what, known));
+}
+
+}  // namespace
+
+cli::Action declare_list(CLI::App& app) {
+  auto options = std::make_shared<ListOptions>();
+  app.add_option("WHAT", options->what, "nets, methods or datasets")->required();
+  app.add_flag("--json", options->json, "as JSON");
+  return [options] { return guarded([&] { return list(*options); }); };
+}
+
+}  // namespace bitplane::train

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+
+#include "trainer/cli/subcommands.h"
+
+namespace {
+
+using bitplane::cli::Subcommand;
+namespace train = bitplane::train;
+
+constexpr std::array kSubcommands{
+    Subcommand{
+        "train", "train a net into a new run folder",
+        "trainer train --data fashion-mnist --net cnn-small --method lq-nets --wbits 2 --abits 2 --epochs 5 "
+        "--out runs/a\n"
+        "trainer train --data synthetic --method float --out runs/f\n"
+        "trainer train --config runs/a/config.json --seed 2 --out runs/b",
+        train::declare_train},
+    Subcommand{"resume", "go on with a run that was stopped, as if it never was", "trainer resume runs/a",
+               train::declare_resume},
+    Subcommand{"eval", "accuracy under the normative arithmetic, without the engine",
+               "trainer eval runs/a\ntrainer eval runs/a --data fashion-mnist --trace a.trace",
+               train::declare_eval},
+    Subcommand{"export", "write the run's net as a model file", "trainer export runs/a --out a.safetensors",
+               train::declare_export},
+    Subcommand{"list", "what can be trained",
+               "trainer list nets\ntrainer list methods\ntrainer list datasets --json", train::declare_list},
+};
+
+constexpr bitplane::cli::Program kProgram{
+    .name = "trainer",
+    .summary = "Trains low-bit nets, evaluates and exports them.",
+    .examples =
+        "trainer train --data fashion-mnist --net cnn-small --method lq-nets --wbits 2 --abits 2 --out "
+        "runs/a\n"
+        "trainer resume runs/a\n"
+        "trainer export runs/a --out a.safetensors",
+    .subcommands = kSubcommands,
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return bitplane::cli::run_program(kProgram, argc, argv);
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "trainer/cli/common.h"
+#include "trainer/cli/subcommands.h"
+#include "trainer/run/build.h"
+
+namespace bitplane::train {
+namespace {
+
+struct ResumeOptions {
+  std::string run;
+  std::string data_dir;
+  std::optional<std::uint64_t> threads;
+  bool json = false;
+};
+
+cli::ExitCode resume(const ResumeOptions& options) {
+  const RunFolder folder = RunFolder::open(options.run);
+  Config where = folder.config();
+  if (!options.data_dir.empty()) where.data_dir = options.data_dir;
+  if (options.threads) where.threads = *options.threads;
+  const TrainingData data = load_training_data(where);
+  Training training = Training::resume(folder, data, thread_count(where));
+  cli::note("going on in epoch " + std::to_string(training.progress().epoch + 1) + " after step " +
+            std::to_string(training.progress().step_in_epoch));
+  return run_to_the_end(training, data, options.json ? cli::Format::JsonDocument : cli::Format::Text);
+}
+
+}  // namespace
+
+cli::Action declare_resume(CLI::App& app) {
+  auto options = std::make_shared<ResumeOptions>();
+  app.add_option("RUN", options->run, "run folder")->required();
+  app.add_option("--data-dir", options->data_dir, "where the data set is now, if it moved");
+  app.add_option("--threads", options->threads, "another number of threads; the bits stay the same");
+  app.add_flag("--json", options->json, "result as JSON");
+  return [options] { return guarded([&] { return resume(*options); }); };
+}
+
+}  // namespace bitplane::train

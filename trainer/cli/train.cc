@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "trainer/cli/common.h"
+#include "trainer/cli/subcommands.h"
+#include "trainer/config/config.h"
+
+namespace bitplane::train {
+namespace {
+
+struct TrainOptions {
+  PartialConfig flags;
+  std::string config_file;
+  std::vector<std::string> method_options;  ///< NAME=VALUE
+  bool json = false;
+};
+
+int parse_int(const std::string& text, const std::string& whole) {
+  std::size_t used = 0;
+  int value = 0;
+  try {
+    value = std::stoi(text, &used);
+  } catch (const std::logic_error&) {
+    used = 0;
+  }
+  if (used == 0 || used != text.size()) {
+    throw std::invalid_argument("--option " + whole + ": '" + text + "' is no whole number");
+  }
+  return value;
+}
+
+void parse_method_options(const std::vector<std::string>& texts, MethodOptionValues& values) {
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos)
+      throw std::invalid_argument("--option " + text + ": give it as NAME=VALUE");
+    values[text.substr(0, equals)] = parse_int(text.substr(equals + 1), text);
+  }
+}
+
+cli::ExitCode train(TrainOptions& options) {
+  parse_method_options(options.method_options, options.flags.values.options);
+  const PartialConfig file =
+      options.config_file.empty() ? PartialConfig{} : read_config_file(options.config_file);
+  const Config config = resolve_config(file, options.flags);
+  if (config.out.empty()) throw std::invalid_argument("give the run a folder: --out runs/NAME");
+  RunFolder::refuse_existing_run(config.out);
+  cli::note("training " + config_to_json(config).dump());
+  const TrainingData data = load_training_data(config);
+  Training training = Training::start(config, data);
+  return run_to_the_end(training, data, options.json ? cli::Format::JsonDocument : cli::Format::Text);
+}
+
+/// One flag per field of the config, so that no field can be forgotten.
+void declare_config_flags(CLI::App& app, const std::shared_ptr<TrainOptions>& options) {
+  for (const ConfigField& field : config_fields()) {
+    const auto note_given = [options, name = std::string(field.name)](const auto&) {
+      options->flags.given.insert(name);
+    };
+    std::visit(
+        [&](auto member) {
+          using Value = std::remove_reference_t<decltype(options->flags.values.*member)>;
+          const std::function<void(const Value&)> set = [options, member, note_given](const Value& value) {
+            options->flags.values.*member = value;
+            note_given(value);
+          };
+          app.add_option_function(flag_of(field), set, std::string(field.help));
+        },
+        field.member);
+  }
+}
+
+}  // namespace
+
+cli::Action declare_train(CLI::App& app) {
+  auto options = std::make_shared<TrainOptions>();
+  declare_config_flags(app, options);
+  app.add_option("--config", options->config_file, "JSON file with any of these settings; flags override it");
+  app.add_option("--option", options->method_options,
+                 "NAME=VALUE: a switch of the method (trainer list methods)");
+  app.add_flag("--json", options->json, "result as JSON");
+  return [options] { return guarded([&] { return train(*options); }); };
+}
+
+}  // namespace bitplane::train

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A trained net as an engine::ModelSpec: the one description that the trainer's evaluation runs and that
+// export writes, so that both agree on what is uniform, what is learned, and every threshold.
+//
+// BN and scales stay unfused. Weights of a layer whose input is quantized become planes; weights that are
+// quantized on float activations (W/32) become their float32 levels.
+#pragma once
+
+#include "bitplane/model_spec.h"
+#include "trainer/checkpoint/checkpoint.h"
+#include "trainer/nn/layer_graph.h"
+#include "trainer/quantizers/quantizer.h"
+
+namespace bitplane::train {
+
+/// Without provenance and golden pair. Throws std::invalid_argument naming a layer that the format does not
+/// have.
+[[nodiscard]] engine::ModelSpec describe_net(const LayerGraph& graph, const Task& task);
+
+/// Codes [out][k] -> canonical planes.
+[[nodiscard]] engine::Planes pack_planes(const WeightExport& weights);
+
+/// The basis that means the same and is uniform where that is possible: a single plane whose entries are not
+/// negative is a scale. A bipolar plane of one channel with a negative entry is the plane of flipped bits
+/// with the positive one, so one bipolar plane is always uniform. Changes codes and basis.
+void canonicalize(WeightExport& weights);
+[[nodiscard]] engine::Quantize canonicalized(engine::Quantize quantize);
+
+/// offset + chain of additions over the planes of basis * bit, in float32: [out][k].
+[[nodiscard]] std::vector<float> dequantize(const WeightExport& weights);
+
+}  // namespace bitplane::train

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/run/build.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <thread>
+
+#include "trainer/methods/method.h"
+
+namespace bitplane::train {
+
+std::unique_ptr<Module> build_run_net(const Config& config, const PictureShape& input, std::size_t classes) {
+  const QuantizationPlan plan = make_plan(resolve_method(method_settings(config)));
+  auto net = build_net(config.net, {.input = input, .classes = classes, .plan = plan});
+  initialize_parameters(*net, config.seed);
+  return net;
+}
+
+std::unique_ptr<Optimizer> build_optimizer(const Config& config, Module& net) {
+  const OptimizerInfo* info = find_optimizer(config.optimizer);
+  if (info == nullptr) throw std::invalid_argument("no optimizer '" + config.optimizer + "'");
+  return info->make(named_parameters(net),
+                    {.momentum = config.momentum, .weight_decay = config.weight_decay});
+}
+
+std::unique_ptr<Schedule> build_schedule(const Config& config, std::size_t total_steps) {
+  const ScheduleInfo* info = find_schedule(config.schedule);
+  if (info == nullptr) throw std::invalid_argument("no schedule '" + config.schedule + "'");
+  return info->make(
+      {.rate = config.lr, .total_steps = total_steps, .drops = {total_steps / 2, total_steps * 3 / 4}});
+}
+
+std::size_t thread_count(const Config& config) {
+  if (config.threads != 0) return config.threads;
+  return std::max<std::size_t>(1, std::thread::hardware_concurrency());
+}
+
+}  // namespace bitplane::train

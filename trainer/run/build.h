@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From a config to the objects of a run.
+#pragma once
+
+#include <memory>
+
+#include "trainer/config/config.h"
+#include "trainer/nets/net.h"
+#include "trainer/optim/optimizer.h"
+#include "trainer/optim/schedule.h"
+
+namespace bitplane::train {
+
+/// The net with the method's quantizers, parameters initialized from the seed.
+[[nodiscard]] std::unique_ptr<Module> build_run_net(const Config& config, const PictureShape& input,
+                                                    std::size_t classes);
+[[nodiscard]] std::unique_ptr<Optimizer> build_optimizer(const Config& config, Module& net);
+/// The `step` schedule drops at 1/2 and 3/4 of the run.
+[[nodiscard]] std::unique_ptr<Schedule> build_schedule(const Config& config, std::size_t total_steps);
+/// config.threads, or as many as the machine has.
+[[nodiscard]] std::size_t thread_count(const Config& config);
+
+}  // namespace bitplane::train

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/run/loaded_run.h"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "engine/cli/shared/errors.h"
+#include "trainer/checkpoint/file.h"
+#include "trainer/run/build.h"
+
+namespace bitplane::train {
+
+LoadedRun load_run(const std::string& path, Which which) {
+  RunFolder folder = RunFolder::open(path);
+  const CheckpointReader checkpoint(folder.checkpoint(which));
+  auto net = build_run_net(folder.config(), checkpoint.task().input, checkpoint.task().labels.size());
+  checkpoint.restore(*net);
+  return {.folder = std::move(folder),
+          .net = std::move(net),
+          .task = checkpoint.task(),
+          .progress = checkpoint.progress()};
+}
+
+void write_result(const RunFolder& folder, const RunResult& result) {
+  const nlohmann::ordered_json json{{"step", result.step},
+                                    {"data", result.data},
+                                    {"count", result.count},
+                                    {"correct", result.correct},
+                                    {"test_accuracy", result.accuracy()}};
+  write_file_text(folder.result(), json.dump(2) + "\n");
+}
+
+std::optional<RunResult> read_result(const RunFolder& folder) {
+  std::error_code error;
+  if (!std::filesystem::exists(folder.result(), error)) return std::nullopt;
+  const auto json = nlohmann::json::parse(read_file_text(folder.result()), nullptr, false);
+  try {
+    return RunResult{.step = json.at("step").get<std::uint64_t>(),
+                     .data = json.at("data").get<std::string>(),
+                     .count = json.at("count").get<std::size_t>(),
+                     .correct = json.at("correct").get<std::size_t>()};
+  } catch (const nlohmann::json::exception&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace bitplane::train

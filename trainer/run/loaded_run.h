@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A run as evaluation and export need it: the net of one checkpoint, and what was measured of it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "trainer/checkpoint/checkpoint.h"
+#include "trainer/nn/module.h"
+#include "trainer/run/run_folder.h"
+
+namespace bitplane::train {
+
+struct LoadedRun {
+  RunFolder folder;
+  std::unique_ptr<Module> net;
+  Task task;
+  Progress progress;
+};
+/// Throws cli::CommandError naming the folder or the file.
+[[nodiscard]] LoadedRun load_run(const std::string& path, Which which);
+
+/// result.json: what the normative evaluation said at the end of training.
+struct RunResult {
+  std::uint64_t step = 0;  ///< of the checkpoint that was evaluated
+  std::string data;
+  std::size_t count = 0, correct = 0;
+  [[nodiscard]] double accuracy() const noexcept {
+    return count == 0 ? 0.0 : static_cast<double>(correct) / static_cast<double>(count);
+  }
+};
+void write_result(const RunFolder& folder, const RunResult& result);
+/// Nothing when there is none yet, or when it is not readable.
+[[nodiscard]] std::optional<RunResult> read_result(const RunFolder& folder);
+
+}  // namespace bitplane::train

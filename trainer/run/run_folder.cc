@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/run/run_folder.h"
+
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "engine/cli/shared/errors.h"
+#include "engine/cli/shared/number_text.h"
+#include "trainer/checkpoint/file.h"
+
+namespace bitplane::train {
+namespace fs = std::filesystem;
+namespace {
+
+using cli::CommandError;
+using cli::ExitCode;
+
+constexpr const char* kConfigName = "config.json";
+constexpr const char* kCsvName = "metrics.csv";
+constexpr const char* kJsonlName = "metrics.jsonl";
+
+/// Last and best, one of them twice while it is replaced, the exported model, and some air.
+constexpr std::size_t kRoomInCheckpoints = 5;
+
+void make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) {
+    throw CommandError(ExitCode::SystemRefused, "cannot make the folder '" + path.string() +
+                                                    "': " + error.message() + "; give another --out");
+  }
+}
+
+void check_room(const fs::path& path, std::size_t checkpoint_bytes) {
+  std::error_code error;
+  const fs::space_info space = fs::space(path, error);
+  const std::size_t wanted = kRoomInCheckpoints * checkpoint_bytes;
+  if (!error && space.available < wanted) {
+    throw CommandError(ExitCode::SystemRefused, "the disk of '" + path.string() + "' has " +
+                                                    cli::short_bytes(space.available) +
+                                                    " left, this run needs " + cli::short_bytes(wanted) +
+                                                    ": make room or give another --out");
+  }
+}
+
+}  // namespace
+
+void RunFolder::refuse_existing_run(const std::string& path) {
+  const fs::path folder(path);
+  std::error_code error;
+  if (fs::exists(folder, error) && !fs::is_directory(folder, error)) {
+    throw CommandError(ExitCode::BadUsage, "'" + path + "' is a file: give a folder as --out");
+  }
+  if (fs::exists(folder / kConfigName, error) || fs::exists(folder / "checkpoint-last.safetensors", error)) {
+    throw CommandError(ExitCode::BadUsage, "'" + path +
+                                               "' already holds a run: continue it with `trainer resume " +
+                                               path + "`, or give another --out");
+  }
+}
+
+RunFolder RunFolder::create(const std::string& path, const Config& config, std::size_t checkpoint_bytes) {
+  refuse_existing_run(path);
+  const fs::path folder(path);
+  make_folder(folder);
+  check_room(folder, checkpoint_bytes);
+  write_file_text((folder / kConfigName).string(), config_to_json(config).dump(2) + "\n");
+  return {folder, config};
+}
+
+void RunFolder::discard() const {
+  std::error_code ignored;
+  fs::remove(path_ / kConfigName, ignored);
+  fs::remove(path_, ignored);  // only when nothing else is in it
+}
+
+RunFolder RunFolder::open(const std::string& path) {
+  const fs::path folder(path);
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) {
+    throw CommandError(
+        ExitCode::BadInput,
+        "'" + path + "' is no folder; a run is started with `trainer train --out " + path + "`");
+  }
+  const fs::path config = folder / kConfigName;
+  if (!fs::exists(config, error)) {
+    throw CommandError(ExitCode::BadInput, "'" + path + "' holds no run: it has no " + kConfigName);
+  }
+  try {
+    Config resolved = resolve_config(read_config_file(config.string()), {});
+    resolved.out = path;
+    return {folder, std::move(resolved)};
+  } catch (const std::invalid_argument& problem) {
+    throw CommandError(ExitCode::BadInput, problem.what());
+  }
+}
+
+std::string RunFolder::checkpoint(Which which) const {
+  return (path_ / (which == Which::Last ? "checkpoint-last.safetensors" : "checkpoint-best.safetensors"))
+      .string();
+}
+
+bool RunFolder::has_checkpoint(Which which) const {
+  std::error_code error;
+  return fs::exists(checkpoint(which), error);
+}
+
+std::vector<EpochRow> RunFolder::read_metrics(std::uint64_t last_epoch) const {
+  const std::string file = (path_ / kJsonlName).string();
+  std::error_code error;
+  if (!fs::exists(file, error)) return {};
+  try {
+    std::vector<EpochRow> rows = parse_metrics_jsonl(read_file_text(file));
+    std::erase_if(rows, [&](const EpochRow& row) { return row.epoch > last_epoch; });
+    return rows;
+  } catch (const std::invalid_argument& problem) {
+    throw CommandError(ExitCode::BadInput, file + ": " + problem.what());
+  }
+}
+
+void RunFolder::write_metrics(std::span<const EpochRow> rows) const {
+  write_file_text((path_ / kCsvName).string(), metrics_csv(rows));
+  write_file_text((path_ / kJsonlName).string(), metrics_jsonl(rows));
+}
+
+}  // namespace bitplane::train

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The folder of one run:
+//
+//   config.json                    resolved: everything that decides the run
+//   metrics.csv, metrics.jsonl     one row per epoch
+//   checkpoint-last.safetensors    where `trainer resume` goes on
+//   checkpoint-best.safetensors    the epoch of the best test accuracy
+//   result.json                    accuracy by the normative evaluation, when the run is finished
+//   model.safetensors              the exported model, when the run is finished
+//
+// Every file is replaced atomically, so that whatever was saved before stays readable at any moment.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "trainer/config/config.h"
+#include "trainer/run/metrics.h"
+
+namespace bitplane::train {
+
+enum class Which : std::uint8_t { Last, Best };
+
+class RunFolder {
+ public:
+  /// For a new run. Throws cli::CommandError when `path` holds a run already (with advice), can't be written,
+  /// or when its disk has no room for `checkpoint_bytes` several times. Nothing is written before these
+  /// checks.
+  static RunFolder create(const std::string& path, const Config& config, std::size_t checkpoint_bytes);
+  /// Of a run that exists. Throws cli::CommandError when there is none, with the reason.
+  static RunFolder open(const std::string& path);
+  /// Throws cli::CommandError when `path` holds a run already; writes nothing.
+  static void refuse_existing_run(const std::string& path);
+
+  /// Takes back what create() made; for a run that could not even save its first checkpoint.
+  void discard() const;
+
+  [[nodiscard]] const Config& config() const noexcept { return config_; }
+  [[nodiscard]] std::string path() const { return path_.string(); }
+  [[nodiscard]] std::string checkpoint(Which which) const;
+  [[nodiscard]] bool has_checkpoint(Which which) const;
+  [[nodiscard]] std::string model() const { return (path_ / "model.safetensors").string(); }
+  [[nodiscard]] std::string result() const { return (path_ / "result.json").string(); }
+
+  /// Rows of epochs up to `last_epoch`: later ones are of an epoch that was not saved and comes again.
+  [[nodiscard]] std::vector<EpochRow> read_metrics(std::uint64_t last_epoch) const;
+  void write_metrics(std::span<const EpochRow> rows) const;
+
+ private:
+  RunFolder(std::filesystem::path path, Config config) : path_(std::move(path)), config_(std::move(config)) {}
+  std::filesystem::path path_;
+  Config config_;
+};
+
+}  // namespace bitplane::train

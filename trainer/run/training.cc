@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/run/training.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "bitplane/model_spec.h"
+#include "engine/cli/shared/errors.h"
+#include "trainer/autograd/variable.h"
+#include "trainer/ops/loss.h"
+#include "trainer/run/build.h"
+#include "trainer/run/divergence.h"
+#include "trainer/run/preprocessing.h"
+
+namespace bitplane::train {
+namespace {
+
+using cli::CommandError;
+using cli::ExitCode;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kTestBatch = 250;
+
+PictureShape shape_of(const engine::data::PictureSet& set) {
+  return {.height = set.height, .width = set.width, .channels = set.channels};
+}
+
+Task make_task(const TrainingData& data) {
+  if (shape_of(data.train) != shape_of(data.test) || data.test.count == 0) {
+    throw CommandError(ExitCode::BadInput, "the test pictures (" + std::to_string(data.test.count) + " of " +
+                                               to_string(shape_of(data.test)) +
+                                               ") do not go with the training pictures of " +
+                                               to_string(shape_of(data.train)));
+  }
+  const auto sample = data.test.picture(0);
+  return {.input = shape_of(data.train),
+          .labels = data.train.class_names,
+          .preprocessing = measure_preprocessing(data.train),
+          .sample = {sample.begin(), sample.end()}};
+}
+
+double ratio(std::uint64_t part, std::uint64_t whole) {
+  return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+}  // namespace
+
+TrainingData load_training_data(const Config& config) {
+  using engine::data::load_dataset;
+  using engine::data::Split;
+  return {.train = cli::take(load_dataset(config.data, config.data_dir, Split::Train)),
+          .test = cli::take(load_dataset(config.data, config.data_dir, Split::Test))};
+}
+
+Training::Training(const Config& config, const TrainingData& data, std::size_t threads)
+    : config_(config),
+      data_(&data),
+      backend_(std::make_unique<Backend>(BackendOptions{.threads = threads})),
+      net_(build_run_net(config, shape_of(data.train), data.train.class_names.size())),
+      optimizer_(build_optimizer(config, *net_)),
+      task_(make_task(data)),
+      steps_per_epoch_((data.train.count + config.batch - 1) / config.batch) {
+  schedule_ = build_schedule(config, config.epochs * steps_per_epoch_);
+}
+
+Training Training::start(const Config& config, const TrainingData& data) {
+  RunFolder::refuse_existing_run(config.out);
+  Training training(config, data, thread_count(config));
+  const auto first =
+      serialize_checkpoint(*training.net_, *training.optimizer_, training.task_, training.progress_);
+  training.folder_ = std::make_unique<RunFolder>(RunFolder::create(config.out, config, first.size()));
+  const engine::Status written =
+      engine::write_file_atomically(training.folder_->checkpoint(Which::Last), first);
+  if (!written.ok()) training.folder_->discard();
+  cli::check(written);
+  return training;
+}
+
+Training Training::resume(const RunFolder& folder, const TrainingData& data, std::size_t threads) {
+  const CheckpointReader checkpoint(folder.checkpoint(Which::Last));
+  Training training(folder.config(), data, threads);
+  if (checkpoint.task() != training.task_) {
+    throw CommandError(ExitCode::BadInput,
+                       "'" + folder.path() + "' was trained on other pictures than those of data set '" +
+                           folder.config().data + "' as it is now: give back the same files");
+  }
+  checkpoint.restore(*training.net_);
+  checkpoint.restore(*training.optimizer_);
+  training.progress_ = checkpoint.progress();
+  training.rows_ = folder.read_metrics(training.progress_.epoch);
+  training.folder_ = std::make_unique<RunFolder>(folder);
+  return training;
+}
+
+Context Training::context(Mode mode) const {
+  return {.backend = *backend_, .mode = mode, .grad = mode == Mode::Train ? GradMode::Record : GradMode::Off};
+}
+
+Outcome Training::run(const TrainingListener& listener) {
+  while (progress_.epoch < config_.epochs) {
+    if (run_epoch(listener) == Outcome::Stopped) return Outcome::Stopped;
+  }
+  return Outcome::Finished;
+}
+
+/// Time of the part of an epoch that runs in this process.
+struct Training::EpochClock {
+  Clock::time_point start = Clock::now();
+  std::uint64_t first_seen = 0;
+  [[nodiscard]] double seconds() const { return std::chrono::duration<double>(Clock::now() - start).count(); }
+};
+
+Outcome Training::run_epoch(const TrainingListener& listener) {
+  const std::vector<std::uint32_t> order = epoch_order(config_.seed, progress_.epoch, data_->train.count);
+  const EpochClock clock{.first_seen = progress_.seen};
+  while (progress_.step_in_epoch < steps_per_epoch_) {
+    step(order);
+    const double seconds = clock.seconds();
+    const double rate = static_cast<double>(progress_.seen - clock.first_seen) / std::max(seconds, 1e-9);
+    const std::uint64_t left = (config_.epochs - progress_.epoch) * data_->train.count - progress_.seen;
+    listener.step({.epoch = progress_.epoch + 1,
+                   .epochs = config_.epochs,
+                   .step = progress_.step_in_epoch,
+                   .steps = steps_per_epoch_,
+                   .loss = progress_.loss_sum / static_cast<double>(progress_.seen),
+                   .accuracy = ratio(progress_.correct, progress_.seen),
+                   .images_per_second = rate,
+                   .seconds_left = static_cast<double>(left) / rate});
+    const bool last = progress_.step_in_epoch == steps_per_epoch_;
+    if (listener.stop()) {
+      // The epoch's end comes first where it is due: its test accuracy belongs to the run, not to the stop.
+      if (last) finish_epoch(seconds, progress_.seen - clock.first_seen, listener);
+      if (!last) save(Which::Last);
+      return progress_.epoch == config_.epochs ? Outcome::Finished : Outcome::Stopped;
+    }
+    if (!last && config_.checkpoint_every != 0 && progress_.step % config_.checkpoint_every == 0)
+      save(Which::Last);
+  }
+  finish_epoch(clock.seconds(), progress_.seen - clock.first_seen, listener);
+  return Outcome::Finished;
+}
+
+void Training::step(const std::vector<std::uint32_t>& order) {
+  const std::size_t begin = progress_.step_in_epoch * config_.batch;
+  const std::size_t end = std::min<std::size_t>(begin + config_.batch, order.size());
+  const Batch batch =
+      make_batch(data_->train, task_.preprocessing, std::span(order).subspan(begin, end - begin));
+  const Context ctx = context(Mode::Train);
+  const Variable logits = net_->forward(ctx, Variable(batch.pictures));
+  const Variable loss = softmax_cross_entropy(ctx, logits, batch.labels);
+  const auto value = static_cast<double>(loss.value().values()[0]);
+  if (!std::isfinite(value)) fail_diverged(find_non_finite_layer(ctx, *net_, batch.pictures));
+  progress_.correct += count_correct(logits.value(), batch.labels);
+  clear_gradients(*net_);
+  backward(ctx, loss);
+  optimizer_->step(*backend_, schedule_->rate(progress_.step));
+  if (const auto where = find_non_finite_state(*net_)) fail_diverged(*where);
+  progress_.loss_sum += value * static_cast<double>(batch.labels.size());
+  progress_.seen += batch.labels.size();
+  ++progress_.step;
+  ++progress_.step_in_epoch;
+}
+
+void Training::fail_diverged(const std::string& where) const {
+  throw Diverged("training diverged in epoch " + std::to_string(progress_.epoch + 1) + ", step " +
+                 std::to_string(progress_.step_in_epoch + 1) + ": " + where +
+                 " is not finite any more; the last good checkpoint is kept in '" + folder_->path() +
+                 "'. Start again with a lower --lr");
+}
+
+void Training::finish_epoch(double seconds, std::uint64_t pictures, const TrainingListener& listener) {
+  const double accuracy = test_accuracy();
+  rows_.push_back({.epoch = progress_.epoch + 1,
+                   .step = progress_.step,
+                   .loss = progress_.loss_sum / static_cast<double>(progress_.seen),
+                   .train_accuracy = ratio(progress_.correct, progress_.seen),
+                   .test_accuracy = accuracy,
+                   .lr = schedule_->rate(progress_.step - 1),
+                   .seconds = seconds,
+                   .images_per_second = static_cast<double>(pictures) / std::max(seconds, 1e-9)});
+  ++progress_.epoch;
+  progress_.step_in_epoch = 0;
+  progress_.seen = 0;
+  progress_.correct = 0;
+  progress_.loss_sum = 0;
+  progress_.test_accuracy = accuracy;
+  const bool best = accuracy > progress_.best_accuracy;
+  if (best) {
+    progress_.best_accuracy = accuracy;
+    progress_.best_epoch = progress_.epoch;
+  }
+  // The checkpoint that resume reads comes last: a run killed in between repeats the epoch and writes the
+  // rest again.
+  folder_->write_metrics(rows_);
+  if (best) save(Which::Best);
+  save(Which::Last);
+  listener.epoch(rows_.back());
+}
+
+double Training::test_accuracy() {
+  const engine::data::PictureSet& test = data_->test;
+  const Context ctx = context(Mode::Eval);
+  std::vector<std::uint32_t> indices(test.count);
+  std::iota(indices.begin(), indices.end(), 0U);
+  std::uint64_t correct = 0;
+  for (std::size_t begin = 0; begin < test.count; begin += kTestBatch) {
+    const std::size_t count = std::min(kTestBatch, test.count - begin);
+    const Batch batch = make_batch(test, task_.preprocessing, std::span(indices).subspan(begin, count));
+    correct += count_correct(net_->forward(ctx, Variable(batch.pictures)).value(), batch.labels);
+  }
+  return ratio(correct, test.count);
+}
+
+void Training::save(Which which) {
+  const auto bytes = serialize_checkpoint(*net_, *optimizer_, task_, progress_);
+  cli::check(engine::write_file_atomically(folder_->checkpoint(which), bytes));
+}
+
+}  // namespace bitplane::train

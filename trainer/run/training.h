@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The training loop of one run: steps, epochs, metrics, checkpoints. Everything that it computes is a
+// function of the config and the data; where it was stopped and resumed leaves no trace in the bits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "engine/data/dataset.h"
+#include "trainer/autograd/context.h"
+#include "trainer/checkpoint/checkpoint.h"
+#include "trainer/optim/optimizer.h"
+#include "trainer/optim/schedule.h"
+#include "trainer/run/run_folder.h"
+
+namespace bitplane::train {
+
+struct TrainingData {
+  engine::data::PictureSet train, test;
+};
+/// Throws cli::CommandError.
+[[nodiscard]] TrainingData load_training_data(const Config& config);
+
+/// What a step or an epoch has to tell.
+struct StepReport {
+  std::uint64_t epoch = 0, epochs = 0;  ///< epoch counted from 1
+  std::uint64_t step = 0, steps = 0;    ///< within the epoch
+  double loss = 0, accuracy = 0;        ///< running means of this epoch
+  double images_per_second = 0, seconds_left = 0;
+};
+struct TrainingListener {
+  std::function<void(const StepReport&)> step;
+  std::function<void(const EpochRow&)> epoch;
+  /// Asked after each step; true: write a checkpoint and return.
+  std::function<bool()> stop;
+};
+
+enum class Outcome : std::uint8_t { Finished, Stopped };
+
+class Training {
+ public:
+  /// A new run: makes the folder (config.out) and writes its first checkpoint, so that an unwritable folder
+  /// or a full disk shows before the first step. Throws std::invalid_argument or cli::CommandError.
+  static Training start(const Config& config, const TrainingData& data);
+  /// Goes on at the last checkpoint.
+  static Training resume(const RunFolder& folder, const TrainingData& data, std::size_t threads);
+
+  /// Throws Diverged (nothing saved before is lost) or cli::CommandError.
+  Outcome run(const TrainingListener& listener);
+
+  [[nodiscard]] const RunFolder& folder() const noexcept { return *folder_; }
+  [[nodiscard]] const Config& config() const noexcept { return config_; }
+  [[nodiscard]] const Progress& progress() const noexcept { return progress_; }
+  [[nodiscard]] const std::vector<EpochRow>& rows() const noexcept { return rows_; }
+  [[nodiscard]] Module& net() noexcept { return *net_; }
+  [[nodiscard]] Backend& backend() noexcept { return *backend_; }
+
+  Training(Training&&) noexcept = default;
+
+ private:
+  Training(const Config& config, const TrainingData& data, std::size_t threads);
+
+  struct EpochClock;
+  Outcome run_epoch(const TrainingListener& listener);
+  void step(const std::vector<std::uint32_t>& order);
+  void finish_epoch(double seconds, std::uint64_t pictures, const TrainingListener& listener);
+  [[noreturn]] void fail_diverged(const std::string& where) const;
+  [[nodiscard]] double test_accuracy();
+  void save(Which which);
+  [[nodiscard]] Context context(Mode mode) const;
+
+  Config config_;
+  const TrainingData* data_;
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Module> net_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<Schedule> schedule_;
+  Task task_;
+  Progress progress_;
+  std::uint64_t steps_per_epoch_ = 0;
+  std::unique_ptr<RunFolder> folder_;
+  std::vector<EpochRow> rows_;
+};
+
+}  // namespace bitplane::train
