@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-#include <chrono>
 #include <iostream>
 #include <memory>
 #include <vector>
@@ -12,6 +10,7 @@
 #include "engine/cli/shared/number_text.h"
 #include "engine/cli/shared/table.h"
 #include "engine/cli/steps.h"
+#include "engine/cli/timing.h"
 
 namespace bitplane::cli {
 namespace {
@@ -21,46 +20,6 @@ struct BenchOptions {
   std::size_t batch = 1, repetitions = 200, warm_up = 20;
   Format format = Format::Text;
 };
-
-struct Timings {
-  std::vector<double> run_ns;                ///< [repetitions]
-  std::vector<std::vector<double>> step_ns;  ///< [steps][repetitions]
-};
-
-/// `part` 0.5 is the median, 0.95 the time that 95 % of the runs stay within (nearest rank).
-double quantile(std::vector<double> values, double part) {
-  std::sort(values.begin(), values.end());
-  const auto rank = static_cast<std::size_t>(part * static_cast<double>(values.size() - 1) + 0.5);
-  return values[rank];
-}
-
-/// Pictures whose every byte differs from its neighbours, so that no code is constant.
-std::vector<std::uint8_t> make_pictures(const engine::InputShape& shape, std::size_t batch) {
-  std::vector<std::uint8_t> pixels(batch * shape.height * shape.width * shape.channels);
-  std::uint32_t state = 1;
-  for (std::uint8_t& pixel : pixels) {
-    state = state * 1664525U + 1013904223U;
-    pixel = static_cast<std::uint8_t>(state >> 24);
-  }
-  return pixels;
-}
-
-Timings measure(engine::Session& session, const std::vector<std::uint8_t>& pictures,
-                const BenchOptions& options) {
-  using Clock = std::chrono::steady_clock;
-  Timings timings;
-  timings.step_ns.resize(session.steps().size());
-  for (std::size_t i = 0; i < options.warm_up; ++i) check(session.run(pictures));
-  for (std::size_t i = 0; i < options.repetitions; ++i) {
-    const auto begin = Clock::now();
-    check(session.run(pictures));
-    timings.run_ns.push_back(std::chrono::duration<double, std::nano>(Clock::now() - begin).count());
-    for (std::size_t s = 0; s < timings.step_ns.size(); ++s) {
-      timings.step_ns[s].push_back(static_cast<double>(session.step_nanoseconds()[s]));
-    }
-  }
-  return timings;
-}
 
 /// Operations per nanosecond are 10^9 per second.
 double giga_per_second(std::size_t operations, std::size_t batch, double nanoseconds) {
@@ -111,7 +70,8 @@ ExitCode bench(const BenchOptions& options) {
   const auto model = take(engine::Model::load(options.model.path));
   auto session = take(engine::Session::create(
       model, {.batch = options.batch, .threads = options.model.threads, .isa = options.model.isa}));
-  const Timings timings = measure(session, make_pictures(model.input(), options.batch), options);
+  const Timings timings = measure_latency(session, make_pictures(model.input(), options.batch),
+                                          {.repetitions = options.repetitions, .warm_up = options.warm_up});
   const auto pictures = static_cast<double>(options.batch);
   const double median = quantile(timings.run_ns, 0.5) / pictures,
                p95 = quantile(timings.run_ns, 0.95) / pictures;

@@ -8,7 +8,7 @@
 namespace bitplane::cli {
 namespace {
 
-constexpr std::array<Subcommand, 7> kSubcommands{{
+constexpr std::array<Subcommand, 8> kSubcommands{{
     {.name = "info",
      .summary = "what a model consists of, step by step",
      .examples = "bitplane info net.safetensors\nbitplane info net.safetensors --json",
@@ -34,6 +34,10 @@ constexpr std::array<Subcommand, 7> kSubcommands{{
      .examples = "bitplane bench net.safetensors --threads 1\n"
                  "bitplane bench net.safetensors --batch 16 --isa avx2 --json",
      .declare = declare_bench},
+    {.name = "compare",
+     .summary = "models side by side: accuracy, size, latency, kernels",
+     .examples = "bitplane compare float.safetensors low-bit.safetensors --data fashion-mnist --threads 1",
+     .declare = declare_compare},
     {.name = "kernels",
      .summary = "the kernels of this build, and which of them this CPU can run",
      .examples = "bitplane kernels\nbitplane kernels --json",
