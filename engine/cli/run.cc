@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <iostream>
-#include <map>
 #include <memory>
-#include <numeric>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/cli/commands.h"
@@ -23,13 +23,33 @@ using engine::data::Fit;
 struct RunOptions {
   ModelOptions model;
   std::vector<std::string> pictures;
-  Fit fit = Fit::Resize;
+  std::string fit = "resize";
   bool strict = false;
   std::size_t top = 5;
   Format format = Format::Text;
 };
 
-const std::map<std::string, Fit> kFits{{"resize", Fit::Resize}, {"crop", Fit::CenterCrop}};
+struct FitInfo {
+  std::string_view name;
+  Fit fit;
+  std::string_view done;  ///< what to say when it was applied
+};
+
+constexpr std::array<FitInfo, 2> kFits{{
+    {"resize", Fit::Resize, "resized"},
+    {"crop", Fit::CenterCrop, "scaled and cropped in the middle"},
+}};
+
+std::vector<std::string> names_of_fits() {
+  std::vector<std::string> names;
+  for (const FitInfo& info : kFits) names.emplace_back(info.name);
+  return names;
+}
+
+/// `name` is one of the list: the command line was checked.
+const FitInfo& find_fit(const std::string& name) {
+  return *std::find_if(kFits.begin(), kFits.end(), [&](const FitInfo& info) { return info.name == name; });
+}
 
 struct Guess {
   std::size_t label;
@@ -45,8 +65,9 @@ std::vector<std::uint8_t> load_pixels(const std::string& path, const engine::Inp
                             std::to_string(picture.width) + ", the model takes " +
                             std::to_string(wanted.height) + "x" + std::to_string(wanted.width);
   if (options.strict) throw CommandError(ExitCode::BadInput, found + "; scale it, or leave out --strict");
-  note(found + (options.fit == Fit::Resize ? "; resized" : "; scaled and cropped in the middle"));
-  return take(engine::data::fit_picture(picture, wanted.height, wanted.width, options.fit)).pixels;
+  const FitInfo& fit = find_fit(options.fit);
+  note(found + "; " + std::string(fit.done));
+  return take(engine::data::fit_picture(picture, wanted.height, wanted.width, fit.fit)).pixels;
 }
 
 /// Softmax, the most probable first.
@@ -110,9 +131,8 @@ Action declare_run(CLI::App& app) {
   add_model(app, options->model);
   app.add_option("PICTURE", options->pictures, "PNG or JPEG files")->required();
   app.add_option("--fit", options->fit, "how a picture of another size gets the model's: resize or crop")
-      ->transform(CLI::Transformer(kFits).description(""))
-      ->check(CLI::IsMember({Fit::Resize, Fit::CenterCrop}).description(""))
-      ->type_name("resize|crop");
+      ->check(CLI::IsMember(names_of_fits()))
+      ->capture_default_str();
   app.add_flag("--strict", options->strict, "refuse a picture of another size");
   app.add_option("--top", options->top, "classes to print")
       ->check(CLI::PositiveNumber)

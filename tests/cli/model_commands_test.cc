@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// info, run, eval, bench and pictures on a small model, and on files that are none.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "bitplane/model_spec.h"
+#include "cli/command.h"
+#include "cli/small_model.h"
+#include "engine/data/picture.h"
+
+namespace bitplane::testing {
+namespace {
+
+class ModelCommands : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const engine::Status written = engine::write_model(model_, small_spec_with_golden());
+    ASSERT_TRUE(written.ok()) << written.message();
+  }
+  std::string picture(const std::string& name, std::size_t height, std::size_t width) const {
+    engine::data::Picture pixels{height, width, 1, Bytes(height * width)};
+    for (std::size_t i = 0; i < pixels.pixels.size(); ++i)
+      pixels.pixels[i] = static_cast<std::uint8_t>(i * 13);
+    EXPECT_TRUE(engine::data::write_png(folder_.file(name), pixels).ok());
+    return folder_.file(name);
+  }
+
+  TemporaryFolder folder_;
+  std::string model_ = folder_.file("small.safetensors");
+};
+
+TEST_F(ModelCommands, InfoShowsEveryStep) {
+  const Outcome text = run_command({"info", model_});
+  expect_success(text);
+  for (const char* part :
+       {"small", "28x28x1", "10 classes", "shape 9", "conv1", "conv2", "14x14x8", "fc", "2 bits", "float"}) {
+    expect_contains(text.out, part);
+  }
+  const Outcome document = run_command({"info", model_, "--json"});
+  expect_success(document);
+  const auto json = nlohmann::json::parse(document.out);
+  EXPECT_EQ(json.at("name"), "small");
+  EXPECT_EQ(json.at("input"), nlohmann::json({28, 28, 1}));
+  EXPECT_EQ(json.at("file_bytes"), std::filesystem::file_size(model_));
+  EXPECT_EQ(json.at("labels").size(), 10U);
+  EXPECT_FALSE(json.at("steps").empty());
+}
+
+TEST_F(ModelCommands, RunPrintsTheTopClasses) {
+  const std::string fits = picture("fits.png", 28, 28);
+  const Outcome text = run_command({"run", model_, fits});
+  expect_success(text);
+  EXPECT_EQ(std::count(text.out.begin(), text.out.end(), '%'), 5);
+  expect_contains(text.out, "shape ");
+  const Outcome document = run_command({"run", model_, fits, fits, "--top", "10", "--json"});
+  expect_success(document);
+  const auto json = nlohmann::json::parse(document.out);
+  ASSERT_EQ(json.size(), 2U);
+  double sum = 0.0, before = 1.0;
+  for (const auto& guess : json[0].at("guesses")) {
+    const double probability = guess.at("probability");
+    EXPECT_LE(probability, before);
+    before = probability;
+    sum += probability;
+  }
+  EXPECT_NEAR(sum, 1.0, 1e-9);
+  EXPECT_EQ(json[0].at("guesses"), json[1].at("guesses"));
+}
+
+TEST_F(ModelCommands, AnotherSizeIsResizedAndSaidOrRefused) {
+  const std::string large = picture("large.png", 50, 70);
+  for (const char* fit : {"resize", "crop"}) {
+    const Outcome outcome = run_command({"run", model_, large, "--fit", fit});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_TRUE(outcome.err.starts_with("note: ")) << outcome.err;
+    expect_contains(outcome.err, "large.png: the picture is 50x70, the model takes 28x28");
+    expect_contains(outcome.out, "large.png");
+  }
+  expect_refusal(run_command({"run", model_, large, "--strict"}), 3, {"50x70", "28x28", "--strict"});
+}
+
+TEST_F(ModelCommands, OneBadPictureStopsBeforeAnythingIsPrinted) {
+  const std::string good = picture("good.png", 28, 28);
+  const std::string bad = folder_.write("bad.png", {'n', 'o'});
+  expect_refusal(run_command({"run", model_, good, bad}), 3, {"bad.png", "PNG or JPEG"});
+  expect_refusal(run_command({"run", model_, folder_.file("missing.png")}), 3,
+                 {"missing.png", "No such file"});
+  expect_refusal(run_command({"run", model_, folder_.path()}), 2, {"folder"});
+}
+
+TEST_F(ModelCommands, EvalGivesTheSameAccuracyForAnyThreadsAndIsa) {
+  const Outcome one = run_command({"eval", model_, "--data", "synthetic", "--json"});
+  const Outcome two =
+      run_command({"eval", model_, "--data", "synthetic", "--threads", "3", "--isa", "scalar", "--json"});
+  expect_success(one);
+  expect_success(two);
+  const auto a = nlohmann::json::parse(one.out), b = nlohmann::json::parse(two.out);
+  EXPECT_EQ(a.at("pictures"), 2000);
+  EXPECT_EQ(a.at("correct"), b.at("correct"));
+  EXPECT_EQ(b.at("isa"), "scalar");
+  const Outcome text = run_command({"eval", model_, "--data", "synthetic"});
+  expect_success(text);
+  expect_contains(text.out, "of 2000 test pictures of synthetic");
+}
+
+TEST_F(ModelCommands, EvalRefusesWhatDoesNotFit) {
+  engine::ModelSpec other = small_spec();
+  other.input.height = 32;
+  const std::string path = folder_.file("other.safetensors");
+  ASSERT_TRUE(engine::write_model(path, other).ok());
+  expect_refusal(run_command({"eval", path, "--data", "synthetic"}), 2, {"28x28x1", "32x28x1"});
+  expect_refusal(run_command({"eval", model_, "--data", "fashion-mnist", "--data-dir", folder_.path()}), 3,
+                 {"t10k-images-idx3-ubyte", "dataset-fashion-mnist"});
+}
+
+TEST_F(ModelCommands, BenchProfilesEveryStep) {
+  const Outcome text = run_command({"bench", model_, "--repetitions", "5", "--warm-up", "1", "--batch", "2"});
+  expect_success(text);
+  for (const char* part : {"median", "us per picture", "GMAC/s", "Gbit-op/s", "conv2"})
+    expect_contains(text.out, part);
+  const Outcome document = run_command({"bench", model_, "--repetitions", "5", "--isa", "scalar", "--json"});
+  expect_success(document);
+  const auto json = nlohmann::json::parse(document.out);
+  EXPECT_EQ(json.at("isa"), "scalar");
+  EXPECT_LE(json.at("median_us_per_picture"), json.at("p95_us_per_picture"));
+  EXPECT_FALSE(json.at("steps").empty());
+}
+
+TEST_F(ModelCommands, PicturesWrittenAreThoseThatRunReads) {
+  const std::string out = folder_.file("new/folder");
+  const Outcome outcome =
+      run_command({"pictures", "--data", "synthetic", "--first", "7", "--count", "2", "--out", out});
+  expect_success(outcome);
+  EXPECT_EQ(outcome.out, out + "/7-stripes.png\n" + out + "/8-checkers.png\n");
+  const auto set = engine::data::load_dataset("synthetic", "", engine::data::Split::Test);
+  const auto again = engine::data::read_picture(out + "/8-checkers.png", 1);
+  ASSERT_TRUE(set.ok() && again.ok());
+  EXPECT_TRUE(std::equal(again->pixels.begin(), again->pixels.end(), set->picture(8).begin()));
+  expect_success(run_command({"run", model_, out + "/7-stripes.png", "--strict"}));
+  expect_refusal(
+      run_command({"pictures", "--data", "synthetic", "--first", "1999", "--count", "2", "--out", out}), 2,
+      {"2000 test pictures"});
+  expect_refusal(run_command({"pictures", "--data", "synthetic", "--out", model_ + "/x"}), 5,
+                 {"small.safetensors"});
+}
+
+TEST_F(ModelCommands, UnknownAndAbsentIsas) {
+  expect_refusal(run_command({"info", model_, "--isa", "avx1024"}), 2, {"avx1024"});
+  expect_refusal(run_command({"info", model_}, "BITPLANE_ISA=pentium"), 2, {"pentium"});
+  expect_success(run_command({"info", model_, "--isa", "scalar"}, "BITPLANE_ISA=pentium"));
+}
+
+TEST_F(ModelCommands, FilesThatAreNoModels) {
+  const Bytes whole = read_bytes(model_);
+  const std::string cut = folder_.write(
+      "cut.safetensors", Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(whole.size() / 2)));
+  const std::string empty = folder_.write("empty.safetensors", {});
+  Bytes changed = whole;
+  changed.back() ^= 1;
+  const std::string damaged = folder_.write("damaged.safetensors", changed);
+  const std::string missing = folder_.file("missing.safetensors");
+  const std::string picture_file = picture("picture.png", 28, 28);
+  for (const char* subcommand : {"info", "verify", "bench"}) {
+    SCOPED_TRACE(subcommand);
+    for (const std::string& path : {cut, empty, damaged, missing, picture_file}) {
+      SCOPED_TRACE(path);
+      expect_refusal(run_command({subcommand, path}), 3, {path});
+    }
+    const Outcome folder = run_command({subcommand, folder_.path()});
+    EXPECT_NE(folder.code, 0);
+    expect_refusal(folder, folder.code, {folder_.path()});
+  }
+}
+
+}  // namespace
+}  // namespace bitplane::testing

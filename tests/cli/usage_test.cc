@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a user who errs gets, and --help.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "bitplane/model_spec.h"
+#include "cli/command.h"
+#include "engine/cli/shared/exit_code.h"
+
+namespace bitplane::testing {
+namespace {
+
+const std::vector<std::string> kSubcommands{"info", "run", "eval", "verify", "bench", "kernels", "pictures"};
+
+TEST(Usage, HelpShowsExamplesFirst) {
+  for (const std::string& subcommand : kSubcommands) {
+    SCOPED_TRACE(subcommand);
+    const Outcome help = run_command({subcommand, "--help"});
+    expect_success(help);
+    EXPECT_TRUE(help.out.starts_with("Examples:\n  bitplane " + subcommand)) << help.out;
+    expect_contains(help.out, "Usage: bitplane " + subcommand);
+    expect_contains(help.out, "--json");
+  }
+  const Outcome help = run_command({"--help"});
+  expect_success(help);
+  EXPECT_TRUE(help.out.starts_with("Examples:\n")) << help.out;
+  for (const std::string& subcommand : kSubcommands) expect_contains(help.out, "\n  " + subcommand);
+  for (const cli::ExitCodeInfo& code : cli::kExitCodes) {
+    expect_contains(help.out, std::to_string(static_cast<int>(code.code)) + " ");
+    expect_contains(help.out, std::string(code.meaning));
+  }
+}
+
+TEST(Usage, VersionSaysFormatAndIsas) {
+  const Outcome text = run_command({"--version"});
+  expect_success(text);
+  EXPECT_TRUE(text.out.starts_with("bitplane ")) << text.out;
+  expect_contains(text.out, "scalar");
+  const Outcome document = run_command({"--version", "--json"});
+  expect_success(document);
+  const auto json = nlohmann::json::parse(document.out);
+  EXPECT_EQ(json.at("format_version"), engine::kFormatVersion);
+  EXPECT_EQ(json.at("isas_built").at(0), "scalar");
+  EXPECT_EQ(json.at("isas_present").at(0), "scalar");
+}
+
+TEST(Usage, MistypedNamesGetTheNearestOne) {
+  expect_refusal(run_command({"evla", "a.safetensors"}), 2, {"subcommand 'evla'", "did you mean 'eval'?"});
+  expect_refusal(run_command({"eval", "a", "--data", "synthetic", "--thread=2"}), 2,
+                 {"'--thread'", "did you mean --threads?"});
+  expect_refusal(run_command({"--versoin"}), 2, {"'--versoin'", "did you mean --version?"});
+  expect_refusal(run_command({"pictures", "--data", "fashion-minst", "--out", "/nowhere/x"}), 2,
+                 {"data set 'fashion-minst'", "did you mean 'fashion-mnist'?"});
+}
+
+TEST(Usage, WhatIsMissingOrTooMuchIsNamed) {
+  expect_refusal(run_command({}), 2, {"a subcommand is missing", "info, run, eval"});
+  expect_refusal(run_command({"info"}), 2, {"MODEL", "bitplane info --help"});
+  expect_refusal(run_command({"run", "model"}), 2, {"PICTURE"});
+  expect_refusal(run_command({"eval", "model"}), 2, {"--data"});
+  expect_refusal(run_command({"info", "a", "b"}), 2, {"unexpected argument 'b'"});
+  expect_refusal(run_command({"bench", "a", "--batch", "0"}), 2, {"--batch"});
+  expect_refusal(run_command({"bench", "a", "--threads", "two"}), 2, {"--threads", "two"});
+  expect_refusal(run_command({"run", "a", "b", "--fit", "stretch"}), 2,
+                 {"--fit", "stretch", "resize", "crop"});
+}
+
+TEST(Usage, KernelsListsTheRegistry) {
+  const Outcome text = run_command({"kernels"});
+  expect_success(text);
+  expect_contains(text.out, "scalar");
+  const Outcome document = run_command({"kernels", "--json"});
+  expect_success(document);
+  const auto json = nlohmann::json::parse(document.out);
+  ASSERT_FALSE(json.empty());
+  for (const auto& kernel : json) {
+    EXPECT_TRUE(kernel.at("kernel").is_string());
+    EXPECT_TRUE(kernel.at("present").is_boolean());
+  }
+}
+
+TEST(Usage, AFullDiskIsNoticed) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP();
+  const TemporaryFolder folder;
+  const std::string line = quoted(BITPLANE_COMMAND) + " kernels >/dev/full 2>" + quoted(folder.file("err"));
+  const int status = std::system(line.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 5);
+  const Bytes err = read_bytes(folder.file("err"));
+  expect_contains({err.begin(), err.end()}, "disk full");
+}
+
+}  // namespace
+}  // namespace bitplane::testing
