@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <variant>
 
+#include "trainer/ops/batch_norm.h"
 #include "trainer/ops/quantize.h"
 #include "trainer/quantizers/list.h"
 #include "trainer/quantizers/lq_activations.h"
@@ -116,6 +117,51 @@ TEST_F(QuantizerTest, EvaluationMovesNothing) {
     const auto first = bits_of(w->forward(eval(), weights));
     EXPECT_EQ(bits_of(w->forward(eval(), weights)), first);
   }
+}
+
+/// y = step * [x > step], with surrogate min(x, step): the gradient above the step goes to the step. Stands
+/// for the quantizers whose interval is learned.
+class TrainedStep final : public ActivationQuantizer {
+ public:
+  std::string_view name() const noexcept override { return "trained-step"; }
+  std::size_t bits() const noexcept override { return 1; }
+  std::vector<Variable> trained() const override { return {step}; }
+  void visit_state(const std::string&, const StateVisitor&) override {}
+  ThresholdTable table() const override {
+    const float s = step.value().data()[0];
+    return {.bits = 1, .thresholds = {s}, .levels = {0.0F, s}, .code_of_rank = {0, 1}, .pass_up_to = s};
+  }
+  bool wants_statistics() const noexcept override { return false; }
+  void after_batch(const RankStatistics&) override { FAIL() << "asked for no statistics"; }
+  std::vector<Tensor> backward(const Context& ctx, const ThresholdTable& used, const Tensor& x,
+                               Tensor dy) override {
+    float above = 0.0F;
+    for (std::size_t i = 0; i < x.size(); ++i)
+      above += x.data()[i] > used.thresholds[0] ? dy.data()[i] : 0.0F;
+    std::vector<Tensor> grads = ActivationQuantizer::backward(ctx, used, x, std::move(dy));
+    grads.push_back(Tensor::filled({1}, above));
+    return grads;
+  }
+  engine::Quantize export_spec() const override { return {}; }
+
+  Variable step = Variable(Tensor::filled({1}, 0.5F), Gradient::Required);
+};
+
+TEST_F(QuantizerTest, TrainedParametersGetTheirGradientAlsoBehindABatchNorm) {
+  TrainedStep quantizer;
+  const Tensor x = random_tensor({20, 3}, 8);
+  std::size_t above = 0;
+  for (const float v : x.values()) above += v > 0.5F ? 1 : 0;
+  const Variable plain = quantize(ctx_, Variable(x), quantizer);
+  backward(ctx_, plain, Tensor::filled({20, 3}, 1.0F));
+  EXPECT_EQ(quantizer.step.grad().data()[0], static_cast<float>(above));
+
+  quantizer.step.clear_grad();
+  Tensor mean = Tensor::zeros({3}), var = Tensor::filled({3}, 1.0F);
+  const Variable fused = batch_norm_relu_quantize(ctx_, Variable(x, Gradient::Required),
+                                                  {.running_mean = &mean, .running_var = &var}, quantizer);
+  backward(ctx_, fused, Tensor::filled({20, 3}, 1.0F));
+  EXPECT_GT(quantizer.step.grad().data()[0], 0.0F);
 }
 
 TEST_F(QuantizerTest, AWrongSizeNamesTheShapes) {

@@ -216,7 +216,7 @@ Variable batch_norm_relu(const Context& ctx, const Variable& x, const BatchNormA
 
 Variable batch_norm_relu_quantize(const Context& ctx, const Variable& x, const BatchNormArguments& arguments,
                                   ActivationQuantizer& quantizer) {
-  if (ctx.mode == Mode::Train && quantizer.looks_ahead()) {
+  if ((ctx.mode == Mode::Train && quantizer.looks_ahead()) || !quantizer.trained().empty()) {
     return quantize(ctx, batch_norm_relu(ctx, x, arguments), quantizer);
   }
   return normalize_and_map(ctx, "batch_norm_relu_quantize", x, arguments,

@@ -7,12 +7,21 @@
 #include "trainer/tensor/row_loops.h"
 
 namespace bitplane::train {
+namespace {
+
+std::vector<Variable> inputs_of(const Variable& operand, const Quantizer& quantizer) {
+  std::vector<Variable> inputs = quantizer.trained();
+  inputs.insert(inputs.begin(), operand);
+  return inputs;
+}
+
+}  // namespace
 
 Variable quantize(const Context& ctx, const Variable& x, ActivationQuantizer& quantizer) {
   const OpTimer timer(ctx, "quantize");
   const Tensor& input = x.value();
   if (ctx.mode == Mode::Train && quantizer.looks_ahead()) quantizer.before_batch(ctx, input);
-  const ThresholdTable table = quantizer.table();
+  ThresholdTable table = quantizer.table();
   const RowMap map{.table = &table};
   Tensor y(input.shape());
   if (ctx.mode == Mode::Train && quantizer.wants_statistics()) {
@@ -20,18 +29,17 @@ Variable quantize(const Context& ctx, const Variable& x, ActivationQuantizer& qu
   } else {
     map_rows(ctx.backend, map, input, y);
   }
-  return record(
-      ctx, "quantize", std::move(y), {x},
-      [&backend = ctx.backend, saved_x = input, pass = pass_interval(map)](Tensor dy) -> std::vector<Tensor> {
-        return {mask_gradient(backend, pass, saved_x, std::move(dy))};
-      });
+  return record(ctx, "quantize", std::move(y), inputs_of(x, quantizer),
+                [ctx, x = input, table = std::move(table), &quantizer](Tensor dy) {
+                  return quantizer.backward(ctx, table, x, std::move(dy));
+                });
 }
 
 Variable quantize_weights(const Context& ctx, const Variable& weights, WeightQuantizer& quantizer) {
   const OpTimer timer(ctx, "quantize_weights");
-  return record(ctx, "quantize_weights", quantizer.forward(ctx, weights.value()), {weights},
-                [ctx, saved = weights.value(), &quantizer](Tensor dy) -> std::vector<Tensor> {
-                  return {quantizer.backward(ctx, saved, std::move(dy))};
+  return record(ctx, "quantize_weights", quantizer.forward(ctx, weights.value()),
+                inputs_of(weights, quantizer), [ctx, saved = weights.value(), &quantizer](Tensor dy) {
+                  return quantizer.backward(ctx, saved, std::move(dy));
                 });
 }
 

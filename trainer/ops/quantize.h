@@ -9,7 +9,8 @@
 
 namespace bitplane::train {
 
-/// Levels of x. Backward: the table's pass interval. Training: the quantizer's state moves after the forward.
+/// Levels of x. Training: the quantizer's state moves after the forward. The quantizer must outlive the
+/// graph.
 Variable quantize(const Context& ctx, const Variable& x, ActivationQuantizer& quantizer);
 
 /// Weights -> their levels, by the quantizer's own forward and backward.

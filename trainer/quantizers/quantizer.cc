@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "trainer/tensor/row_loops.h"
+
 namespace bitplane::train {
 
-Tensor WeightQuantizer::backward(const Context&, const Tensor&, Tensor grad_output) {
-  return grad_output;
+std::vector<Tensor> WeightQuantizer::backward(const Context&, const Tensor&, Tensor grad_output) {
+  return {std::move(grad_output)};
 }
 
 std::vector<double> WeightQuantizer::surrogate(std::span<const double> filter) const {
@@ -15,6 +17,11 @@ std::vector<double> WeightQuantizer::surrogate(std::span<const double> filter) c
 }
 
 void ActivationQuantizer::before_batch(const Context&, const Tensor&) {}
+
+std::vector<Tensor> ActivationQuantizer::backward(const Context& ctx, const ThresholdTable& used,
+                                                  const Tensor& x, Tensor grad_output) {
+  return {mask_gradient(ctx.backend, pass_interval({.table = &used}), x, std::move(grad_output))};
+}
 
 double ActivationQuantizer::surrogate(double x) const {
   const ThresholdTable t = table();

@@ -35,6 +35,8 @@ class Quantizer {
   /// The name in list.h, e.g. "lq-nets".
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
   [[nodiscard]] virtual std::size_t bits() const noexcept = 0;
+  /// Learned by gradient, beside the operand: inputs of the graph's node. None by default.
+  [[nodiscard]] virtual std::vector<Variable> trained() const { return {}; }
   /// Trained parameters and state tensors (checkpointed), each under prefix + its own name.
   virtual void visit_state(const std::string& prefix, const StateVisitor& visitor) = 0;
 };
@@ -53,9 +55,9 @@ class WeightQuantizer : public Quantizer {
   /// Fake-quantized weights, dequantized: float32 levels. `weights` is [out][...]. Mode::Train: the state
   /// moves after the output was computed with the current one. Eval: nothing moves.
   virtual Tensor forward(const Context& ctx, const Tensor& weights) = 0;
-  /// Gradient to the weights (and to trained parameters, added to their grad) of the declared surrogate.
-  /// Default: straight through.
-  virtual Tensor backward(const Context& ctx, const Tensor& weights, Tensor grad_output);
+  /// Gradients of the declared surrogate: to the weights, then to each of trained(). Default: straight
+  /// through.
+  virtual std::vector<Tensor> backward(const Context& ctx, const Tensor& weights, Tensor grad_output);
   /// With the current state.
   [[nodiscard]] virtual WeightExport export_weights(const Tensor& weights) const = 0;
   /// The surrogate of one filter in double, for gradient checks.
@@ -73,6 +75,11 @@ class ActivationQuantizer : public Quantizer {
   /// Training, after the forward: the state moves.
   virtual void after_batch(const RankStatistics& statistics) = 0;
   [[nodiscard]] virtual bool wants_statistics() const noexcept { return true; }
+  /// Gradients of the declared surrogate: to x, then to each of trained(). `used` is the table of the
+  /// forward. Default: where the table's interval passes. A quantizer with trained() parameters is never
+  /// fused.
+  virtual std::vector<Tensor> backward(const Context& ctx, const ThresholdTable& used, const Tensor& x,
+                                       Tensor grad_output);
 
   /// The function whose slope is the backward, at one element in double: a clamp to the table's pass
   /// interval.
