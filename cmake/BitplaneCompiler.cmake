@@ -7,8 +7,6 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Dev, Debug, Release or RelWithDebInfo" FORCE)
 endif()
-# Dev: fast enough to run the whole test suite, with assertions and line numbers.
-set(CMAKE_CXX_FLAGS_DEV "-O2 -g1" CACHE STRING "flags of the Dev build type")
 
 add_library(bitplane_flags INTERFACE)
 # No contraction anywhere: an fma is written where one is meant, so that every ISA rounds alike.

@@ -10,6 +10,8 @@ template <class... Cases>
 struct Overloaded : Cases... {
   using Cases::operator()...;
 };
+template <class... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;
 
 struct Stored {
   std::size_t parameters = 0, bytes = 0;
