@@ -37,15 +37,14 @@ struct PlannedStep {
 Result<KernelChoice> resolve_kernels(const std::string& isa) {
   const kernels::IsaResolution resolution = kernels::resolve_isa(isa);
   if (resolution.error == kernels::IsaError::None) return choose_kernels(resolution.features);
-  std::string known;
-  for (const kernels::IsaInfo& info : kernels::kIsas)
-    known += (known.empty() ? "" : ", ") + std::string(info.name);
-  const std::string name = "'" + std::string(resolution.requested) + "'";
+  std::string message(resolution.requested);
   if (resolution.error == kernels::IsaError::UnknownName) {
-    return Status(StatusCode::InvalidArgument, "unknown instruction set " + name + "; known are " + known);
+    message += ": no such instruction set; known are";
+    for (const kernels::IsaInfo& info : kernels::kIsas) message.append(" ").append(info.name);
+    return Status(StatusCode::InvalidArgument, message);
   }
-  return Status(StatusCode::Unsupported, "this CPU or this build lacks the instruction set " + name +
-                                             "; leave the choice to the engine");
+  message += ": this CPU or this build lacks that instruction set; leave the choice to the engine";
+  return Status(StatusCode::Unsupported, message);
 }
 
 Status check_options(const Program& program, const SessionOptions& options) {
