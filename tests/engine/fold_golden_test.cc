@@ -8,6 +8,7 @@
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "lowering/fold.h"
 #include "lowering/integer_thresholds.h"
@@ -143,6 +144,34 @@ TEST(FoldGolden, PoolingOnRanksIsPoolingOnAccumulators) {
                 ranks[i]);
     }
   }
+}
+
+/// The order of the double operations is part of the contract. It shows only where h cancels: beta is chosen
+/// so.
+TEST(Fold, FollowsTheNormativeOrderOfOperations) {
+  std::mt19937 random(11);
+  const auto draw = [&] { return std::uniform_real_distribution<float>(0.5F, 1.5F)(random); };
+  constexpr std::size_t kChannels = 5000;
+  ConvolutionTail tail = plain_tail(kChannels);
+  BatchNorm bn;
+  tail.bias.resize(kChannels);
+  std::vector<float> g, h;
+  for (std::size_t c = 0; c < kChannels; ++c) {
+    tail.scale[c] = static_cast<double>(draw()) * static_cast<double>(draw());
+    tail.bias[c] = draw();
+    bn.mean.push_back(100.0F * draw());
+    bn.var.push_back(draw());
+    bn.gamma.push_back(draw());
+    const double r = static_cast<double>(bn.gamma[c]) /
+                     std::sqrt(static_cast<double>(bn.var[c]) + static_cast<double>(bn.epsilon));
+    const double centred = static_cast<double>(tail.bias[c]) - static_cast<double>(bn.mean[c]);
+    bn.beta.push_back(static_cast<float>(-centred * r));
+    g.push_back(static_cast<float>(r * tail.scale[c]));
+    h.push_back(static_cast<float>(static_cast<double>(bn.beta[c]) + centred * r));
+  }
+  const Affine affine = fold(tail, bn);
+  EXPECT_EQ(affine.scale, g);
+  EXPECT_EQ(affine.shift, h);
 }
 
 /// Around each threshold the integer test and the float predicate agree, whatever the parameters.
