@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 
 #include "kernels/reference/bit_conv_runner.h"
@@ -81,6 +82,41 @@ std::string describe(const Layer& layer) {
   return text + "encodings " + std::to_string(static_cast<int>(layer.weight_encoding)) +
          std::to_string(static_cast<int>(layer.activation_encoding)) + " combination " +
          std::to_string(static_cast<int>(layer.combination));
+}
+
+/// The same layer with the planes of the next layer as output: thresholds on z, two of them hit exactly.
+void expect_planes(const Layer& layer, const std::vector<float>& z, std::size_t row_step) {
+  const ConvShape& shape = layer.shape;
+  std::vector<float> thresholds{z.front(), z.back(), 1.5F};
+  std::sort(thresholds.begin(), thresholds.end());
+  const std::vector<std::uint8_t> code_of_rank{2, 0, 3, 1};
+  std::vector<std::uint8_t> codes;
+  for (const float value : z) {
+    const auto passed = [value](float threshold) { return value > threshold; };
+    codes.push_back(
+        code_of_rank[static_cast<std::size_t>(std::count_if(thresholds.begin(), thresholds.end(), passed))]);
+  }
+  const ActivationLayout layout{.height = shape.out_height(),
+                                .width = shape.out_width(),
+                                .channels = shape.out_channels,
+                                .planes = 2,
+                                .groups = shape.groups};
+  AlignedArray<std::byte> expected(shape.batch * layout.picture_bytes());
+  pack_codes(codes, shape.batch, layout, expected.data());
+  const std::vector<float> ones(shape.out_channels, 1.0F), zeros(shape.out_channels, 0.0F);
+  for (const Isa isa : reference::present_isas()) {
+    SCOPED_TRACE(isa_name(isa));
+    AlignedArray<std::byte> planes(expected.size());
+    std::memset(planes.data(), 0x99, planes.size());
+    LayerRunner(layer, isa)
+        .run({.kind = EpilogueKind::Planes,
+              .affine = {ones.data(), zeros.data()},
+              .ranks = {thresholds.data(), thresholds.size(), code_of_rank.data()},
+              .out_planes = planes.data(),
+              .layout = layout},
+             row_step);
+    ASSERT_EQ(std::memcmp(planes.data(), expected.data(), expected.size()), 0);
+  }
 }
 
 /// Bit for bit against the oracle, on every ISA.
@@ -165,6 +201,7 @@ TEST(BitSerial, RandomConvolutions) {
     fill_layer(random, Fill::Random, Fill::Random, layer);
     add_offsets(random, layer);
     expect_agreement(layer, random.between(1, 7));
+    expect_planes(layer, reference::z_of(layer), random.between(1, 7));
   }
 }
 

@@ -67,7 +67,7 @@ class StripRunner {
     const std::size_t stride = packed.stride, terms = packed.terms.size();
     BitTile tile;
     tile.words = packed.words;
-    tile.plane_stride = packed.in_place ? input.layout.plane_stride() : packed.words * sizeof(std::uint64_t);
+    tile.plane_stride = packed.plane_stride(input.layout);
     tile.steps = packed.schedule.steps.data();
     tile.terms = packed.schedule.terms.data();
     tile.term_count = terms;

@@ -12,14 +12,16 @@ namespace {
 struct Avx2 {
   using Words = __m256i;
   using Total = __m256i;
+  using Ints = __m128i;
+  using Floats = __m128;
   using Counter = __m256i;
   static constexpr int kLanes = 4;
   static constexpr std::size_t kFlushEvery = 31;
 
-  static Words load(const std::uint64_t* p) {
+  static Words load_words(const std::uint64_t* p) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   }
-  static Words broadcast(std::uint64_t word) { return _mm256_set1_epi64x(static_cast<long long>(word)); }
+  static Words broadcast_word(std::uint64_t word) { return _mm256_set1_epi64x(static_cast<long long>(word)); }
   static Total zero() { return _mm256_setzero_si256(); }
   static Total negate(Total total) { return _mm256_sub_epi64(_mm256_setzero_si256(), total); }
   static Total shift_left(Total total, unsigned shift) {
@@ -42,10 +44,20 @@ struct Avx2 {
   static Total flush(Total total, Counter counter) {
     return _mm256_add_epi64(total, _mm256_sad_epu8(counter, _mm256_setzero_si256()));
   }
-  static void store_low(std::int32_t* out, Total total) {
+  static Ints low_halves(Total total) {
     const __m256i low = _mm256_permutevar8x32_epi32(total, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm256_castsi256_si128(low));
+    return _mm256_castsi256_si128(low);
   }
+
+  static Ints load(const std::int32_t* p) { return _mm_loadu_si128(reinterpret_cast<const Ints*>(p)); }
+  static Ints broadcast(std::int32_t value) { return _mm_set1_epi32(value); }
+  static Ints add(Ints a, Ints b) { return _mm_add_epi32(a, b); }
+  static void store(std::int32_t* p, Ints x) { _mm_storeu_si128(reinterpret_cast<Ints*>(p), x); }
+  static Floats to_float(Ints x) { return _mm_cvtepi32_ps(x); }
+  static Floats load(const float* p) { return _mm_loadu_ps(p); }
+  static Floats broadcast(float value) { return _mm_set1_ps(value); }
+  static Floats fma(Floats a, Floats b, Floats c) { return _mm_fmadd_ps(a, b, c); }
+  static void store(float* p, Floats x) { _mm_storeu_ps(p, x); }
 };
 
 }  // namespace

@@ -10,11 +10,13 @@ namespace {
 struct Avx512 {
   using Words = __m512i;
   using Total = __m512i;
+  using Ints = __m256i;
+  using Floats = __m256;
   static constexpr int kLanes = 8;
   static constexpr std::size_t kFlushEvery = 0;
 
-  static Words load(const std::uint64_t* p) { return _mm512_loadu_si512(p); }
-  static Words broadcast(std::uint64_t word) { return _mm512_set1_epi64(static_cast<long long>(word)); }
+  static Words load_words(const std::uint64_t* p) { return _mm512_loadu_si512(p); }
+  static Words broadcast_word(std::uint64_t word) { return _mm512_set1_epi64(static_cast<long long>(word)); }
   static Total zero() { return _mm512_setzero_si512(); }
   static Total negate(Total total) { return _mm512_sub_epi64(_mm512_setzero_si512(), total); }
   static Total shift_left(Total total, unsigned shift) {
@@ -28,9 +30,17 @@ struct Avx512 {
     const Words pair = kOp == PairOp::And ? _mm512_and_si512(w, a) : _mm512_xor_si512(w, a);
     total = _mm512_add_epi64(total, _mm512_popcnt_epi64(pair));
   }
-  static void store_low(std::int32_t* out, Total total) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm512_cvtepi64_epi32(total));
-  }
+  static Ints low_halves(Total total) { return _mm512_cvtepi64_epi32(total); }
+
+  static Ints load(const std::int32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const Ints*>(p)); }
+  static Ints broadcast(std::int32_t value) { return _mm256_set1_epi32(value); }
+  static Ints add(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
+  static void store(std::int32_t* p, Ints x) { _mm256_storeu_si256(reinterpret_cast<Ints*>(p), x); }
+  static Floats to_float(Ints x) { return _mm256_cvtepi32_ps(x); }
+  static Floats load(const float* p) { return _mm256_loadu_ps(p); }
+  static Floats broadcast(float value) { return _mm256_set1_ps(value); }
+  static Floats fma(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
+  static void store(float* p, Floats x) { _mm256_storeu_ps(p, x); }
 };
 
 }  // namespace

@@ -8,11 +8,12 @@ namespace {
 struct Scalar {
   using Words = std::uint64_t;
   using Total = std::uint64_t;
+  using Ints = std::uint32_t;  // sums wrap modulo 2^32
   static constexpr int kLanes = 1;
   static constexpr std::size_t kFlushEvery = 0;
 
-  static Words load(const std::uint64_t* p) { return *p; }
-  static Words broadcast(std::uint64_t word) { return word; }
+  static Words load_words(const std::uint64_t* p) { return *p; }
+  static Words broadcast_word(std::uint64_t word) { return word; }
   static Total zero() { return 0; }
   static Total negate(Total total) { return 0 - total; }
   static Total shift_left(Total total, unsigned shift) { return total << shift; }
@@ -27,9 +28,17 @@ struct Scalar {
   static void count(Total& total, Words w, Words a) {
     total += popcount(kOp == PairOp::And ? w & a : w ^ a);
   }
-  static void store_low(std::int32_t* out, Total total) {
-    *out = static_cast<std::int32_t>(static_cast<std::uint32_t>(total));
-  }
+  static Ints low_halves(Total total) { return static_cast<Ints>(total); }
+
+  static Ints load(const std::int32_t* p) { return static_cast<Ints>(*p); }
+  static Ints broadcast(std::int32_t value) { return static_cast<Ints>(value); }
+  static Ints add(Ints a, Ints b) { return a + b; }
+  static void store(std::int32_t* p, Ints x) { *p = static_cast<std::int32_t>(x); }
+  static float to_float(Ints x) { return static_cast<float>(static_cast<std::int32_t>(x)); }
+  static float load(const float* p) { return *p; }
+  static float broadcast(float value) { return value; }
+  static float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+  static void store(float* p, float x) { *p = x; }
 };
 
 }  // namespace

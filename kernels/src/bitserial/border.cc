@@ -5,7 +5,7 @@
 
 namespace bitplane::kernels {
 
-TapRange taps_inside(const TapGeometry& geometry, std::size_t position) noexcept {
+IndexRange taps_inside(const TapGeometry& geometry, std::size_t position) noexcept {
   const std::size_t start = position * geometry.stride;  // in the padded picture
   const auto first_at_least = [&](std::size_t coordinate) {
     const std::size_t tap =
@@ -18,7 +18,7 @@ TapRange taps_inside(const TapGeometry& geometry, std::size_t position) noexcept
 BorderClasses::Direction BorderClasses::classify(const TapGeometry& geometry, std::size_t positions) {
   Direction direction;
   for (std::size_t position = 0; position < positions; ++position) {
-    const TapRange range = taps_inside(geometry, position);
+    const IndexRange range = taps_inside(geometry, position);
     const auto found = std::find(direction.ranges.begin(), direction.ranges.end(), range);
     direction.class_of.push_back(static_cast<std::size_t>(found - direction.ranges.begin()));
     if (found == direction.ranges.end()) direction.ranges.push_back(range);
@@ -30,6 +30,12 @@ BorderClasses::BorderClasses(const ConvShape& shape)
     : rows_(classify({shape.height, shape.kernel_h, shape.stride_h, shape.pad_h, shape.dilation_h},
                      shape.out_height())),
       columns_(classify({shape.width, shape.kernel_w, shape.stride_w, shape.pad_w, shape.dilation_w},
-                        shape.out_width())) {}
+                        shape.out_width())) {
+  const auto is_whole = [&](std::size_t x) { return columns_at(x) == IndexRange{0, shape.kernel_w}; };
+  const std::size_t width = shape.out_width();
+  while (whole_columns_.begin < width && !is_whole(whole_columns_.begin)) ++whole_columns_.begin;
+  whole_columns_.end = whole_columns_.begin;
+  while (whole_columns_.end < width && is_whole(whole_columns_.end)) ++whole_columns_.end;
+}
 
 }  // namespace bitplane::kernels

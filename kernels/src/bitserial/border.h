@@ -13,9 +13,10 @@
 
 namespace bitplane::kernels {
 
-struct TapRange {
+/// [begin, end) of taps or of output positions.
+struct IndexRange {
   std::size_t begin = 0, end = 0;
-  friend bool operator==(const TapRange&, const TapRange&) = default;
+  friend bool operator==(const IndexRange&, const IndexRange&) = default;
 };
 
 /// One direction of a convolution.
@@ -23,7 +24,7 @@ struct TapGeometry {
   std::size_t extent = 1, kernel = 1, stride = 1, pad = 0, dilation = 1;
 };
 /// Taps whose coordinate position * stride + tap * dilation - pad lies in [0, extent).
-[[nodiscard]] TapRange taps_inside(const TapGeometry& geometry, std::size_t position) noexcept;
+[[nodiscard]] IndexRange taps_inside(const TapGeometry& geometry, std::size_t position) noexcept;
 
 class BorderClasses {
  public:
@@ -34,24 +35,33 @@ class BorderClasses {
   [[nodiscard]] std::size_t of(std::size_t out_row, std::size_t out_column) const noexcept {
     return rows_.class_of[out_row] * columns_.ranges.size() + columns_.class_of[out_column];
   }
-  [[nodiscard]] TapRange rows(std::size_t border_class) const noexcept {
+  [[nodiscard]] IndexRange rows(std::size_t border_class) const noexcept {
     return rows_.ranges[border_class / columns_.ranges.size()];
   }
-  [[nodiscard]] TapRange columns(std::size_t border_class) const noexcept {
+  [[nodiscard]] IndexRange columns(std::size_t border_class) const noexcept {
     return columns_.ranges[border_class % columns_.ranges.size()];
   }
+  [[nodiscard]] IndexRange rows_at(std::size_t out_row) const noexcept {
+    return rows_.ranges[rows_.class_of[out_row]];
+  }
+  [[nodiscard]] IndexRange columns_at(std::size_t out_column) const noexcept {
+    return columns_.ranges[columns_.class_of[out_column]];
+  }
+  /// Output columns that have all kernel columns inside: one range, perhaps empty.
+  [[nodiscard]] IndexRange whole_columns() const noexcept { return whole_columns_; }
   [[nodiscard]] std::size_t taps(std::size_t border_class) const noexcept {
-    const TapRange r = rows(border_class), c = columns(border_class);
+    const IndexRange r = rows(border_class), c = columns(border_class);
     return (r.end - r.begin) * (c.end - c.begin);
   }
 
  private:
   struct Direction {
     std::vector<std::size_t> class_of;  // [output position]
-    std::vector<TapRange> ranges;       // [class]
+    std::vector<IndexRange> ranges;     // [class]
   };
   static Direction classify(const TapGeometry& geometry, std::size_t positions);
   Direction rows_, columns_;
+  IndexRange whole_columns_;
 };
 
 }  // namespace bitplane::kernels

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The window of an output pixel, taps packed densely: [plane][kernel row][kernel column][granule], each plane
+// The windows of output pixels, taps packed densely: [plane][kernel row][kernel column][granule], each plane
 // padded with zeros to whole words. The packed weights have the same order (pack_weights.h).
 #pragma once
 
@@ -8,6 +8,7 @@
 
 #include "bitplane/kernels/conv_shape.h"
 #include "bitplane/kernels/planes.h"
+#include "bitserial/border.h"
 
 namespace bitplane::kernels {
 
@@ -16,12 +17,13 @@ namespace bitplane::kernels {
   return words_for_bits(shape.taps() * layout.pixel_bits());
 }
 
-struct OutputPixel {
-  std::size_t picture = 0, y = 0, x = 0;
+/// Output pixels [x, x + count) of one output row.
+struct RowSegment {
+  std::size_t picture = 0, y = 0, x = 0, count = 0;
 };
 
-/// Gathers group `group` of the window of `pixel` into `window`; padded taps are zero.
-void gather_window(const ConvShape& shape, const PackedActivations& input, std::size_t group,
-                   const OutputPixel& pixel, std::byte* window) noexcept;
+/// Gathers group `group` of the segment's windows into `windows`: [pixel][plane][word]; padded taps are zero.
+void gather_windows(const ConvShape& shape, const BorderClasses& border, const PackedActivations& input,
+                    std::size_t group, const RowSegment& segment, std::byte* windows) noexcept;
 
 }  // namespace bitplane::kernels

@@ -70,7 +70,7 @@ AlignedArray<std::uint64_t> pack_weights(const BitSerialKernels& kernels, const 
 }
 
 std::int64_t count_taps(const PlaneMatrixView& weights, const ConvShape& shape, std::size_t plane,
-                        std::size_t channel, TapRange rows, TapRange columns) noexcept {
+                        std::size_t channel, IndexRange rows, IndexRange columns) noexcept {
   std::int64_t count = 0;
   for (std::size_t ky = rows.begin; ky < rows.end; ++ky) {
     for (std::size_t kx = columns.begin; kx < columns.end; ++kx) {

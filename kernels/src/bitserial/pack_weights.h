@@ -40,7 +40,7 @@ struct WeightGeometry {
 
 /// Number of set bits of (plane, channel) in the taps rows x columns: R_i of a border class.
 [[nodiscard]] std::int64_t count_taps(const PlaneMatrixView& weights, const ConvShape& shape,
-                                      std::size_t plane, std::size_t channel, TapRange rows,
-                                      TapRange columns) noexcept;
+                                      std::size_t plane, std::size_t channel, IndexRange rows,
+                                      IndexRange columns) noexcept;
 
 }  // namespace bitplane::kernels

@@ -96,6 +96,19 @@ void fill_coefficients(const BitConvSpec& spec, PackedBitConv& packed) {
   }
 }
 
+void fill_pixel_factors(const BitConvSpec& spec, PackedBitConv& packed) {
+  if (!packed.has_pixel_terms()) return;
+  for (const Term& term : packed.terms) {
+    if (spec.activation_encoding == Encoding::Bipolar) {
+      packed.pixel_factors.push_back(static_cast<std::int32_t>(term.sum_a * term.sum_b));
+    } else {
+      for (std::size_t j = 0; j < spec.activation_planes; ++j) {
+        packed.pixel_factors.push_back(static_cast<std::int32_t>(-term.sum_a * term.b[j]));
+      }
+    }
+  }
+}
+
 void fill_border_tables(const BitConvSpec& spec, PackedBitConv& packed) {
   const std::size_t classes = packed.border.size(), terms = packed.terms.size(), stride = packed.stride;
   const bool wants_terms = spec.activation_encoding == Encoding::Bipolar;
@@ -148,6 +161,10 @@ PackedBitConv make_packed_conv(const BitSerialKernels& kernels, const BitConvSpe
     std::copy_n(spec.activation_basis, spec.activation_planes, packed.activation_basis.begin());
   }
   packed.border = BorderClasses(shape);
+  for (std::size_t border_class = 0; border_class < packed.border.size(); ++border_class) {
+    packed.inside.push_back(packed.border.taps(border_class) * input.group_channels());
+  }
+  fill_pixel_factors(spec, packed);
   fill_coefficients(spec, packed);
   fill_border_tables(spec, packed);
   packed.strip = plan_strip(kernels, shape, spec.activation_planes * packed.words * sizeof(std::uint64_t));

@@ -35,7 +35,9 @@ struct PackedBitConv {
   AlignedArray<float> weight_offset;  ///< [group][stride] or empty
   std::array<float, kMaxActivationPlanes> activation_basis{};
   float activation_offset = 0.0F;
+  std::vector<std::int32_t> pixel_factors;  ///< of S_j in the pixel terms: [term][plane]; of K (xor): [term]
   BorderClasses border;
+  std::vector<std::size_t> inside;           ///< elements of a window inside the picture: [border class]
   AlignedArray<std::int32_t> channel_terms;  ///< [group][border class][term][stride] or empty
   AlignedArray<float> weight_sums;  ///< SW: [group][border class][stride]; empty without activation offset
   StripPlan strip;
@@ -45,6 +47,13 @@ struct PackedBitConv {
            (weight_encoding == Encoding::Bipolar && activation_encoding == Encoding::Unsigned);
   }
   [[nodiscard]] bool has_pixel_terms() const noexcept { return weight_encoding == Encoding::Bipolar; }
+  [[nodiscard]] bool wants_pixel_values() const noexcept {  ///< anything but the windows
+    return counts_pixels() || has_pixel_terms() || channel_terms.size() != 0 || weight_sums.size() != 0;
+  }
+  /// Bytes from one plane of a window to the next.
+  [[nodiscard]] std::size_t plane_stride(const ActivationLayout& layout) const noexcept {
+    return in_place ? layout.plane_stride() : words * sizeof(std::uint64_t);
+  }
 };
 
 /// Throws std::bad_alloc.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bitserial/strip.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "bitserial/gather.h"
@@ -27,16 +28,20 @@ class Cutter {
 
 using PlaneCounts = std::int32_t[kMaxActivationPlanes];
 
-void write_pixel_terms(const PackedBitConv& packed, const PlaneCounts& counts, std::int64_t inside,
-                       std::int32_t* pixel_terms) noexcept {
-  const bool bipolar_activations = packed.activation_encoding == Encoding::Bipolar;
+void write_pixel_terms(const PackedBitConv& packed, const PlaneCounts& counts, std::size_t planes,
+                       std::size_t inside, std::int32_t* pixel_terms) noexcept {
+  // Unsigned: modulo 2^32, as in the micro-kernel.
+  const std::int32_t* factors = packed.pixel_factors.data();
   for (std::size_t t = 0; t < packed.terms.size(); ++t) {
-    const Term& term = packed.terms[t];
-    std::int64_t sum = bipolar_activations ? term.sum_b * inside : 0;
-    for (std::size_t j = 0; !bipolar_activations && j < kMaxActivationPlanes; ++j) {
-      sum -= std::int64_t{term.b[j]} * counts[j];
+    std::uint32_t sum = 0;
+    if (packed.activation_encoding == Encoding::Bipolar) {
+      sum = static_cast<std::uint32_t>(factors[t]) * static_cast<std::uint32_t>(inside);
+    } else {
+      for (std::size_t j = 0; j < planes; ++j) {
+        sum += static_cast<std::uint32_t>(factors[t * planes + j]) * static_cast<std::uint32_t>(counts[j]);
+      }
     }
-    pixel_terms[t] = static_cast<std::int32_t>(term.sum_a * sum);
+    pixel_terms[t] = static_cast<std::int32_t>(sum);
   }
 }
 
@@ -81,43 +86,63 @@ StripScratch cut_scratch(const ConvShape& shape, const PackedBitConv& packed, st
   return scratch;
 }
 
+namespace {
+
+/// The per-pixel arrays of one segment, from pixel `at` of the strip on; the windows are in place or
+/// gathered.
+void fill_segment(const BitSerialKernels& kernels, const ConvView& view, std::size_t group,
+                  const RowSegment& segment, std::size_t at, const StripScratch& scratch) noexcept {
+  const auto& [shape, packed, input] = view;
+  const ActivationLayout& layout = input.layout;
+  const std::size_t terms = packed.terms.size(), plane_stride = packed.plane_stride(layout);
+  for (std::size_t i = 0; i < segment.count; ++i) {
+    const std::size_t p = at + i, border_class = packed.border.of(segment.y, segment.x + i);
+    const std::size_t table = group * packed.border.size() + border_class;
+    if (packed.channel_terms.size() != 0) {
+      scratch.channel_terms[p] = packed.channel_terms.data() + table * terms * packed.stride;
+    }
+    if (packed.weight_sums.size() != 0)
+      scratch.weight_sums[p] = packed.weight_sums.data() + table * packed.stride;
+    const std::size_t inside = packed.inside[border_class];
+    PlaneCounts counts;
+    if (packed.counts_pixels()) {
+      kernels.count_planes(scratch.pixels[p], plane_stride, layout.planes, packed.words, counts);
+    }
+    if (packed.has_pixel_terms()) {
+      write_pixel_terms(packed, counts, layout.planes, inside, scratch.pixel_terms + p * terms);
+    }
+    if (packed.weight_offset.size() != 0) {
+      scratch.activation_sums[p] =
+          activation_sum(packed, counts, layout.planes, static_cast<std::int64_t>(inside));
+    }
+  }
+}
+
+}  // namespace
+
 void prepare_strip(const BitSerialKernels& kernels, const ConvView& view, std::size_t group,
                    const StripRange& range, const StripScratch& scratch) noexcept {
   const auto& [shape, packed, input] = view;
   const ActivationLayout& layout = input.layout;
   const std::size_t window_bytes = layout.planes * packed.words * sizeof(std::uint64_t);
-  const std::size_t plane_stride =
-      packed.in_place ? layout.plane_stride() : packed.words * sizeof(std::uint64_t);
-  const std::size_t terms = packed.terms.size(), classes = packed.border.size();
-  for (std::size_t p = 0; p < range.count; ++p) {
-    const std::size_t row = range.row + (range.first + p) / shape.out_width();
-    const OutputPixel pixel{row / shape.out_height(), row % shape.out_height(),
-                            (range.first + p) % shape.out_width()};
+  const std::size_t width = shape.out_width();
+  std::size_t row = range.row + range.first / width, x = range.first % width;
+  for (std::size_t at = 0; at < range.count; ++row, x = 0) {
+    const RowSegment segment{row / shape.out_height(), row % shape.out_height(), x,
+                             std::min(width - x, range.count - at)};
     if (packed.in_place) {
-      scratch.pixels[p] = input.data + pixel.picture * layout.picture_bytes() +
-                          pixel.y * shape.stride_h * layout.row_bytes() +
-                          group * layout.planes * plane_stride +
-                          pixel.x * shape.stride_w * layout.pixel_bytes();
+      const std::byte* first = input.data + segment.picture * layout.picture_bytes() +
+                               segment.y * shape.stride_h * layout.row_bytes() +
+                               group * layout.planes * layout.plane_stride();
+      const std::size_t step = shape.stride_w * layout.pixel_bytes();
+      for (std::size_t i = 0; i < segment.count; ++i) scratch.pixels[at + i] = first + (segment.x + i) * step;
     } else {
-      scratch.pixels[p] = scratch.windows + p * window_bytes;
-      gather_window(shape, input, group, pixel, scratch.windows + p * window_bytes);
+      std::byte* windows = scratch.windows + at * window_bytes;
+      gather_windows(shape, packed.border, input, group, segment, windows);
+      for (std::size_t i = 0; i < segment.count; ++i) scratch.pixels[at + i] = windows + i * window_bytes;
     }
-    const std::size_t border_class = packed.border.of(pixel.y, pixel.x);
-    const std::size_t at = group * classes + border_class;
-    if (packed.channel_terms.size() != 0) {
-      scratch.channel_terms[p] = packed.channel_terms.data() + at * terms * packed.stride;
-    }
-    if (packed.weight_sums.size() != 0)
-      scratch.weight_sums[p] = packed.weight_sums.data() + at * packed.stride;
-    const auto inside = static_cast<std::int64_t>(packed.border.taps(border_class) * layout.group_channels());
-    PlaneCounts counts{};
-    if (packed.counts_pixels()) {
-      kernels.count_planes(scratch.pixels[p], plane_stride, layout.planes, packed.words, counts);
-    }
-    if (packed.has_pixel_terms()) write_pixel_terms(packed, counts, inside, scratch.pixel_terms + p * terms);
-    if (packed.weight_offset.size() != 0) {
-      scratch.activation_sums[p] = activation_sum(packed, counts, layout.planes, inside);
-    }
+    if (packed.wants_pixel_values()) fill_segment(kernels, view, group, segment, at, scratch);
+    at += segment.count;
   }
 }
 

@@ -39,18 +39,32 @@ struct Totals {
   typename B::Total at[kRegisters][kPixels];
 };
 
-/// total += C over words [begin, end) of one plane pair.
-template <class B, PairOp kOp, int kRegisters, int kPixels, class Counters>
-[[gnu::always_inline]] inline void count_words(Counters& counters, const std::uint64_t* w,
+/// Narrow counters of a backend whose totals are not counted into directly.
+template <class B, int kRegisters, int kPixels>
+struct Counters {
+  typename B::Counter at[kRegisters][kPixels];
+};
+
+/// Calls f(Index<register>, Index<pixel>) for the whole tile, unrolled.
+template <int kRegisters, int kPixels, class F>
+[[gnu::always_inline]] inline void for_tile(F f) {
+  unroll<0, kRegisters * kPixels>([&](auto i) __attribute__((always_inline)) {
+    f(Index<i.value % kRegisters>{}, Index<i.value / kRegisters>{});
+  });
+}
+
+/// counters += C over words [begin, end) of one plane pair.
+template <class B, PairOp kOp, int kRegisters, int kPixels, class AnyCounters>
+[[gnu::always_inline]] inline void count_words(AnyCounters& counters, const std::uint64_t* w,
                                                const std::byte* const (&a)[kPixels], std::size_t begin,
                                                std::size_t end) {
   for (std::size_t k = begin; k < end; ++k) {
     typename B::Words weights[kRegisters];
     unroll<0, kRegisters>([&](auto r) __attribute__((always_inline)) {
-      weights[r.value] = B::load(w + (k * kRegisters + r.value) * B::kLanes);
+      weights[r.value] = B::load_words(w + (k * kRegisters + r.value) * B::kLanes);
     });
     unroll<0, kPixels>([&](auto p) __attribute__((always_inline)) {
-      const typename B::Words word = B::broadcast(load_word(a[p.value] + k * sizeof(std::uint64_t)));
+      const typename B::Words word = B::broadcast_word(load_word(a[p.value] + k * sizeof(std::uint64_t)));
       unroll<0, kRegisters>([&](auto r) __attribute__((always_inline)) {
         B::template count<kOp>(counters.at[r.value][p.value], weights[r.value], word);
       });
@@ -58,157 +72,176 @@ template <class B, PairOp kOp, int kRegisters, int kPixels, class Counters>
   }
 }
 
-template <class B, int kRegisters, int kPixels>
-struct ByteCounters {
-  typename B::Counter at[kRegisters][kPixels];
-};
+/// totals += C of one plane pair.
+template <class B, PairOp kOp, int kRegisters, int kPixels>
+[[gnu::always_inline]] inline void count_pair(const BitTile& tile, const PlaneStep& step,
+                                              Totals<B, kRegisters, kPixels>& totals) {
+  const std::uint64_t* w =
+      tile.weights + std::size_t{step.weight_plane} * tile.words * (kRegisters * B::kLanes);
+  const std::byte* a[kPixels];
+  unroll<0, kPixels>([&](auto p) __attribute__((always_inline)) {
+    a[p.value] = tile.pixels[p.value] + step.activation_plane * tile.plane_stride;
+  });
+  if constexpr (B::kFlushEvery == 0) {
+    count_words<B, kOp, kRegisters, kPixels>(totals, w, a, 0, tile.words);
+  } else {
+    for (std::size_t begin = 0; begin < tile.words; begin += B::kFlushEvery) {
+      const std::size_t left = tile.words - begin;
+      const std::size_t end = begin + (left < B::kFlushEvery ? left : B::kFlushEvery);
+      Counters<B, kRegisters, kPixels> counters;
+      for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
+        counters.at[r.value][p.value] = B::zero();
+      });
+      count_words<B, kOp, kRegisters, kPixels>(counters, w, a, begin, end);
+      for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
+        auto& total = totals.at[r.value][p.value];
+        total = B::flush(total, counters.at[r.value][p.value]);
+      });
+    }
+  }
+}
 
-/// The integer sums of one term, without its pixel and channel terms: sums[pixel][channel of the tile].
+template <class B, int kRegisters, int kPixels>
+[[gnu::always_inline]] inline void adjust(Totals<B, kRegisters, kPixels>& totals, unsigned shift,
+                                          bool negate) {
+  if (negate) {
+    for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
+      totals.at[r.value][p.value] = B::negate(totals.at[r.value][p.value]);
+    });
+  }
+  if (shift != 0) {
+    for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
+      totals.at[r.value][p.value] = B::shift_left(totals.at[r.value][p.value], shift);
+    });
+  }
+}
+
+/// alpha * sum over the steps of a term.
 template <class B, PairOp kOp, int kRegisters, int kPixels>
 [[gnu::always_inline]] inline void count_term(const BitTile& tile, const TermSteps& term,
-                                              std::int32_t (&sums)[kPixels][kRegisters * B::kLanes]) {
-  Totals<B, kRegisters, kPixels> totals;
-  const auto adjust = [&](unsigned shift, bool negate) __attribute__((always_inline)) {
-    if (negate) {
-      unroll<0, kRegisters * kPixels>([&](auto i) __attribute__((always_inline)) {
-        auto& total = totals.at[i.value / kPixels][i.value % kPixels];
-        total = B::negate(total);
-      });
-    }
-    if (shift != 0) {
-      unroll<0, kRegisters * kPixels>([&](auto i) __attribute__((always_inline)) {
-        auto& total = totals.at[i.value / kPixels][i.value % kPixels];
-        total = B::shift_left(total, shift);
-      });
-    }
-  };
-  unroll<0, kRegisters * kPixels>([&](auto i) __attribute__((always_inline)) {
-    totals.at[i.value / kPixels][i.value % kPixels] = B::zero();
+                                              Totals<B, kRegisters, kPixels>& totals) {
+  for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
+    totals.at[r.value][p.value] = B::zero();
   });
   for (std::uint32_t s = 0; s < term.count; ++s) {
     const PlaneStep step = tile.steps[term.first + s];
-    adjust(step.shift, step.negate);
-    const std::uint64_t* w =
-        tile.weights + std::size_t{step.weight_plane} * tile.words * (kRegisters * B::kLanes);
-    const std::byte* a[kPixels];
-    unroll<0, kPixels>([&](auto p) __attribute__((always_inline)) {
-      a[p.value] = tile.pixels[p.value] + step.activation_plane * tile.plane_stride;
-    });
-    if constexpr (B::kFlushEvery == 0) {
-      count_words<B, kOp, kRegisters, kPixels>(totals, w, a, 0, tile.words);
-    } else {
-      for (std::size_t begin = 0; begin < tile.words; begin += B::kFlushEvery) {
-        const std::size_t left = tile.words - begin;
-        ByteCounters<B, kRegisters, kPixels> counters;
-        unroll<0, kRegisters * kPixels>([&](auto i) __attribute__((always_inline)) {
-          counters.at[i.value / kPixels][i.value % kPixels] = B::zero();
-        });
-        count_words<B, kOp, kRegisters, kPixels>(counters, w, a, begin,
-                                                 begin + (left < B::kFlushEvery ? left : B::kFlushEvery));
-        unroll<0, kRegisters * kPixels>([&](auto i) __attribute__((always_inline)) {
-          auto& total = totals.at[i.value / kPixels][i.value % kPixels];
-          total = B::flush(total, counters.at[i.value / kPixels][i.value % kPixels]);
-        });
-      }
-    }
+    adjust<B>(totals, step.shift, step.negate);
+    count_pair<B, kOp>(tile, step, totals);
   }
-  adjust(term.shift, term.negate);
-  unroll<0, kRegisters * kPixels>([&](auto i) __attribute__((always_inline)) {
-    constexpr int kR = i.value / kPixels, kP = i.value % kPixels;
-    B::store_low(&sums[kP][kR * B::kLanes], totals.at[kR][kP]);
+  adjust<B>(totals, term.shift, term.negate);
+}
+
+// From totals to z, a register of kLanes channels at a time. The width matters: z passes through memory from
+// term to term, and a load that spans two stores cannot be forwarded from them (wider loads, as the
+// compiler's own vectors make them, took layers of few channels 3 times as long).
+
+/// What becomes of a term's integers.
+enum class Finish : std::uint8_t {
+  Integers,   ///< stored as they are
+  Convert,    ///< z = float(I): the one term of two uniform sides
+  FirstTerm,  ///< z = fma(coefficient, float(I), +0)
+  LaterTerm,  ///< z = fma(coefficient, float(I), z)
+};
+
+/// Where a whole tile of z or of integers goes: the caller's memory, or a buffer if some channels are
+/// padding.
+template <class T>
+struct Destination {
+  T* data = nullptr;
+  std::size_t pixel_stride = 0;
+};
+
+template <class B, Finish kFinish, int kRegisters, int kPixels, class T>
+[[gnu::always_inline]] inline void finish_term(const BitTile& tile, std::size_t term,
+                                               const Totals<B, kRegisters, kPixels>& totals,
+                                               const Destination<T>& to) {
+  const std::size_t first = term * tile.stride + tile.first_channel;
+  unroll<0, kPixels>([&](auto p) __attribute__((always_inline)) {
+    const std::int32_t pixel_term =
+        tile.pixel_terms == nullptr ? 0 : tile.pixel_terms[p.value * tile.term_count + term];
+    const std::int32_t* channel_terms =
+        tile.channel_terms == nullptr ? nullptr : tile.channel_terms[p.value] + first;
+    unroll<0, kRegisters>([&](auto r) __attribute__((always_inline)) {
+      constexpr std::size_t kChannel = r.value * B::kLanes;
+      typename B::Ints sum = B::add(B::low_halves(totals.at[r.value][p.value]), B::broadcast(pixel_term));
+      if (channel_terms != nullptr) sum = B::add(sum, B::load(channel_terms + kChannel));
+      T* out = to.data + p.value * to.pixel_stride + kChannel;
+      if constexpr (kFinish == Finish::Integers) {
+        B::store(out, sum);
+      } else if constexpr (kFinish == Finish::Convert) {
+        B::store(out, B::to_float(sum));
+      } else {
+        const auto before = kFinish == Finish::FirstTerm ? B::broadcast(0.0F) : B::load(out);
+        B::store(out, B::fma(B::load(tile.coefficients + first + kChannel), B::to_float(sum), before));
+      }
+    });
   });
 }
 
-// The rest is plain loops of constant length over channels, which the compiler vectorizes. Unsigned: modulo
-// 2^32.
-
-[[gnu::always_inline]] inline std::int32_t add_wrapping(std::int32_t a, std::int32_t b) {
-  return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) + static_cast<std::uint32_t>(b));
-}
-
-template <int kPixels, int kChannels>
-[[gnu::always_inline]] inline void add_terms(const BitTile& tile, std::size_t term,
-                                             std::int32_t (&sums)[kPixels][kChannels]) {
-  if (tile.pixel_terms != nullptr) {
-    for (int p = 0; p < kPixels; ++p) {
-      const std::int32_t value = tile.pixel_terms[static_cast<std::size_t>(p) * tile.term_count + term];
-      for (int c = 0; c < kChannels; ++c) sums[p][c] = add_wrapping(sums[p][c], value);
-    }
-  }
-  if (tile.channel_terms != nullptr) {
-    for (int p = 0; p < kPixels; ++p) {
-      const std::int32_t* values = tile.channel_terms[p] + term * tile.stride + tile.first_channel;
-      for (int c = 0; c < kChannels; ++c) sums[p][c] = add_wrapping(sums[p][c], values[c]);
+template <class B, int kRegisters, int kPixels>
+[[gnu::always_inline]] inline void add_offsets(const BitTile& tile, const Destination<float>& to) {
+  for (std::size_t p = 0; p < kPixels; ++p) {
+    for (std::size_t c = 0; c < kRegisters * B::kLanes; c += B::kLanes) {
+      float* z = to.data + p * to.pixel_stride + c;
+      if (tile.weight_offset != nullptr) {
+        const auto offset = B::load(tile.weight_offset + tile.first_channel + c);
+        B::store(z, B::fma(offset, B::broadcast(tile.activation_sums[p]), B::load(z)));
+      }
+      if (tile.weight_sums != nullptr) {
+        const auto sum = B::load(tile.weight_sums[p] + tile.first_channel + c);
+        B::store(z, B::fma(B::broadcast(tile.activation_offset), sum, B::load(z)));
+      }
     }
   }
 }
 
-template <int kPixels, int kChannels>
-[[gnu::always_inline]] inline void accumulate(const BitTile& tile, std::size_t term,
-                                              const std::int32_t (&sums)[kPixels][kChannels],
-                                              float (&z)[kPixels][kChannels]) {
-  if (tile.coefficients == nullptr) {
-    for (int p = 0; p < kPixels; ++p) {
-      for (int c = 0; c < kChannels; ++c) z[p][c] = static_cast<float>(sums[p][c]);
-    }
-    return;
-  }
-  const float* coefficients = tile.coefficients + term * tile.stride + tile.first_channel;
-  for (int p = 0; p < kPixels; ++p) {
-    for (int c = 0; c < kChannels; ++c) {
-      z[p][c] = __builtin_fmaf(coefficients[c], static_cast<float>(sums[p][c]), z[p][c]);
-    }
-  }
-}
+/// Both kinds of results; one is wanted.
+struct TileOutput {
+  Destination<float> z;
+  Destination<std::int32_t> integers;
+};
 
-template <int kPixels, int kChannels>
-[[gnu::always_inline]] inline void add_offsets(const BitTile& tile, float (&z)[kPixels][kChannels]) {
-  if (tile.weight_offset != nullptr) {
-    const float* offset = tile.weight_offset + tile.first_channel;
-    for (int p = 0; p < kPixels; ++p) {
-      for (int c = 0; c < kChannels; ++c)
-        z[p][c] = __builtin_fmaf(offset[c], tile.activation_sums[p], z[p][c]);
-    }
-  }
-  if (tile.weight_sums != nullptr) {
-    for (int p = 0; p < kPixels; ++p) {
-      const float* sums = tile.weight_sums[p] + tile.first_channel;
-      for (int c = 0; c < kChannels; ++c) z[p][c] = __builtin_fmaf(tile.activation_offset, sums[c], z[p][c]);
-    }
-  }
-}
-
-template <int kPixels, int kChannels, class T>
-[[gnu::always_inline]] inline void store_tile(const T (&values)[kPixels][kChannels], std::size_t channels,
-                                              T* out, std::size_t pixel_stride) {
-  for (int p = 0; p < kPixels; ++p) {
-    T* pixel = out + static_cast<std::size_t>(p) * pixel_stride;
-    if (channels == kChannels) {
-      __builtin_memcpy(pixel, values[p], sizeof(values[p]));
+template <class B, PairOp kOp, int kRegisters, int kPixels>
+[[gnu::always_inline]] inline void run_terms(const BitTile& tile, const TileOutput& to) {
+  for (std::size_t term = 0; term < tile.term_count; ++term) {
+    Totals<B, kRegisters, kPixels> totals;
+    count_term<B, kOp>(tile, tile.terms[term], totals);
+    if (tile.z == nullptr) {
+      finish_term<B, Finish::Integers>(tile, term, totals, to.integers);
+    } else if (tile.coefficients == nullptr) {
+      finish_term<B, Finish::Convert>(tile, term, totals, to.z);
+    } else if (term == 0) {
+      finish_term<B, Finish::FirstTerm>(tile, term, totals, to.z);
     } else {
-      for (std::size_t c = 0; c < channels; ++c) pixel[c] = values[p][c];
+      finish_term<B, Finish::LaterTerm>(tile, term, totals, to.z);
     }
+  }
+  if (tile.z != nullptr) add_offsets<B, kRegisters, kPixels>(tile, to.z);
+}
+
+template <class T>
+void copy_valid_channels(const BitTile& tile, std::size_t pixels, const Destination<T>& from, T* to) {
+  for (std::size_t p = 0; p < pixels; ++p) {
+    for (std::size_t c = 0; c < tile.channels; ++c)
+      to[p * tile.pixel_stride + c] = from.data[p * from.pixel_stride + c];
   }
 }
 
 template <class B, PairOp kOp, int kRegisters, int kPixels>
 void run_tile(const BitTile& tile) noexcept {
-  constexpr int kChannels = kRegisters * B::kLanes;
-  alignas(64) std::int32_t sums[kPixels][kChannels];
-  if (tile.z == nullptr) {
-    count_term<B, kOp, kRegisters, kPixels>(tile, tile.terms[0], sums);
-    add_terms(tile, 0, sums);
-    store_tile(sums, tile.channels, tile.integers, tile.pixel_stride);
-    return;
+  constexpr std::size_t kChannels = kRegisters * B::kLanes;
+  alignas(64) float z[kPixels * kChannels];
+  alignas(64) std::int32_t integers[kPixels * kChannels];
+  const bool whole = tile.channels == kChannels;
+  const TileOutput to = whole ? TileOutput{{tile.z, tile.pixel_stride}, {tile.integers, tile.pixel_stride}}
+                              : TileOutput{{z, kChannels}, {integers, kChannels}};
+  run_terms<B, kOp, kRegisters, kPixels>(tile, to);
+  if (whole) return;
+  if (tile.z != nullptr) {
+    copy_valid_channels(tile, kPixels, to.z, tile.z);
+  } else {
+    copy_valid_channels(tile, kPixels, to.integers, tile.integers);
   }
-  alignas(64) float z[kPixels][kChannels] = {};
-  for (std::size_t term = 0; term < tile.term_count; ++term) {
-    count_term<B, kOp, kRegisters, kPixels>(tile, tile.terms[term], sums);
-    add_terms(tile, term, sums);
-    accumulate(tile, term, sums, z);
-  }
-  add_offsets(tile, z);
-  store_tile(z, tile.channels, tile.z, tile.pixel_stride);
 }
 
 template <class B>
