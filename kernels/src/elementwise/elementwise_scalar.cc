@@ -6,6 +6,7 @@ namespace {
 
 /// kWidth floats as plain loops.
 struct PlainFloats {
+  static constexpr std::size_t kAccumulators = 0;
   struct Mask {
     bool at[kWidth];
   };

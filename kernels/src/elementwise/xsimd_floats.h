@@ -12,13 +12,14 @@
 namespace bitplane::kernels {
 namespace {
 
-/// `Level` names the xsimd architecture and brings a fused multiply-add: xsimd 8.1 has none for AVX-512 and
-/// silently multiplies and adds, rounding twice.
+/// `Level` names the xsimd architecture, its number of registers, and brings a fused multiply-add: xsimd 8.1
+/// has none for AVX-512 and silently multiplies and adds, rounding twice.
 template <class Level>
 struct XsimdFloats {
   using Batch = xsimd::batch<float, typename Level::Arch>;
   using Bool = xsimd::batch_bool<float, typename Level::Arch>;
   static constexpr std::size_t kBatches = kWidth / Batch::size;
+  static constexpr std::size_t kAccumulators = Level::kRegisters / kBatches / 2;
   struct Mask {
     Bool at[kBatches];
   };
