@@ -152,37 +152,41 @@ void run_rows(TileJob job, std::size_t rows, const RunTile (*by_rows)[V::kMaxVec
   }
 }
 
+/// All rows by all columns for `steps` steps from `step` on.
 template <class V>
-void gather_gemm(const GatherGemm& g) noexcept {
+void run_step_block(const GatherGemm& g, std::size_t step, std::size_t steps) {
   static constexpr TileTable<V> kTiles{};
-  // Floats of b that one column group touches per block of steps: 24 KiB of a 32 KiB L1.
-  constexpr std::size_t kBlockFloats = 6 * 1024;
   constexpr std::size_t kPerPanel = kF32PanelWidth / V::kLanes;
+  static_assert(kPerPanel == 1 || kPerPanel % V::kMaxVectors == 0);
   const std::size_t vectors = ceil_div(g.columns, V::kLanes);
   // Panels side by side may be cut anywhere between vectors; parts of one panel only into whole groups.
   const std::size_t group = kPerPanel == 1 ? equal_part(vectors, V::kMaxVectors) : V::kMaxVectors;
-  static_assert(kPerPanel == 1 || kPerPanel % V::kMaxVectors == 0);
-  const std::size_t block = kBlockFloats / (V::kMaxVectors * V::kLanes);
+  for (std::size_t v = 0; v < vectors; v += group) {
+    const std::size_t count = smaller(group, vectors - v);
+    const std::size_t lanes = smaller(g.columns - (v + count - 1) * V::kLanes, V::kLanes);
+    const TileJob job{.a = g.a,
+                      .row_offset = g.row_offset,
+                      .step_offset = g.step_offset + step,
+                      .steps = steps,
+                      .b = g.b + step * g.b_row_stride + vector_offset<V>(v, g.b_panel_stride),
+                      .b_row_stride = g.b_row_stride,
+                      .b_panel_stride = g.b_panel_stride,
+                      .c = g.c + v * V::kLanes,
+                      .c_row_stride = g.c_row_stride,
+                      .last_lanes = lanes,
+                      .accumulate = step == 0 ? g.accumulate : Accumulate::Add};
+    run_rows<V>(job, g.rows, kTiles.run, count, lanes != V::kLanes);
+  }
+}
 
+template <class V>
+void gather_gemm(const GatherGemm& g) noexcept {
+  // Floats of b that one column group touches per block of steps: 24 KiB of a 32 KiB L1.
+  constexpr std::size_t kBlockFloats = 6 * 1024, kBlock = kBlockFloats / (V::kMaxVectors * V::kLanes);
   std::size_t step = 0;
   do {
-    const std::size_t steps = smaller(block, g.steps - step);
-    for (std::size_t v = 0; v < vectors; v += group) {
-      const std::size_t count = smaller(group, vectors - v);
-      const std::size_t lanes = smaller(g.columns - (v + count - 1) * V::kLanes, V::kLanes);
-      const TileJob job{.a = g.a,
-                        .row_offset = g.row_offset,
-                        .step_offset = g.step_offset + step,
-                        .steps = steps,
-                        .b = g.b + step * g.b_row_stride + vector_offset<V>(v, g.b_panel_stride),
-                        .b_row_stride = g.b_row_stride,
-                        .b_panel_stride = g.b_panel_stride,
-                        .c = g.c + v * V::kLanes,
-                        .c_row_stride = g.c_row_stride,
-                        .last_lanes = lanes,
-                        .accumulate = step == 0 ? g.accumulate : Accumulate::Add};
-      run_rows<V>(job, g.rows, kTiles.run, count, lanes != V::kLanes);
-    }
+    const std::size_t steps = smaller(kBlock, g.steps - step);
+    run_step_block<V>(g, step, steps);
     step += steps;
   } while (step < g.steps);
 }
