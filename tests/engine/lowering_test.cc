@@ -146,6 +146,7 @@ TEST(Lowering, AValueWithTwoReadersIsNotFusedAway) {
     step.nodes = {out};
     step.in = in;
     step.out = out;
+    step.in_shape = program.values[in].shape;
     return step;
   };
   add(StepKind::Convolution, kInputValue, 1);
@@ -157,6 +158,22 @@ TEST(Lowering, AValueWithTwoReadersIsNotFusedAway) {
   program.output = 2;
   fuse(program);
   EXPECT_EQ(plan_of(program), "conv:float");
+}
+
+TEST(Lowering, NothingFusesAcrossAFlattenedMap) {
+  Linear linear;
+  linear.out_features = 2;
+  linear.weights = reference::plane_weights(2, 5 * 9);
+  SpecBuilder builder(6, 6, 1);
+  builder.add("conv1", reference::float_conv(1, 5))
+      .add("pool1", reference::halve())
+      .add("flatten", Flatten{});
+  EXPECT_EQ(plan_of(lowered(builder.add("quant1", reference::quantize()).add("fc", linear).spec())),
+            "conv:float pool:float elementwise:planes conv:float");
+  SpecBuilder plain(4, 4, 1);
+  plain.add("conv1", reference::float_conv(1, 2)).add("flatten", Flatten{});
+  EXPECT_EQ(plan_of(lowered(plain.add("bn1", reference::batch_norm(32)).spec())),
+            "conv:float elementwise:float");
 }
 
 TEST(Lowering, PlanesAreLaidOutForTheGroupsOfTheirReader) {

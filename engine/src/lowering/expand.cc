@@ -150,6 +150,8 @@ class Expansion {
     step.out = out;
     const std::size_t source = facts_[n].source;
     step.in_shape = source == kPicture ? program_.values[kInputValue].shape : shapes_[source];
+    // Also where it reads the z of its own node, whose source has another shape.
+    if (kind == StepKind::Elementwise) step.in_shape = shapes_[n];
     program_.steps.push_back(std::move(step));
     return out;
   }

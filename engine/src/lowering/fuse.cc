@@ -32,7 +32,8 @@ void fuse(Program& program) {
   std::vector<Step> fused;
   for (Step& step : program.steps) {
     const std::size_t before = writer[step.in];
-    if (step.kind == StepKind::Elementwise && before != kNobody && readers[step.in] == 1) {
+    if (step.kind == StepKind::Elementwise && before != kNobody && readers[step.in] == 1 &&
+        sees_value_shape(program, step)) {
       Step& target = fused[before];
       const bool has_stages = target.kind == StepKind::Convolution || target.kind == StepKind::Elementwise;
       if (has_stages && can_append(target.stages, step.stages)) {

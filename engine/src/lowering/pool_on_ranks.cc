@@ -14,8 +14,10 @@ struct Match {
 
 bool matches(const Program& program, const Match& match) {
   const Step& convolution = program.steps[match.convolution];
+  const Step& pool = program.steps[match.pool];
   const Step& quantizer = program.steps[match.quantizer];
-  return convolution.kind == StepKind::Convolution && program.steps[match.pool].kind == StepKind::MaxPool &&
+  return convolution.kind == StepKind::Convolution && pool.kind == StepKind::MaxPool &&
+         sees_value_shape(program, pool) && sees_value_shape(program, quantizer) &&
          quantizer.kind == StepKind::Elementwise && quantizer.stages.quantize &&
          can_append(convolution.stages, quantizer.stages);
 }

@@ -10,6 +10,10 @@ std::vector<std::size_t> count_readers(const Program& program) {
   return readers;
 }
 
+bool sees_value_shape(const Program& program, const Step& step) {
+  return step.in_shape == program.values[step.in].shape;
+}
+
 kernels::ConvShape convolution_shape(const ModelSpec& spec, const Program& program, const Step& step) {
   const Value& in = program.values[step.in];
   const Operation& op = spec.nodes[step.node].op;

@@ -87,6 +87,10 @@ struct Program {
 /// For each value: how many steps read it; the program's output counts as one reader.
 [[nodiscard]] std::vector<std::size_t> count_readers(const Program& program);
 
+/// Does the step see its input as the value is? Not behind a Flatten of a map: there a channel of the step is
+/// another thing than a channel of the value, and the two cannot become one step.
+[[nodiscard]] bool sees_value_shape(const Program& program, const Step& step);
+
 /// The geometry of a Convolution step for one picture. A linear layer on a map of planes is a convolution
 /// whose kernel is the whole map.
 [[nodiscard]] kernels::ConvShape convolution_shape(const ModelSpec& spec, const Program& program,

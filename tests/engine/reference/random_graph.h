@@ -129,7 +129,12 @@ class RandomGraph {
     if (pool_first) max_pool();
     if (chance(0.85)) batch_norm();
     if (!pool_first && chance(0.15)) max_pool();
+    const auto flatten = [&] {
+      if (shape().size() <= 400 && chance(0.15)) add("flatten", Flatten{});
+    };
+    flatten();
     if (chance(0.7)) add("relu", Relu{});
+    flatten();
     if (chance(0.1)) batch_norm();
     if (chance(0.1)) max_pool();
   }
