@@ -103,7 +103,7 @@ TEST_P(ParityReference, CodesAndOutputsAreEqual) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(RandomGraphs, ParityReference, testing::Range(1, 11));
+INSTANTIATE_TEST_SUITE_P(RandomGraphs, ParityReference, testing::Range(1, 21));
 
 /// The parity above would hold for nets whose codes are all alike: they are not.
 TEST(RandomGraph, CodesAreSpread) {
