@@ -41,8 +41,8 @@ Table step_table(std::span<const engine::StepInfo> steps) {
                {"kernel"}});
   for (const engine::StepInfo& step : steps) {
     table.add({step.name, step.op, shape_text(step.out),
-               short_bits(step.weight_bits) + "/" + short_bits(step.activation_bits) + ">" +
-                   short_bits(step.out_bits),
+               (step.parameters == 0 ? "-" : short_bits(step.weight_bits)) + "/" +
+                   short_bits(step.activation_bits) + ">" + short_bits(step.out_bits),
                count_or_dash(step.parameters),
                step.parameter_bytes == 0 ? "-" : short_bytes(step.parameter_bytes), count_or_dash(step.macs),
                count_or_dash(step.bit_operations), step.kernel});
