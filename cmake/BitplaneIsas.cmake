@@ -13,6 +13,13 @@ else()
 endif()
 set(BITPLANE_ISAS "${BITPLANE_ISAS_DEFAULT}" CACHE STRING "instruction sets to build kernels for")
 
+# -O2 at least, so that every helper is inlined into its kernel. Sanitized objects are never released, and at -O3 one of
+# them takes GCC two minutes.
+set(BITPLANE_ISA_OPTIMIZATION -O3)
+if(BITPLANE_SANITIZE)
+  set(BITPLANE_ISA_OPTIMIZATION -O1)
+endif()
+
 # bitplane_isa_sources(TARGET FILE...): adds the files of the enabled ISAs, each with its flags.
 function(bitplane_isa_sources target)
   foreach(isa IN LISTS BITPLANE_ISAS)
@@ -22,7 +29,7 @@ function(bitplane_isa_sources target)
       if(file MATCHES "_${isa}\\.cc$")
         target_sources(${target} PRIVATE ${file})
         set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS
-          "${BITPLANE_FLAGS_${isa}};-O3;-fno-lto;-fno-exceptions")
+          "${BITPLANE_FLAGS_${isa}};${BITPLANE_ISA_OPTIMIZATION};-fno-lto;-fno-exceptions")
       endif()
     endforeach()
   endforeach()

@@ -48,6 +48,22 @@ std::string plan_of(const Program& program) {
   return text;
 }
 
+/// Each parameter is finite and validate() is content, but gamma / sqrt(var + epsilon) is not a float32.
+TEST(Lowering, RefusesFoldsBeyondFloat32) {
+  BatchNorm bn = reference::batch_norm(8);
+  bn.gamma.assign(8, 1.0F);
+  bn.beta.assign(8, 0.0F);
+  bn.gamma[3] = std::numeric_limits<float>::max();
+  bn.var[3] = 1e-6F;
+  bn.epsilon = 0.0F;
+  const ModelSpec spec = SpecBuilder(6, 6, 3).add("conv1", reference::float_conv(3, 8)).add("bn1", bn).spec();
+  Result<std::vector<NodeShape>> shapes = validate(spec);
+  ASSERT_TRUE(shapes.ok()) << shapes.status().message();
+  const Result<Program> program = lower(spec, shapes.value());
+  ASSERT_FALSE(program.ok());
+  EXPECT_NE(program.status().message().find("channel 3"), std::string::npos) << program.status().message();
+}
+
 /// No operation is left over between quantized layers: BN, ReLU and quantizer vanish in the convolution's
 /// epilogue.
 TEST(Lowering, NoExtraOperationRemains) {
