@@ -77,23 +77,24 @@ Tensor turned_weights(const ConvShape& s, const float* w) {
 
 /// dy with stride - 1 zeros between its pixels, inside the frame that a convolution without padding turns
 /// into exactly the input's size. Works for any stride, padding and leftover rows.
-Tensor spread(const ConvShape& s, const Tensor& dy) {
+Tensor spread(Backend& backend, const ConvShape& s, const Tensor& dy) {
   const std::size_t frame_h = s.dilation_h * (s.kernel_h - 1), frame_w = s.dilation_w * (s.kernel_w - 1);
   const std::size_t height = s.height + frame_h, width = s.width + frame_w, channels = s.out_channels;
-  Tensor wide = Tensor::zeros({s.batch, height, width, channels});
-  const float* from = dy.data();
-  for (std::size_t n = 0; n < s.batch; ++n) {
+  Tensor wide({s.batch, height, width, channels});
+  float* pictures = wide.mutable_data();
+  backend.threads().parallel_for(s.batch, [&](std::size_t n, std::size_t) {
+    float* picture = pictures + n * height * width * channels;
+    std::fill_n(picture, height * width * channels, 0.0F);
+    const float* from = dy.data() + n * s.out_height() * s.out_width() * channels;
     for (std::size_t y = 0; y < s.out_height(); ++y) {
       for (std::size_t x = 0; x < s.out_width(); ++x, from += channels) {
         const std::size_t to_y = y * s.stride_h + frame_h, to_x = x * s.stride_w + frame_w;
         // In the padding beyond the frame a gradient reaches no pixel of the input.
         if (to_y < s.pad_h || to_x < s.pad_w || to_y - s.pad_h >= height || to_x - s.pad_w >= width) continue;
-        std::copy_n(
-            from, channels,
-            wide.mutable_data() + ((n * height + to_y - s.pad_h) * width + to_x - s.pad_w) * channels);
+        std::copy_n(from, channels, picture + ((to_y - s.pad_h) * width + to_x - s.pad_w) * channels);
       }
     }
-  }
+  });
   return wide;
 }
 
@@ -214,7 +215,7 @@ Tensor conv2d_data_gradient(Backend& backend, const Shape& x, const Tensor& weig
     turned.pad_h = frame_h - s.pad_h;
     turned.pad_w = frame_w - s.pad_w;
   } else {
-    wide = spread(s, dy);
+    wide = spread(backend, s, dy);
   }
   const std::size_t in = s.channels / s.groups, k = turned.filter_size();
   const Tensor w = turned_weights(s, weights.data());
