@@ -2,7 +2,9 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <system_error>
 
 #include "bitplane/model_spec.h"
 #include "engine/cli/shared/errors.h"
@@ -21,7 +23,16 @@ struct ExportOptions {
   bool json = false;
 };
 
+void check_folder(const std::string& file) {
+  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+  std::error_code error;
+  if (folder.empty() || std::filesystem::is_directory(folder, error)) return;
+  throw std::invalid_argument("--out " + file + ": there is no folder '" + folder.string() +
+                              "'; make it first");
+}
+
 cli::ExitCode export_model(const ExportOptions& options) {
+  check_folder(options.out);
   const LoadedRun run = load_run(options.run, parse_which(options.checkpoint));
   const engine::ModelSpec spec = export_run(run);
   cli::check(engine::write_model(options.out, spec));

@@ -48,9 +48,9 @@ cli::ExitCode train(TrainOptions& options) {
   const Config config = resolve_config(file, options.flags);
   if (config.out.empty()) throw std::invalid_argument("give the run a folder: --out runs/NAME");
   RunFolder::refuse_existing_run(config.out);
-  cli::note("training " + config_to_json(config).dump());
   const TrainingData data = load_training_data(config);
   Training training = Training::start(config, data);
+  cli::note("training " + config_to_json(config).dump());
   return run_to_the_end(training, data, options.json ? cli::Format::JsonDocument : cli::Format::Text);
 }
 

@@ -53,7 +53,9 @@ void set_from_json(const ConfigField& field, const json& value, Config& config) 
     if (!value.is_number()) wrong_type(field.name, "a number", value);
     config.*(*number) = value.get<double>();
   } else {
-    if (!value.is_number_unsigned()) wrong_type(field.name, "a whole number of at least 0", value);
+    const bool whole =
+        value.is_number_unsigned() || (value.is_number_integer() && value.get<std::int64_t>() >= 0);
+    if (!whole) wrong_type(field.name, "a whole number of at least 0", value);
     config.*std::get<std::uint64_t Config::*>(field.member) = value.get<std::uint64_t>();
   }
 }

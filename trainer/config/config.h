@@ -21,7 +21,7 @@
 namespace bitplane::train {
 
 struct Config {
-  std::string data = "fashion-mnist", data_dir;
+  std::string data = "fashion-mnist", data_dir = {};
   std::string net = "cnn-small", method = "lq-nets";
   std::uint64_t wbits = 2, abits = 2;
   std::uint64_t epochs = 5, batch = 128;
@@ -31,8 +31,8 @@ struct Config {
   std::uint64_t seed = 1;
   std::uint64_t threads = 0;           ///< 0: as many as the machine has
   std::uint64_t checkpoint_every = 0;  ///< steps; 0: at the end of each epoch only
-  std::string out;
-  MethodOptionValues options;
+  std::string out = {};
+  MethodOptionValues options = {};
   friend bool operator==(const Config&, const Config&) = default;
 };
 

@@ -48,7 +48,7 @@ using MethodOptionValues = std::map<std::string, int>;
 struct MethodSettings {
   std::string method;
   std::size_t wbits = kFloatBits, abits = kFloatBits;
-  MethodOptionValues options;
+  MethodOptionValues options = {};
 };
 
 /// Adds the method's defaults for options that are not given. Throws std::invalid_argument for an unknown
