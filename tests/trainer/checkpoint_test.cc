@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/checkpoint/checkpoint.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "trainer/checkpoint/file.h"
+#include "trainer/run/build.h"
+#include "trainer/run_support.h"
+#include "trainer/trainer_support.h"
+
+namespace bitplane::train {
+namespace {
+
+using testing::message_of;
+
+/// A net and an optimizer in some state that is not the start.
+struct State {
+  Config config = testing::small_config("unused");
+  std::unique_ptr<Module> net = build_run_net(config, {28, 28, 1}, 10);
+  std::unique_ptr<Optimizer> optimizer = build_optimizer(config, *net);
+  Task task{.input = {28, 28, 1},
+            .labels = {"a", "b\"", "ü", "d", "e", "f", "g", "h", "i", "j"},
+            .preprocessing = {.mean = {0.25F}, .std = {0.5F}},
+            .sample = std::vector<std::uint8_t>(784, 9)};
+  Progress progress{.step = 12,
+                    .epoch = 1,
+                    .step_in_epoch = 3,
+                    .seen = 96,
+                    .correct = 41,
+                    .loss_sum = 0.1 + 0.2,
+                    .test_accuracy = 0.5,
+                    .best_accuracy = 0.625,
+                    .best_epoch = 1};
+
+  explicit State(std::uint64_t seed) {
+    for (const NamedParameter& p : named_parameters(*net))
+      randomize(p.parameter->variable.mutable_value(), seed++);
+    for (const NamedBuffer& b : named_buffers(*net)) randomize(*b.buffer, seed++);
+    optimizer->visit_state([&](const std::string&, Tensor& tensor) { randomize(tensor, seed++); });
+  }
+  static void randomize(Tensor& tensor, std::uint64_t seed) {
+    tensor.copy_from(testing::random_tensor(tensor.shape(), seed));
+  }
+  [[nodiscard]] std::vector<std::byte> bytes() {
+    return serialize_checkpoint(*net, *optimizer, task, progress);
+  }
+  void save(const std::string& path) {
+    const auto content = bytes();
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(content.data()), static_cast<std::streamsize>(content.size()));
+  }
+};
+
+TEST(Checkpoint, EverythingComesBack) {
+  const testing::TemporaryFolder folder;
+  State saved(1), other(1000);
+  EXPECT_NE(saved.bytes(), other.bytes());
+  saved.save(folder / "c.safetensors");
+  const CheckpointReader reader(folder / "c.safetensors");
+  EXPECT_EQ(reader.progress(), saved.progress);
+  EXPECT_EQ(reader.task(), saved.task);
+  reader.restore(*other.net);
+  reader.restore(*other.optimizer);
+  EXPECT_EQ(saved.bytes(), other.bytes());
+}
+
+TEST(Checkpoint, AFileCutAnywhereIsRefusedByName) {
+  const testing::TemporaryFolder folder;
+  State state(1);
+  const auto whole = state.bytes();
+  for (const std::size_t keep :
+       {std::size_t{0}, std::size_t{7}, std::size_t{100}, whole.size() / 2, whole.size() - 1}) {
+    const std::string path = folder / ("cut" + std::to_string(keep));
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(whole.data()), static_cast<std::streamsize>(keep));
+    const auto message = message_of<cli::CommandError>([&] { const CheckpointReader reader(path); });
+    EXPECT_NE(message.find(path), std::string::npos) << "cut at " << keep << ": '" << message << "'";
+  }
+  const auto missing = message_of<cli::CommandError>([&] { const CheckpointReader reader(folder / "none"); });
+  EXPECT_NE(missing.find("none"), std::string::npos);
+}
+
+TEST(Checkpoint, AnotherNetIsRefusedWithBothShapes) {
+  const testing::TemporaryFolder folder;
+  State state(1);
+  state.save(folder / "c.safetensors");
+  const CheckpointReader reader(folder / "c.safetensors");
+  const auto wider = build_run_net(state.config, {32, 32, 3}, 10);
+  const auto message = message_of<cli::CommandError>([&] { reader.restore(*wider); });
+  EXPECT_NE(message.find("conv1.weight"), std::string::npos) << message;
+  EXPECT_NE(message.find("[16, 3, 3, 1]"), std::string::npos) << message;
+  EXPECT_NE(message.find("[16, 3, 3, 3]"), std::string::npos) << message;
+  const auto more_bits = build_run_net(testing::small_config("unused", 3, 3), {28, 28, 1}, 10);
+  EXPECT_THROW(reader.restore(*more_bits), cli::CommandError);
+}
+
+}  // namespace
+}  // namespace bitplane::train

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The built command, from outside: exit codes, one line on stderr, results on stdout.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <vector>
+
+#include "bitplane/engine.h"
+#include "engine/data/trace.h"
+#include "trainer/checkpoint/checkpoint.h"
+#include "trainer/checkpoint/file.h"
+#include "trainer/methods/method.h"
+#include "trainer/nets/net.h"
+#include "trainer/run_support.h"
+
+namespace bitplane::train {
+namespace {
+
+using Arguments = std::vector<std::string>;
+using testing::TemporaryFolder;
+
+struct Finished {
+  int code = -1;
+  std::string out, err;
+};
+
+/// A running command, its output in files of `folder`.
+class Command {
+ public:
+  Command(const TemporaryFolder& folder, Arguments arguments)
+      : out_(folder / "stdout"), err_(folder / "stderr") {
+    arguments.insert(arguments.begin(), BITPLANE_TRAINER_COMMAND);
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      if (std::freopen(out_.c_str(), "w", stdout) == nullptr ||
+          std::freopen(err_.c_str(), "w", stderr) == nullptr)
+        ::_exit(99);
+      ::execv(argv[0], argv.data());
+      ::_exit(98);
+    }
+  }
+  void interrupt() const { ::kill(pid_, SIGINT); }
+  Finished wait() {
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    return {.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status),
+            .out = read_file_text(out_),
+            .err = read_file_text(err_)};
+  }
+
+ private:
+  std::string out_, err_;
+  pid_t pid_ = -1;
+};
+
+Finished run(const TemporaryFolder& folder, Arguments arguments) {
+  return Command(folder, std::move(arguments)).wait();
+}
+
+void write_idx(const std::string& stem, const engine::data::PictureSet& set) {
+  const auto write = [](const std::string& path, const std::vector<std::uint32_t>& header,
+                        const auto& bytes) {
+    std::ofstream file(path, std::ios::binary);
+    for (const std::uint32_t number : header) {
+      for (int shift = 24; shift >= 0; shift -= 8) file.put(static_cast<char>((number >> shift) & 0xFFU));
+    }
+    for (const auto byte : bytes) file.put(static_cast<char>(byte));
+  };
+  const auto count = static_cast<std::uint32_t>(set.count);
+  write(stem + "-images-idx3-ubyte", {0x803, count, 28, 28}, set.pixels);
+  write(stem + "-labels-idx1-ubyte", {0x801, count}, set.labels);
+}
+
+/// A few drawn pictures in the files of Fashion-MNIST.
+void write_small_dataset(const TemporaryFolder& folder) {
+  const TrainingData data = testing::small_data(96, 24);
+  write_idx(folder / "train", data.train);
+  write_idx(folder / "t10k", data.test);
+}
+
+Arguments train_arguments(const TemporaryFolder& folder, const std::string& out, Arguments more = {},
+                          const std::string& epochs = "1") {
+  Arguments arguments{"train", "--data-dir", folder / "", "--epochs", epochs,      "--batch",
+                      "32",    "--threads",  "1",         "--out",    folder / out};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+void expect_refusal(const Finished& finished, int code, const std::string& part) {
+  EXPECT_EQ(finished.code, code) << finished.err;
+  EXPECT_EQ(finished.out, "");
+  EXPECT_NE(finished.err.find(part), std::string::npos) << finished.err;
+  EXPECT_TRUE(finished.err.starts_with("trainer: error: ")) << finished.err;
+  EXPECT_EQ(std::count(finished.err.begin(), finished.err.end(), '\n'), 1) << finished.err;
+}
+
+TEST(TrainerCommand, HelpShowsExamplesFirst) {
+  const TemporaryFolder folder;
+  for (const Arguments& arguments :
+       {Arguments{"--help"}, Arguments{"train", "--help"}, Arguments{"resume", "--help"},
+        Arguments{"eval", "--help"}, Arguments{"export", "--help"}, Arguments{"list", "--help"}}) {
+    const Finished help = run(folder, arguments);
+    EXPECT_EQ(help.code, 0);
+    EXPECT_TRUE(help.out.starts_with("Examples:\n  trainer ")) << help.out;
+    EXPECT_EQ(help.err, "");
+  }
+  const Finished train = run(folder, {"train", "--help"});
+  for (const ConfigField& field : config_fields())
+    EXPECT_NE(train.out.find(flag_of(field) + " "), std::string::npos);
+}
+
+TEST(TrainerCommand, ListsAreWholeAndJson) {
+  const TemporaryFolder folder;
+  const auto names = [&](const std::string& what) {
+    std::vector<std::string> found;
+    const Finished listed = run(folder, {"list", what, "--json"});
+    for (const auto& row : nlohmann::json::parse(listed.out)) found.push_back(row.at("name"));
+    const Finished text = run(folder, {"list", what});
+    for (const std::string& name : found) EXPECT_NE(text.out.find(name), std::string::npos);
+    return found;
+  };
+  std::vector<std::string> wanted;
+  for (const NetInfo& net : nets()) wanted.emplace_back(net.name);
+  EXPECT_EQ(names("nets"), wanted);
+  wanted.clear();
+  for (const MethodInfo& method : methods()) wanted.emplace_back(method.name);
+  EXPECT_EQ(names("methods"), wanted);
+  wanted.clear();
+  for (const auto& set : engine::data::datasets()) wanted.emplace_back(set.name);
+  EXPECT_EQ(names("datasets"), wanted);
+  expect_refusal(run(folder, {"list", "net"}), 2, "did you mean 'nets'");
+}
+
+TEST(TrainerCommand, BadValuesGetOneLineAndTheirExitCode) {
+  const TemporaryFolder folder;
+  const auto train = [&](Arguments more) {
+    return run(folder, train_arguments(folder, "refused", std::move(more)));
+  };
+  expect_refusal(train({"--net", "cnn-smal"}), 2, "did you mean 'cnn-small'");
+  expect_refusal(train({"--method", "lqnets"}), 2, "did you mean 'lq-nets'");
+  expect_refusal(train({"--data", "fashion-minst"}), 2, "did you mean 'fashion-mnist'");
+  expect_refusal(train({"--wbits", "9"}), 2, "1 to 8, or 32");
+  expect_refusal(train({"--abits", "0"}), 2, "1 to 8, or 32");
+  expect_refusal(train({"--wbits", "two"}), 2, "--wbits");
+  expect_refusal(train({"--wbits", "32", "--abits", "2"}), 2, "give wbits 1 to 8");
+  expect_refusal(train({"--method", "float", "--wbits", "2"}), 2, "keeps 32 bits");
+  expect_refusal(train({"--epoch", "2"}), 2, "--epochs");
+  expect_refusal(train({"--option", "alternations"}), 2, "NAME=VALUE");
+  expect_refusal(train({"--option", "alternations=two"}), 2, "no whole number");
+  expect_refusal(train({"--config", folder / "none.json"}), 2, "none.json");
+  expect_refusal(train({}), 3, "train-images-idx3-ubyte");
+  expect_refusal(run(folder, {"train", "--data", "synthetic"}), 2, "--out");
+  expect_refusal(run(folder, {"resume", folder / "nowhere"}), 3, "nowhere");
+  expect_refusal(run(folder, {"export", folder / "nowhere", "--out", folder / "m"}), 3, "nowhere");
+  EXPECT_FALSE(std::filesystem::exists(folder / "refused")) << "a refused run leaves no folder";
+}
+
+TEST(TrainerCommand, TrainsEvaluatesAndExports) {
+  const TemporaryFolder folder;
+  write_small_dataset(folder);
+  const Finished trained = run(folder, train_arguments(folder, "run", {"--json"}));
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const auto result = nlohmann::json::parse(trained.out);
+  EXPECT_EQ(result.at("test_pictures"), 24);
+  for (const char* file : {"config.json", "metrics.csv", "metrics.jsonl", "checkpoint-last.safetensors",
+                           "checkpoint-best.safetensors", "result.json", "model.safetensors"}) {
+    EXPECT_TRUE(std::filesystem::exists(folder / ("run/" + std::string(file)))) << file;
+  }
+
+  expect_refusal(run(folder, train_arguments(folder, "run")), 2, "already holds a run");
+  const Finished again = run(folder, {"resume", folder / "run", "--json"});
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(nlohmann::json::parse(again.out).at("test_correct"), result.at("test_correct"));
+
+  const Finished evaluated = run(folder, {"eval", folder / "run", "--trace", folder / "trace", "--json"});
+  ASSERT_EQ(evaluated.code, 0) << evaluated.err;
+  EXPECT_EQ(nlohmann::json::parse(evaluated.out).at("test_correct"), result.at("test_correct"));
+  const auto trace = engine::data::read_trace(folder / "trace");
+  ASSERT_TRUE(trace.ok()) << trace.status().message();
+  EXPECT_EQ(trace->pictures.size(), 24U);
+  EXPECT_EQ(trace->header.layers.size(), 4U);
+  EXPECT_EQ(trace->header.dataset, "fashion-mnist");
+  expect_refusal(run(folder, {"eval", folder / "run", "--checkpoint", "bets"}), 2, "did you mean 'best'");
+
+  const Finished exported = run(folder, {"export", folder / "run", "--out", folder / "a.safetensors"});
+  ASSERT_EQ(exported.code, 0) << exported.err;
+  const auto model = engine::Model::load(folder / "a.safetensors");
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  EXPECT_TRUE(engine::self_test(model.value()).ok());
+  EXPECT_EQ(read_file_bytes(folder / "a.safetensors"), read_file_bytes(folder / "run/model.safetensors"));
+  expect_refusal(run(folder, {"export", folder / "run", "--out", folder / "no/such/folder/a"}), 2,
+                 "no/such/folder");
+}
+
+TEST(TrainerCommand, CtrlCLeavesACheckpointThatResumeTakesUp) {
+  const TemporaryFolder folder;
+  write_small_dataset(folder);
+  Command training(folder, train_arguments(folder, "run", {}, "100000"));
+  const std::string checkpoint = folder / "run/checkpoint-best.safetensors";  // written after the first epoch
+  for (int i = 0; i < 6000 && !std::filesystem::exists(checkpoint); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  training.interrupt();
+  const Finished stopped = training.wait();
+  EXPECT_EQ(stopped.code, 130) << stopped.err;
+  EXPECT_NE(stopped.err.find("go on with: trainer resume"), std::string::npos) << stopped.err;
+  EXPECT_EQ(stopped.out, "");
+  const CheckpointReader kept(folder / "run/checkpoint-last.safetensors");
+  EXPECT_GE(kept.progress().epoch, 1U);
+}
+
+TEST(TrainerCommand, AFolderThatCannotBeWrittenIsSaidBeforeTraining) {
+  const TemporaryFolder folder;
+  write_small_dataset(folder);
+  std::ofstream(folder / "file") << "x";
+  const Finished finished = run(folder, train_arguments(folder, "file/run"));
+  EXPECT_EQ(finished.code, 5) << finished.err;
+  EXPECT_NE(finished.err.find("cannot make the folder"), std::string::npos) << finished.err;
+  EXPECT_EQ(finished.err.find("epoch 1"), std::string::npos) << finished.err;
+}
+
+}  // namespace
+}  // namespace bitplane::train

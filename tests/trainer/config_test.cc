@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/config/config.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <stdexcept>
+
+#include "trainer/run_support.h"
+
+namespace bitplane::train {
+namespace {
+
+using nlohmann::json;
+
+std::string refusal(const json& source) {
+  return testing::message_of<std::invalid_argument>(
+      [&] { (void)resolve_config(config_from_json(source), {}); });
+}
+
+TEST(Config, ComesBackFromJsonUnchanged) {
+  Config config = resolve_config({}, {});
+  config.lr = 0.1 + 0.2;  // a number that needs all its digits
+  config.weight_decay = 1e-4;
+  config.seed = 18446744073709551615U;
+  config.data_dir = "a \"quoted\" folder";
+  const std::string text = config_to_json(config).dump();
+  EXPECT_EQ(resolve_config(config_from_json(json::parse(text)), {}), config) << text;
+}
+
+TEST(Config, EveryFieldIsAKeyAndAFlag) {
+  const auto written = config_to_json(Config{});
+  EXPECT_EQ(written.size(), config_fields().size() + 1);
+  for (const ConfigField& field : config_fields()) {
+    EXPECT_TRUE(written.contains(std::string(field.name)));
+    EXPECT_TRUE(flag_of(field).starts_with("--"));
+    EXPECT_EQ(flag_of(field).find('_'), std::string::npos);
+    EXPECT_FALSE(field.help.empty());
+  }
+}
+
+TEST(Config, FlagsBeatTheFileAndTheFileBeatsTheMethod) {
+  const PartialConfig file = config_from_json({{"method", "lq-nets"}, {"wbits", 3}, {"epochs", 9}});
+  PartialConfig flags;
+  flags.values.epochs = 2;
+  flags.given = {"epochs"};
+  const Config config = resolve_config(file, flags);
+  EXPECT_EQ(config.wbits, 3U);
+  EXPECT_EQ(config.abits, find_method("lq-nets").defaults.abits);
+  EXPECT_EQ(config.epochs, 2U);
+}
+
+TEST(Config, TheMethodsDefaultsFollowTheMethodOfTheFlags) {
+  PartialConfig flags;
+  flags.values.method = "float";
+  flags.given = {"method"};
+  const Config config = resolve_config({}, flags);
+  EXPECT_EQ(config.wbits, kFloatBits);
+  EXPECT_EQ(config.abits, kFloatBits);
+  EXPECT_TRUE(config.options.empty());
+}
+
+TEST(Config, SwitchesOfTheMethodAreStored) {
+  const Config config = resolve_config(config_from_json({{"options", {{"alternations", 2}}}}), {});
+  EXPECT_EQ(config.options, (MethodOptionValues{{"alternations", 2}, {"ema_debias", 0}}));
+}
+
+TEST(Config, BadValuesAreRefusedByName) {
+  const std::vector<std::pair<json, std::string>> cases{
+      {{{"epoch", 5}}, "did you mean 'epochs'"},
+      {{{"epochs", 0}}, "epochs is 0"},
+      {{{"epochs", -1}}, "'epochs' is -1"},
+      {{{"batch", 0}}, "batch is 0"},
+      {{{"lr", 0}}, "lr is 0"},
+      {{{"lr", "high"}}, "'lr' is \"high\": it must be a number"},
+      {{{"net", 3}}, "'net' is 3: it must be a string"},
+      {{{"net", "cnn_small"}}, "did you mean 'cnn-small'"},
+      {{{"data", "fashion-minst"}}, "did you mean 'fashion-mnist'"},
+      {{{"schedule", "onecycle"}}, "did you mean 'one-cycle'"},
+      {{{"optimizer", "sdg"}}, "did you mean 'sgd'"},
+      {{{"method", "flaot"}}, "did you mean 'float'"},
+      {{{"momentum", 1.0}}, "momentum is 1"},
+      {{{"weight_decay", -1e-4}}, "weight_decay is"},
+      {{{"wbits", 9}}, "1 to 8, or 32"},
+      {{{"options", {{"alternations", 1.5}}}}, "must be a whole number"},
+      {{{"options", 1}}, "'options' is 1"},
+      {json::array(), "JSON object"},
+  };
+  for (const auto& [source, expected] : cases) {
+    EXPECT_NE(refusal(source).find(expected), std::string::npos) << source << " -> " << refusal(source);
+  }
+}
+
+TEST(Config, FilesThatCannotBeReadAreNamed) {
+  const testing::TemporaryFolder folder;
+  const auto read = [](const std::string& path) {
+    return testing::message_of<std::invalid_argument>([&] { (void)read_config_file(path); });
+  };
+  EXPECT_NE(read(folder / "none.json").find("none.json"), std::string::npos);
+  std::ofstream(folder / "bad.json") << "{\"epochs\": 5,}";
+  EXPECT_NE(read(folder / "bad.json").find("bad.json: not JSON at byte"), std::string::npos);
+  std::ofstream(folder / "key.json") << "{\"epoch\": 5}";
+  EXPECT_NE(read(folder / "key.json").find("key.json: unknown config key"), std::string::npos)
+      << read(folder / "key.json");
+}
+
+}  // namespace
+}  // namespace bitplane::train

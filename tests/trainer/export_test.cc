@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "bitplane/engine.h"
+#include "bitplane/model_spec.h"
+#include "trainer/evaluation/evaluator.h"
+#include "trainer/export/describe.h"
+#include "trainer/export/export.h"
+#include "trainer/methods/method.h"
+#include "trainer/nn/layers.h"
+#include "trainer/run_support.h"
+#include "trainer/trainer_support.h"
+
+namespace bitplane::train {
+namespace {
+
+using engine::LearnedBasis;
+using engine::PlaneEncoding;
+using engine::UniformBasis;
+
+TEST(PackPlanes, BitJOfACodeIsPlaneJ) {
+  for (const std::size_t k : {1, 63, 64, 65, 127}) {
+    SCOPED_TRACE(k);
+    WeightExport weights{.planes = 3, .out_channels = 2, .k = k};
+    for (std::size_t e = 0; e < 2 * k; ++e)
+      weights.codes.push_back(static_cast<std::uint16_t>((e * 5 + 1) % 8));
+    const engine::Planes planes = pack_planes(weights);
+    const std::size_t words = (k + 63) / 64;
+    ASSERT_EQ(planes.words.size(), 3 * 2 * words);
+    std::size_t ones = 0, wanted = 0;
+    for (std::size_t i = 0; i < 3; ++i) {
+      for (std::size_t o = 0; o < 2; ++o) {
+        for (std::size_t t = 0; t < k; ++t) {
+          const bool bit = ((planes.words[(i * 2 + o) * words + t / 64] >> (t % 64)) & 1U) != 0;
+          EXPECT_EQ(bit, ((weights.codes[o * k + t] >> i) & 1) != 0);
+          wanted += bit ? 1U : 0U;
+        }
+      }
+    }
+    for (const std::uint64_t word : planes.words) ones += static_cast<std::size_t>(std::popcount(word));
+    EXPECT_EQ(ones, wanted) << "pad bits must be zero";
+  }
+}
+
+TEST(Canonicalize, OneBipolarPlaneBecomesUniformAndKeepsItsValues) {
+  WeightExport weights{.planes = 1,
+                       .out_channels = 3,
+                       .k = 2,
+                       .basis = LearnedBasis{{0.5F, -0.25F, -0.0F}},
+                       .codes = {0, 1, 0, 1, 1, 0}};
+  const std::vector<float> before = dequantize(weights);
+  canonicalize(weights);
+  EXPECT_EQ(weights.basis, engine::Basis(UniformBasis{{0.5F, 0.25F, 0.0F}}));
+  EXPECT_FALSE(std::signbit(std::get<UniformBasis>(weights.basis).scale[2]));
+  EXPECT_EQ(weights.codes, (std::vector<std::uint16_t>{0, 1, 1, 0, 1, 0}));
+  EXPECT_EQ(dequantize(weights), before);
+}
+
+TEST(Canonicalize, SeveralPlanesStayLearned) {
+  WeightExport weights{
+      .planes = 2, .out_channels = 1, .k = 1, .basis = LearnedBasis{{0.5F, 1.0F}}, .codes = {3}};
+  canonicalize(weights);
+  EXPECT_TRUE(std::holds_alternative<LearnedBasis>(weights.basis));
+}
+
+TEST(Canonicalize, ANegativeUnsignedPlaneStaysLearned) {
+  WeightExport weights{.planes = 1,
+                       .out_channels = 1,
+                       .k = 1,
+                       .encoding = PlaneEncoding::Unsigned,
+                       .basis = LearnedBasis{{-0.5F}},
+                       .codes = {1}};
+  canonicalize(weights);
+  EXPECT_TRUE(std::holds_alternative<LearnedBasis>(weights.basis));
+  const engine::Quantize negative{
+      .bits = 1, .basis = LearnedBasis{{-0.5F}}, .thresholds = {-0.25F}, .code_of_rank = {1, 0}};
+  EXPECT_EQ(canonicalized(negative), negative);
+  engine::Quantize positive = negative;
+  positive.basis = LearnedBasis{{0.5F}};
+  EXPECT_EQ(canonicalized(positive).basis, engine::Basis(UniformBasis{{0.5F}}));
+}
+
+TEST(Dequantize, FollowsEncodingScaleAndOffset) {
+  const WeightExport twos{.planes = 2,
+                          .out_channels = 2,
+                          .k = 2,
+                          .encoding = PlaneEncoding::TwosComplement,
+                          .basis = UniformBasis{{0.5F, 2.0F}},
+                          .offset = {0.0F, 1.0F},
+                          .codes = {0, 1, 2, 3}};
+  EXPECT_EQ(dequantize(twos), (std::vector<float>{0.0F, 0.5F, -3.0F, -1.0F}));
+}
+
+/// A net in evaluation mode, its batch norms and bases moved off their start by a few training passes.
+std::unique_ptr<Module> trained_net(Backend& backend, std::size_t wbits, std::size_t abits,
+                                    const Tensor& pictures) {
+  const std::string method = wbits == kFloatBits ? "float" : "lq-nets";
+  const QuantizationPlan plan = make_plan(resolve_method({.method = method, .wbits = wbits, .abits = abits}));
+  auto net = build_net("cnn-small", {.input = {28, 28, 1}, .classes = 10, .plan = plan});
+  initialize_parameters(*net, 3);
+  const Context ctx{.backend = backend, .mode = Mode::Train, .grad = GradMode::Off};
+  for (int i = 0; i < 20; ++i) (void)net->forward(ctx, Variable(pictures));
+  return net;
+}
+
+struct Bits {
+  std::size_t weights, activations;
+};
+
+/// What is exported is what was trained: the evaluation of the description gives the logits of the trainer's
+/// own forward pass. Not bit for bit, because float convolutions of levels round otherwise than sums of
+/// planes.
+TEST(DescribeNet, LogitsAreThoseOfTheForwardPass) {
+  const TrainingData data = testing::small_data(64, 8);
+  const Preprocessing preprocessing = measure_preprocessing(data.train);
+  std::vector<std::uint32_t> indices(64);
+  std::iota(indices.begin(), indices.end(), 0U);
+  const Batch batch = make_batch(data.train, preprocessing, indices);
+  Backend backend({.threads = 2});
+  for (const Bits bits : {Bits{32, 32}, Bits{2, 32}, Bits{1, 2}, Bits{2, 2}, Bits{3, 1}}) {
+    SCOPED_TRACE(std::to_string(bits.weights) + "/" + std::to_string(bits.activations));
+    const auto net = trained_net(backend, bits.weights, bits.activations, batch.pictures);
+    const Task task{
+        .input = {28, 28, 1}, .labels = data.train.class_names, .preprocessing = preprocessing, .sample = {}};
+    const engine::ModelSpec spec = describe_net(layer_graph(*net), task);
+    ASSERT_TRUE(engine::validate(spec).ok()) << engine::validate(spec).status().message();
+    const Context ctx{.backend = backend, .mode = Mode::Eval, .grad = GradMode::Off};
+    const Tensor forward = net->forward(ctx, Variable(batch.pictures)).value();
+
+    const Evaluator evaluator(spec, kernels::detect_cpu());
+    Evaluator::Worker worker(evaluator);
+    std::size_t near = 0;
+    constexpr std::size_t kPictures = 16;
+    for (std::size_t i = 0; i < kPictures; ++i) {
+      evaluator.run(data.train.picture(i), worker);
+      double worst = 0;
+      for (std::size_t c = 0; c < 10; ++c) {
+        const double difference = std::abs(static_cast<double>(worker.logits()[c]) -
+                                           static_cast<double>(forward.values()[i * 10 + c]));
+        worst = std::max(worst, difference);
+      }
+      near += worst < 1e-4 ? 1U : 0U;
+    }
+    // A code that lies on a threshold may fall to the other side and move a few logits.
+    EXPECT_GE(near, bits.activations == 32 ? kPictures : kPictures - 3);
+  }
+}
+
+TEST(ExportRun, TheFileHoldsLabelsProvenanceAndAGoldenPair) {
+  const testing::TemporaryFolder folder;
+  const TrainingData data = testing::small_data(32, 8);
+  Config config = testing::small_config(folder / "run", 1, 2);
+  config.epochs = 1;
+  Training training = Training::start(config, data);
+  EXPECT_EQ(training.run(testing::silent()), Outcome::Finished);
+  write_result(training.folder(),
+               {.step = training.progress().step, .data = "synthetic", .count = 8, .correct = 3});
+  const engine::ModelSpec spec = export_run(load_run(folder / "run", Which::Last));
+  EXPECT_EQ(spec.labels, data.train.class_names);
+  EXPECT_EQ(spec.provenance.at("method"), "lq-nets");
+  EXPECT_EQ(spec.provenance.at("weight_bits"), "1");
+  EXPECT_EQ(spec.provenance.at("activation_bits"), "2");
+  EXPECT_EQ(spec.provenance.at("data"), "synthetic");
+  EXPECT_EQ(spec.provenance.at("test_accuracy"), "0.375000");
+  EXPECT_TRUE(spec.provenance.contains("trainer_version"));
+  for (const engine::Node& node : spec.nodes) {
+    if (const auto* conv = std::get_if<engine::Conv2d>(&node.op)) {
+      if (const auto* planes = std::get_if<engine::PlaneWeights>(&conv->weights)) {
+        EXPECT_TRUE(std::holds_alternative<UniformBasis>(planes->basis)) << node.name;
+      }
+    }
+    if (const auto* quantize = std::get_if<engine::Quantize>(&node.op)) {
+      EXPECT_TRUE(std::holds_alternative<LearnedBasis>(quantize->basis)) << node.name;
+    }
+  }
+  const std::string path = folder / "model.safetensors";
+  ASSERT_TRUE(engine::write_model(path, spec).ok());
+  const auto model = engine::Model::load(path);
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  const engine::Status checked = engine::self_test(model.value());
+  EXPECT_TRUE(checked.ok()) << checked.message();
+}
+
+}  // namespace
+}  // namespace bitplane::train

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/methods/method.h"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <tuple>
+
+#include "trainer/run_support.h"
+
+namespace bitplane::train {
+namespace {
+
+MethodSettings lq(std::size_t wbits, std::size_t abits) {
+  return {.method = "lq-nets", .wbits = wbits, .abits = abits};
+}
+
+std::string refusal(const MethodSettings& settings) {
+  return testing::message_of<std::invalid_argument>([&] { (void)resolve_method(settings); });
+}
+
+TEST(Methods, DefaultsOfEveryMethodAreAccepted) {
+  for (const MethodInfo& method : methods()) {
+    SCOPED_TRACE(std::string(method.name));
+    const MethodSettings settings = resolve_method(
+        {.method = std::string(method.name), .wbits = method.defaults.wbits, .abits = method.defaults.abits});
+    EXPECT_EQ(settings.options.size(), method.options.size());
+    const QuantizationPlan plan = make_plan(settings);
+    EXPECT_EQ(static_cast<bool>(plan.weights), method.defaults.wbits != kFloatBits);
+    EXPECT_EQ(static_cast<bool>(plan.activations), method.defaults.abits != kFloatBits);
+  }
+}
+
+TEST(Methods, EveryNumberOfBitsReachesTheQuantizers) {
+  for (std::size_t bits = 1; bits <= kMaxBits; ++bits) {
+    const QuantizationPlan plan = make_plan(resolve_method(lq(bits, 9 - bits)));
+    EXPECT_EQ(plan.weights({.out_channels = 3, .filter_size = 9, .kernel_area = 9})->bits(), bits);
+    EXPECT_EQ(plan.activations()->bits(), 9 - bits);
+  }
+}
+
+TEST(Methods, WeightsAloneMayBeQuantized) {
+  const QuantizationPlan plan = make_plan(resolve_method(lq(2, 32)));
+  EXPECT_TRUE(plan.weights);
+  EXPECT_FALSE(plan.activations);
+}
+
+TEST(Methods, PairsThatMakeNoSenseAreRefusedWithASentence) {
+  EXPECT_NE(refusal(lq(32, 2)).find("give wbits 1 to 8, or abits 32"), std::string::npos)
+      << refusal(lq(32, 2));
+  EXPECT_NE(refusal(lq(32, 32)).find("choose method 'float'"), std::string::npos);
+  const std::string kept = refusal({.method = "float", .wbits = 2, .abits = 2});
+  EXPECT_NE(kept.find("'float' keeps 32 bits"), std::string::npos) << kept;
+}
+
+TEST(Methods, BitsOutsideTheRangeAreRefused) {
+  for (const std::size_t bits : {0, 9, 16, 31, 33}) {
+    EXPECT_NE(refusal(lq(bits, 2)).find("wbits is " + std::to_string(bits) + ": bits are 1 to 8, or 32"),
+              std::string::npos)
+        << refusal(lq(bits, 2));
+    EXPECT_NE(refusal(lq(2, bits)).find("abits is " + std::to_string(bits)), std::string::npos);
+  }
+}
+
+TEST(Methods, UnknownNamesAreRefusedWithTheNearest) {
+  EXPECT_NE(refusal({.method = "lqnets", .wbits = 2, .abits = 2}).find("did you mean 'lq-nets'"),
+            std::string::npos);
+  MethodSettings settings = lq(2, 2);
+  settings.options["alternation"] = 1;
+  EXPECT_NE(refusal(settings).find("did you mean 'alternations'"), std::string::npos) << refusal(settings);
+  settings.options = {{"alternations", 0}};
+  EXPECT_NE(refusal(settings).find("from 1 to 10"), std::string::npos) << refusal(settings);
+}
+
+}  // namespace
+}  // namespace bitplane::train

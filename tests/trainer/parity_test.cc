@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The promise of the whole line: a net that was trained here gives the same codes at every quantized layer
+// and the same logits, bit for bit, in the trainer's own evaluation and in the engine, on every ISA.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <numeric>
+
+#include "bitplane/engine.h"
+#include "bitplane/kernels/isa.h"
+#include "bitplane/model_spec.h"
+#include "trainer/evaluation/evaluator.h"
+#include "trainer/export/export.h"
+#include "trainer/run/loaded_run.h"
+#include "trainer/run_support.h"
+
+namespace bitplane::train {
+namespace {
+
+struct Case {
+  std::size_t wbits, abits, train_pictures, test_pictures;
+};
+
+std::string name_of(const ::testing::TestParamInfo<Case>& info) {
+  return "W" + std::to_string(info.param.wbits) + "A" + std::to_string(info.param.abits);
+}
+
+/// What the trainer's evaluation saw on one picture.
+struct Observation {
+  std::vector<float> logits;
+  std::vector<std::vector<std::uint8_t>> codes;
+};
+
+std::vector<Observation> observe(const Evaluator& evaluator, const engine::data::PictureSet& set) {
+  Evaluator::Worker worker(evaluator);
+  std::vector<Observation> seen(set.count);
+  for (std::size_t i = 0; i < set.count; ++i) {
+    evaluator.run(set.picture(i), worker);
+    seen[i].logits.assign(worker.logits().begin(), worker.logits().end());
+    for (std::size_t q = 0; q < evaluator.quantizers().size(); ++q) {
+      seen[i].codes.emplace_back(worker.codes(q).begin(), worker.codes(q).end());
+    }
+  }
+  return seen;
+}
+
+void expect_engine_agrees(const engine::Model& model, std::string_view isa,
+                          const engine::data::PictureSet& set, const Evaluator& evaluator,
+                          const std::vector<Observation>& seen) {
+  auto session = engine::Session::create(
+      model, {.batch = 1, .threads = 1, .isa = std::string(isa), .capture_codes = true});
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  ASSERT_EQ(session->quantizers().size(), evaluator.quantizers().size());
+  for (std::size_t q = 0; q < evaluator.quantizers().size(); ++q) {
+    ASSERT_EQ(session->quantizers()[q], evaluator.quantizers()[q].name);
+  }
+  for (std::size_t i = 0; i < set.count; ++i) {
+    ASSERT_TRUE(session->run(set.picture(i)).ok());
+    for (std::size_t q = 0; q < seen[i].codes.size(); ++q) {
+      ASSERT_TRUE(std::equal(seen[i].codes[q].begin(), seen[i].codes[q].end(), session->codes(q).begin(),
+                             session->codes(q).end()))
+          << "picture " << i << ", codes of " << session->quantizers()[q];
+    }
+    const auto logits = session->output();
+    ASSERT_EQ(logits.size(), seen[i].logits.size());
+    ASSERT_EQ(std::memcmp(logits.data(), seen[i].logits.data(), logits.size_bytes()), 0) << "picture " << i;
+  }
+}
+
+class Parity : public ::testing::TestWithParam<Case> {};
+
+TEST_P(Parity, TrainerAndEngineGiveTheSameBits) {
+  const testing::TemporaryFolder folder;
+  const Case& c = GetParam();
+  const TrainingData data = testing::small_data(c.train_pictures, c.test_pictures);
+  Config config = testing::small_config(folder / "run", c.wbits, c.abits);
+  config.epochs = 1;
+  SCOPED_TRACE("seed " + std::to_string(config.seed));
+  Training training = Training::start(config, data);
+  ASSERT_EQ(training.run(testing::silent()), Outcome::Finished);
+
+  const LoadedRun run = load_run(folder / "run", Which::Last);
+  ASSERT_TRUE(engine::write_model(folder / "model", export_run(run)).ok());
+  const auto model = engine::Model::load(folder / "model");
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  const Evaluator evaluator(describe_run(run), kernels::detect_cpu());
+  EXPECT_EQ(evaluator.quantizers().size(), c.abits == kFloatBits ? 0U : 4U);
+  const std::vector<Observation> seen = observe(evaluator, data.test);
+  for (const kernels::IsaInfo& isa : kernels::kIsas) {
+    if (!kernels::detect_cpu().has(isa.isa)) continue;
+    SCOPED_TRACE(std::string(isa.name));
+    // A float net on scalar code is slow and the same one chain of fma for every picture.
+    const bool slow = isa.isa == kernels::Isa::Scalar && c.abits == kFloatBits;
+    const auto pictures = testing::first_pictures(data.test, slow ? 4 : data.test.count);
+    ASSERT_NO_FATAL_FAILURE(expect_engine_agrees(model.value(), isa.name, pictures, evaluator, seen));
+  }
+}
+
+// 2/2 is trained for a while, so that codes of all ranks occur; for the others one step moves every number.
+INSTANTIATE_TEST_SUITE_P(Bits, Parity,
+                         ::testing::Values(Case{2, 2, 640, 200}, Case{1, 1, 32, 30}, Case{1, 2, 32, 30},
+                                           Case{3, 3, 32, 20}, Case{2, 4, 32, 20}, Case{8, 8, 32, 3},
+                                           Case{1, 8, 32, 10}, Case{2, 32, 32, 10}, Case{32, 32, 64, 40}),
+                         name_of);
+
+}  // namespace
+}  // namespace bitplane::train

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A run that was stopped and resumed leaves the same bytes as one that was not, wherever it was stopped; so
+// do runs with other numbers of threads.
+#include <gtest/gtest.h>
+
+#include "trainer/checkpoint/file.h"
+#include "trainer/run/training.h"
+#include "trainer/run_support.h"
+
+namespace bitplane::train {
+namespace {
+
+using testing::silent;
+using testing::small_config;
+using testing::TemporaryFolder;
+
+/// 100 pictures in batches of 32: four steps an epoch, the last one smaller.
+constexpr std::size_t kStepsPerEpoch = 4;
+const TrainingData& data() {
+  static const TrainingData small = testing::small_data(100, 40);
+  return small;
+}
+
+std::string last_checkpoint(const Training& training) {
+  return read_file_text(training.folder().checkpoint(Which::Last));
+}
+
+std::string best_checkpoint(const Training& training) {
+  return read_file_text(training.folder().checkpoint(Which::Best));
+}
+
+/// Rows without what the clock says.
+std::vector<EpochRow> timeless(std::vector<EpochRow> rows) {
+  for (EpochRow& row : rows) row.seconds = row.images_per_second = 0;
+  return rows;
+}
+
+struct Bytes {
+  std::string last, best;
+  std::vector<EpochRow> rows;
+};
+
+Bytes whole_run(const Config& config) {
+  Training training = Training::start(config, data());
+  EXPECT_EQ(training.run(silent()), Outcome::Finished);
+  return {last_checkpoint(training), best_checkpoint(training), timeless(training.rows())};
+}
+
+class Resume : public ::testing::TestWithParam<std::size_t> {};
+
+TEST_P(Resume, LeavesTheSameBytesWhereverTheRunWasStopped) {
+  const TemporaryFolder folder;
+  static const Bytes expected = [&] { return whole_run(small_config(folder / "whole")); }();
+  const std::size_t stop_after = GetParam();
+  {
+    Training training = Training::start(small_config(folder / "stopped"), data());
+    const auto stop = [&] { return training.progress().step == stop_after; };
+    EXPECT_EQ(training.run(silent(stop)), Outcome::Stopped);
+    EXPECT_EQ(training.progress().step, stop_after);
+  }
+  const RunFolder stopped = RunFolder::open(folder / "stopped");
+  Training resumed = Training::resume(stopped, data(), 1);  // not the two threads that it started with
+  EXPECT_EQ(resumed.progress().epoch, stop_after / kStepsPerEpoch);
+  EXPECT_EQ(resumed.progress().step_in_epoch, stop_after % kStepsPerEpoch);
+  EXPECT_EQ(resumed.run(silent()), Outcome::Finished);
+  EXPECT_TRUE(last_checkpoint(resumed) == expected.last);
+  EXPECT_TRUE(best_checkpoint(resumed) == expected.best);
+  EXPECT_EQ(timeless(stopped.read_metrics(100)), expected.rows);
+}
+// In the middle of an epoch, after the last step but one, at an epoch's end, in the next epoch.
+INSTANTIATE_TEST_SUITE_P(StoppedAfter, Resume, ::testing::Values(1, 3, 4, 6));
+
+TEST(Resume, ARunThatWasKilledGoesOnAtItsLastCheckpoint) {
+  const TemporaryFolder folder;
+  Config config = small_config(folder / "whole");
+  const Bytes expected = whole_run(config);
+  config.out = folder / "killed";
+  config.checkpoint_every = 2;
+  {
+    // An exception out of the loop leaves the folder as a kill would: nothing is written after step 7.
+    Training training = Training::start(config, data());
+    TrainingListener listener = silent();
+    listener.step = [&](const StepReport&) {
+      if (training.progress().step == 7) throw std::runtime_error("killed");
+    };
+    EXPECT_THROW((void)training.run(listener), std::runtime_error);
+  }
+  Training resumed = Training::resume(RunFolder::open(config.out), data(), 2);
+  EXPECT_EQ(resumed.progress().step, 6U);
+  EXPECT_EQ(resumed.run(silent()), Outcome::Finished);
+  EXPECT_TRUE(last_checkpoint(resumed) == expected.last);
+}
+
+TEST(Resume, FloatRunsToo) {
+  const TemporaryFolder folder;
+  const Bytes expected = whole_run(small_config(folder / "whole", 32, 32));
+  {
+    Training training = Training::start(small_config(folder / "stopped", 32, 32), data());
+    const auto stop = [&] { return training.progress().step == 5; };
+    EXPECT_EQ(training.run(silent(stop)), Outcome::Stopped);
+  }
+  Training resumed = Training::resume(RunFolder::open(folder / "stopped"), data(), 3);
+  EXPECT_EQ(resumed.run(silent()), Outcome::Finished);
+  EXPECT_TRUE(last_checkpoint(resumed) == expected.last);
+}
+
+TEST(Resume, AFinishedRunHasNothingLeftToDo) {
+  const TemporaryFolder folder;
+  const Bytes expected = whole_run(small_config(folder / "run"));
+  Training again = Training::resume(RunFolder::open(folder / "run"), data(), 1);
+  EXPECT_EQ(again.run(silent()), Outcome::Finished);
+  EXPECT_TRUE(last_checkpoint(again) == expected.last);
+}
+
+TEST(Resume, OtherPicturesAreRefused) {
+  const TemporaryFolder folder;
+  { Training training = Training::start(small_config(folder / "run"), data()); }
+  const TrainingData other = testing::small_data(99, 40);
+  const auto message = testing::message_of<cli::CommandError>(
+      [&] { (void)Training::resume(RunFolder::open(folder / "run"), other, 1); });
+  EXPECT_NE(message.find("other pictures"), std::string::npos) << message;
+}
+
+TEST(Training, AnotherSeedIsAnotherRun) {
+  const TemporaryFolder folder;
+  Config config = small_config(folder / "one");
+  config.epochs = 1;
+  const Bytes one = whole_run(config);
+  config.out = folder / "two";
+  config.seed += 1;
+  EXPECT_FALSE(whole_run(config).last == one.last);
+}
+
+}  // namespace
+}  // namespace bitplane::train

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The parts of a run: data order, preprocessing, metrics, the folder, divergence, stopping.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <fstream>
+#include <limits>
+#include <numeric>
+
+#include "trainer/checkpoint/file.h"
+#include "trainer/nn/layers.h"
+#include "trainer/report/progress.h"
+#include "trainer/run/build.h"
+#include "trainer/run/divergence.h"
+#include "trainer/run/stop.h"
+#include "trainer/run_support.h"
+
+namespace bitplane::train {
+namespace {
+
+using testing::message_of;
+using testing::small_config;
+using testing::small_data;
+using testing::TemporaryFolder;
+
+TEST(EpochOrder, IsAPermutationThatDependsOnSeedAndEpochAlone) {
+  const auto order = epoch_order(5, 2, 1000);
+  auto sorted = order;
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<std::uint32_t> all(1000);
+  std::iota(all.begin(), all.end(), 0U);
+  EXPECT_EQ(sorted, all);
+  EXPECT_EQ(order, epoch_order(5, 2, 1000));
+  EXPECT_NE(order, epoch_order(5, 3, 1000));
+  EXPECT_NE(order, epoch_order(6, 2, 1000));
+  EXPECT_EQ(epoch_order(1, 0, 1), std::vector<std::uint32_t>{0});
+}
+
+TEST(Preprocessing, IsMeanAndDeviationOfEachChannel) {
+  const engine::data::PictureSet set{.count = 2,
+                                     .height = 1,
+                                     .width = 1,
+                                     .channels = 2,
+                                     .pixels = {0, 7, 255, 7},
+                                     .labels = {1, 0},
+                                     .class_names = {"a", "b"}};
+  const Preprocessing measured = measure_preprocessing(set);
+  EXPECT_EQ(measured.mean, (std::vector<float>{0.5F, static_cast<float>(7.0 / 255.0)}));
+  EXPECT_EQ(measured.std, (std::vector<float>{0.5F, 1.0F})) << "a constant channel must not divide by zero";
+  const std::vector<std::uint32_t> indices{1, 0};
+  const Batch batch = make_batch(set, measured, indices);
+  EXPECT_EQ(batch.pictures.shape(), Shape({2, 1, 1, 2}));
+  EXPECT_EQ(batch.labels, (std::vector<std::uint16_t>{0, 1}));
+  EXPECT_NEAR(batch.pictures.values()[0], 1.0, 1e-6);
+  EXPECT_NEAR(batch.pictures.values()[2], -1.0, 1e-6);
+  EXPECT_NEAR(batch.pictures.values()[1], 0.0, 1e-6);
+  EXPECT_THROW((void)measure_preprocessing({}), std::invalid_argument);
+}
+
+TEST(Metrics, ComeBackFromJsonLines) {
+  const std::vector<EpochRow> rows{
+      {.epoch = 1, .step = 469, .loss = 0.1 + 0.2, .test_accuracy = 0.875, .seconds = 12.5},
+      {.epoch = 2, .step = 938, .loss = 1e-17, .lr = 0.1}};
+  EXPECT_EQ(parse_metrics_jsonl(metrics_jsonl(rows)), rows);
+  const std::string csv = metrics_csv(rows);
+  EXPECT_TRUE(
+      csv.starts_with("epoch,step,loss,train_accuracy,test_accuracy,lr,seconds,images_per_second\n1,469,0.3"))
+      << csv;
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 3);
+  const auto refusal = message_of<std::invalid_argument>(
+      [&] { (void)parse_metrics_jsonl(metrics_jsonl(rows) + "{\"epoch\": 3}\n"); });
+  EXPECT_NE(refusal.find("line 3"), std::string::npos) << refusal;
+}
+
+TEST(RunFolder, RefusesAFolderThatHoldsARun) {
+  const TemporaryFolder folder;
+  const Config config = small_config(folder / "run");
+  (void)RunFolder::create(config.out, config, 1000);
+  const auto refusal =
+      message_of<cli::CommandError>([&] { (void)RunFolder::create(config.out, config, 1000); });
+  EXPECT_NE(refusal.find("already holds a run"), std::string::npos) << refusal;
+  EXPECT_NE(refusal.find("trainer resume"), std::string::npos) << refusal;
+  EXPECT_EQ(RunFolder::open(config.out).config(), config);
+}
+
+TEST(RunFolder, SaysBeforeTheStartThatThereIsNoRoomOrNoFolder) {
+  const TemporaryFolder folder;
+  const Config config = small_config(folder / "run");
+  const auto full = message_of<cli::CommandError>(
+      [&] { (void)RunFolder::create(config.out, config, std::numeric_limits<std::size_t>::max() / 8); });
+  EXPECT_NE(full.find("make room"), std::string::npos) << full;
+  std::ofstream(folder / "file") << "x";
+  const auto file = message_of<cli::CommandError>([&] { RunFolder::refuse_existing_run(folder / "file"); });
+  EXPECT_NE(file.find("is a file"), std::string::npos) << file;
+  const auto below =
+      message_of<cli::CommandError>([&] { (void)RunFolder::create(folder / "file/run", config, 1000); });
+  EXPECT_NE(below.find("cannot make the folder"), std::string::npos) << below;
+}
+
+TEST(RunFolder, OpeningSaysWhatIsMissing) {
+  const TemporaryFolder folder;
+  const auto open = [&](const std::string& name) {
+    return message_of<cli::CommandError>([&] { (void)RunFolder::open(folder / name); });
+  };
+  EXPECT_NE(open("none").find("is no folder"), std::string::npos);
+  EXPECT_NE(open(".").find("holds no run"), std::string::npos);
+  std::filesystem::create_directory(folder / "bad");
+  write_file_text(folder / "bad/config.json", "{\"epohcs\": 3}");
+  EXPECT_NE(open("bad").find("did you mean 'epochs'"), std::string::npos) << open("bad");
+}
+
+TEST(RunFolder, MetricsOfAnUnsavedEpochAreDropped) {
+  const TemporaryFolder folder;
+  const Config config = small_config(folder / "run");
+  const RunFolder run = RunFolder::create(config.out, config, 1000);
+  EXPECT_TRUE(run.read_metrics(5).empty());
+  run.write_metrics(std::vector<EpochRow>{{.epoch = 1}, {.epoch = 2}, {.epoch = 3}});
+  const auto rows = run.read_metrics(2);
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[1].epoch, 2U);
+}
+
+TEST(Divergence, FindsEveryKindOfBadNumber) {
+  std::vector<float> values(67, -1.5F);
+  values[3] = std::numeric_limits<float>::max();
+  values[4] = std::numeric_limits<float>::denorm_min();
+  EXPECT_TRUE(all_finite(values));
+  EXPECT_TRUE(all_finite({}));
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+                          -std::numeric_limits<float>::infinity()}) {
+    for (const std::size_t at : {std::size_t{0}, std::size_t{31}, std::size_t{66}}) {
+      auto spoiled = values;
+      spoiled[at] = bad;
+      EXPECT_FALSE(all_finite(spoiled)) << bad << " at " << at;
+    }
+  }
+}
+
+TEST(Divergence, NamesTheLayer) {
+  const auto net = build_run_net(small_config("unused"), {28, 28, 1}, 10);
+  EXPECT_EQ(find_non_finite_state(*net), std::nullopt);
+  for (const NamedParameter& p : named_parameters(*net)) {
+    if (p.name == "conv3.weight") {
+      p.parameter->variable.mutable_value().mutable_data()[5] = std::numeric_limits<float>::quiet_NaN();
+    }
+  }
+  EXPECT_EQ(find_non_finite_state(*net), "layer 'conv3' (conv3.weight)");
+}
+
+TEST(Divergence, NamesTheFirstLayerWhoseOutputIsBad) {
+  const auto net = build_run_net(small_config("unused", 32, 32), {28, 28, 1}, 10);
+  for (const NamedParameter& p : named_parameters(*net)) {
+    if (p.name == "bn2.gamma")
+      p.parameter->variable.mutable_value().fill(std::numeric_limits<float>::infinity());
+  }
+  Backend backend;
+  const Context ctx{.backend = backend, .mode = Mode::Train};
+  const Tensor pictures = Tensor::filled({2, 28, 28, 1}, 0.5F);
+  EXPECT_EQ(find_non_finite_layer(ctx, *net, pictures), "the output of layer 'bn2'");
+}
+
+TEST(Divergence, StopsTheRunAndKeepsTheLastCheckpoint) {
+  const TemporaryFolder folder;
+  const TrainingData data = small_data(64, 16);
+  Config config = small_config(folder / "run", 32, 32);
+  config.lr = 1e6;
+  config.schedule = "constant";
+  config.epochs = 50;
+  Training training = Training::start(config, data);
+  const auto message = message_of<Diverged>([&] { (void)training.run(testing::silent()); });
+  EXPECT_NE(message.find("layer '"), std::string::npos) << message;
+  EXPECT_NE(message.find("lower --lr"), std::string::npos) << message;
+  const CheckpointReader kept(training.folder().checkpoint(Which::Last));
+  const auto net = build_run_net(config, kept.task().input, kept.task().labels.size());
+  kept.restore(*net);
+  EXPECT_EQ(find_non_finite_state(*net), std::nullopt);
+}
+
+TEST(StopSignal, IsSetByTheFirstSignalOnly) {
+  const StopSignal signal;
+  EXPECT_FALSE(StopSignal::requested());
+  std::raise(SIGTERM);
+  EXPECT_TRUE(StopSignal::requested());
+}
+
+TEST(DurationText, IsShort) {
+  EXPECT_EQ(duration_text(0), "0:00");
+  EXPECT_EQ(duration_text(75), "1:15");
+  EXPECT_EQ(duration_text(3700), "1:01:40");
+  EXPECT_EQ(duration_text(std::numeric_limits<double>::infinity()), "?");
+}
+
+}  // namespace
+}  // namespace bitplane::train
