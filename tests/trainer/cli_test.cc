@@ -11,6 +11,7 @@
 #include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -43,6 +44,7 @@ class Command {
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     pid_ = ::fork();
+    if (pid_ < 0) throw std::runtime_error("fork failed");  // and never signal process -1: that is everybody
     if (pid_ == 0) {
       if (std::freopen(out_.c_str(), "w", stdout) == nullptr ||
           std::freopen(err_.c_str(), "w", stderr) == nullptr)
@@ -219,6 +221,15 @@ TEST(TrainerCommand, CtrlCLeavesACheckpointThatResumeTakesUp) {
   EXPECT_EQ(stopped.out, "");
   const CheckpointReader kept(folder / "run/checkpoint-last.safetensors");
   EXPECT_GE(kept.progress().epoch, 1U);
+}
+
+TEST(TrainerCommand, AnUnknownInstructionSetIsNoSilentFallback) {
+  const TemporaryFolder folder;
+  write_small_dataset(folder);
+  ::setenv("BITPLANE_ISA", "avx3", 1);
+  const Finished finished = run(folder, train_arguments(folder, "run"));
+  ::unsetenv("BITPLANE_ISA");
+  expect_refusal(finished, 2, "avx3");
 }
 
 TEST(TrainerCommand, AFolderThatCannotBeWrittenIsSaidBeforeTraining) {

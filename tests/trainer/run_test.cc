@@ -92,6 +92,7 @@ TEST(RunFolder, SaysBeforeTheStartThatThereIsNoRoomOrNoFolder) {
   const auto full = message_of<cli::CommandError>(
       [&] { (void)RunFolder::create(config.out, config, std::numeric_limits<std::size_t>::max() / 8); });
   EXPECT_NE(full.find("make room"), std::string::npos) << full;
+  EXPECT_FALSE(std::filesystem::exists(config.out)) << "nothing is left of a run that could not start";
   std::ofstream(folder / "file") << "x";
   const auto file = message_of<cli::CommandError>([&] { RunFolder::refuse_existing_run(folder / "file"); });
   EXPECT_NE(file.find("is a file"), std::string::npos) << file;

@@ -37,7 +37,7 @@ cli::ExitCode eval(const EvalOptions& options) {
   const auto test =
       cli::take(engine::data::load_dataset(config.data, config.data_dir, engine::data::Split::Test));
 
-  const Evaluator evaluator(describe_run(run), kernels::detect_cpu());
+  const Evaluator evaluator(describe_run(run), run_features());
   ThreadPool threads(thread_count(config));
   engine::data::Trace trace;
   trace.header.dataset = config.data;

@@ -23,6 +23,7 @@
 
 #include "bitplane/kernels/aligned.h"
 #include "bitplane/kernels/f32.h"
+#include "bitplane/kernels/isa.h"
 #include "bitplane/model_spec.h"
 
 namespace bitplane::train {

@@ -7,6 +7,7 @@
 #include "engine/cli/shared/version.h"
 #include "trainer/evaluation/evaluator.h"
 #include "trainer/export/describe.h"
+#include "trainer/run/build.h"
 
 namespace bitplane::train {
 namespace {
@@ -43,7 +44,7 @@ engine::ModelSpec describe_run(const LoadedRun& run) {
 engine::ModelSpec export_run(const LoadedRun& run) {
   engine::ModelSpec spec = describe_run(run);
   spec.provenance = provenance_of(run);
-  const Evaluator evaluator(spec, kernels::detect_cpu());
+  const Evaluator evaluator(spec, run_features());
   Evaluator::Worker worker(evaluator);
   evaluator.run(run.task.sample, worker);
   spec.golden.input = run.task.sample;

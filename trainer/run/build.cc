@@ -3,8 +3,13 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <string>
+#include <string_view>
 #include <thread>
+#include <vector>
 
+#include "engine/cli/shared/errors.h"
+#include "engine/data/nearest_name.h"
 #include "trainer/methods/method.h"
 
 namespace bitplane::train {
@@ -28,6 +33,23 @@ std::unique_ptr<Schedule> build_schedule(const Config& config, std::size_t total
   if (info == nullptr) throw std::invalid_argument("no schedule '" + config.schedule + "'");
   return info->make(
       {.rate = config.lr, .total_steps = total_steps, .drops = {total_steps / 2, total_steps * 3 / 4}});
+}
+
+kernels::CpuFeatures run_features() {
+  const kernels::IsaResolution resolution = kernels::resolve_isa("");
+  if (resolution.error == kernels::IsaError::UnknownName) {
+    std::vector<std::string_view> known;
+    for (const kernels::IsaInfo& isa : kernels::kIsas) known.push_back(isa.name);
+    throw cli::CommandError(cli::ExitCode::BadUsage,
+                            "BITPLANE_ISA: " + engine::data::unknown_name_message(
+                                                   "instruction set", resolution.requested, known));
+  }
+  if (resolution.error == kernels::IsaError::Unsupported) {
+    throw cli::CommandError(cli::ExitCode::Unsupported, "BITPLANE_ISA: this machine or this build lacks '" +
+                                                            std::string(resolution.requested) +
+                                                            "'; unset it, or see: trainer --version");
+  }
+  return resolution.features;
 }
 
 std::size_t thread_count(const Config& config) {

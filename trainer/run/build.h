@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "bitplane/kernels/isa.h"
 #include "trainer/config/config.h"
 #include "trainer/nets/net.h"
 #include "trainer/optim/optimizer.h"
@@ -20,5 +21,8 @@ namespace bitplane::train {
 [[nodiscard]] std::unique_ptr<Schedule> build_schedule(const Config& config, std::size_t total_steps);
 /// config.threads, or as many as the machine has.
 [[nodiscard]] std::size_t thread_count(const Config& config);
+/// The instruction sets to use: those of BITPLANE_ISA, or all that the machine has. Throws cli::CommandError
+/// for a name that is unknown or that this machine or build lacks.
+[[nodiscard]] kernels::CpuFeatures run_features();
 
 }  // namespace bitplane::train

@@ -63,9 +63,15 @@ RunFolder RunFolder::create(const std::string& path, const Config& config, std::
   refuse_existing_run(path);
   const fs::path folder(path);
   make_folder(folder);
-  check_room(folder, checkpoint_bytes);
-  write_file_text((folder / kConfigName).string(), config_to_json(config).dump(2) + "\n");
-  return {folder, config};
+  RunFolder run(folder, config);
+  try {
+    check_room(folder, checkpoint_bytes);
+    write_file_text((folder / kConfigName).string(), config_to_json(config).dump(2) + "\n");
+  } catch (const CommandError&) {
+    run.discard();
+    throw;
+  }
+  return run;
 }
 
 void RunFolder::discard() const {

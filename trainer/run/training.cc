@@ -58,7 +58,7 @@ TrainingData load_training_data(const Config& config) {
 Training::Training(const Config& config, const TrainingData& data, std::size_t threads)
     : config_(config),
       data_(&data),
-      backend_(std::make_unique<Backend>(BackendOptions{.threads = threads})),
+      backend_(std::make_unique<Backend>(BackendOptions{.features = run_features(), .threads = threads})),
       net_(build_run_net(config, shape_of(data.train), data.train.class_names.size())),
       optimizer_(build_optimizer(config, *net_)),
       task_(make_task(data)),
@@ -216,7 +216,12 @@ double Training::test_accuracy() {
 
 void Training::save(Which which) {
   const auto bytes = serialize_checkpoint(*net_, *optimizer_, task_, progress_);
-  cli::check(engine::write_file_atomically(folder_->checkpoint(which), bytes));
+  const engine::Status written = engine::write_file_atomically(folder_->checkpoint(which), bytes);
+  if (written.ok()) return;
+  throw CommandError(cli::exit_code_of(written.code()),
+                     written.message() +
+                         "; what was saved before is kept: mend that, then go on with: trainer resume " +
+                         folder_->path());
 }
 
 }  // namespace bitplane::train
