@@ -19,6 +19,7 @@
 #include "bitplane/kernels/aligned.h"
 #include "bitplane/kernels/bitserial.h"
 #include "gemm_shapes.h"
+#include "peaks.h"
 
 namespace bitplane::bench {
 namespace {
@@ -178,6 +179,10 @@ void run_row(benchmark::State& state, const Row& row) {
       row.shape->macs() * static_cast<double>(row.weight_bits * row.activation_bits);
   state.counters["Gbit/s"] =
       benchmark::Counter(bit_operations * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+  if (peaks(row.isa).bit_macs > 0) {
+    state.counters["of_peak"] = benchmark::Counter(bit_operations / peaks(row.isa).bit_macs,
+                                                   benchmark::Counter::kIsIterationInvariantRate);
+  }
   state.SetLabel(std::string(kernel_name(select_bitserial(features))));
 }
 

@@ -181,11 +181,14 @@ void run_step_block(const GatherGemm& g, std::size_t step, std::size_t steps) {
 
 template <class V>
 void gather_gemm(const GatherGemm& g) noexcept {
-  // Floats of b that one column group touches per block of steps: 24 KiB of a 32 KiB L1.
-  constexpr std::size_t kBlockFloats = 6 * 1024, kBlock = kBlockFloats / (V::kMaxVectors * V::kLanes);
+  // Floats of b that one column group touches per block of steps: 24 KiB of a 32 KiB L1. A single tile of
+  // rows reads b once, so it reads it in one go: matrix-vector products are bound by memory, and streams that
+  // end after 8 KiB keep the prefetcher from getting ahead.
+  constexpr std::size_t kBlockFloats = 6 * 1024;
+  const std::size_t block = g.rows <= V::kMaxRows ? g.steps : kBlockFloats / (V::kMaxVectors * V::kLanes);
   std::size_t step = 0;
   do {
-    const std::size_t steps = smaller(kBlock, g.steps - step);
+    const std::size_t steps = smaller(block, g.steps - step);
     run_step_block<V>(g, step, steps);
     step += steps;
   } while (step < g.steps);
