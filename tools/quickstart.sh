@@ -51,8 +51,9 @@ if [ "$data" = fashion-mnist ] && [ -z "$data_dir" ] && [ ! -d /usr/share/datase
        "give the folder of its four IDX files with --data-dir, or use --data synthetic, which needs no files." >&2
   exit 3
 fi
-data_arguments=(--data "$data")
-if [ -n "$data_dir" ]; then data_arguments+=(--data-dir "$data_dir"); fi
+folder_arguments=()
+if [ -n "$data_dir" ]; then folder_arguments=(--data-dir "$data_dir"); fi
+data_arguments=(--data "$data" "${folder_arguments[@]}")
 
 commands=()
 # run COMMAND...: shows it, remembers it, runs it.
@@ -73,7 +74,7 @@ train() {  # train NAME WBITS ABITS METHOD
       --epochs "$epochs" --seed 1 --threads "$threads" --out "$out/$1"
   run $bin/trainer export "$out/$1" --out "$out/$1.safetensors"
   run $bin/trainer eval "$out/$1" "${data_arguments[@]}" --threads "$threads" --trace "$out/$1.trace"
-  run $bin/bitplane verify "$out/$1.safetensors" "${data_arguments[@]}" --trace "$out/$1.trace"
+  run $bin/bitplane verify "$out/$1.safetensors" --trace "$out/$1.trace" "${folder_arguments[@]}" --threads "$threads"
 }
 train float 32 32 float
 train lq-2-2 2 2 lq-nets
