@@ -14,7 +14,8 @@
 //   rows in tiles       of up to V::kMaxRows, as equal as they can be (28 rows are 4 x 7, not 3 x 8 + 4)
 //   the tile            kRows x kVectors accumulators in registers, one pass over the steps of the block
 //
-// What the generated code showed (GCC 12 -O3, every inner loop read with objdump):
+// What the generated code showed (GCC 12 -O3: the 8x3 AVX-512 tile read with objdump, the others searched for
+// vector traffic on the stack):
 // - accumulators stay in registers only when every index is a constant before scalar replacement runs, hence
 //   unroll(). With `for` over rows GCC 12 copied the arrays through the stack around the inner loop (2060
 //   stack accesses in the AVX-512 object, now none; 5 % slower on 28x28x16->32).
