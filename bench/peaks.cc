@@ -160,6 +160,10 @@ double bits_avx2() {
 Peaks measure(kernels::Isa isa) {
   switch (isa) {
     case kernels::Isa::Scalar:
+    case kernels::Isa::Neon:
+    case kernels::Isa::NeonDot:
+    case kernels::Isa::AvxVnni:
+    case kernels::Isa::Amx:
       break;
     case kernels::Isa::Avx2:
 #ifdef BITPLANE_HAVE_AVX2

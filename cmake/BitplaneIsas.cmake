@@ -2,12 +2,23 @@
 # The one place where an instruction set gets its compiler flags. A kernel file named *_<isa>.cc is compiled
 # with them, and with nothing else special; every other file is baseline code.
 set(BITPLANE_FLAGS_scalar "")
+set(BITPLANE_FLAGS_neon "")
+set(BITPLANE_FLAGS_neondot -march=armv8.2-a+dotprod)
 set(BITPLANE_FLAGS_avx2 -mavx2 -mfma -mpopcnt)
+set(BITPLANE_FLAGS_avxvnni -mavxvnni ${BITPLANE_FLAGS_avx2})
 set(BITPLANE_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vpopcntdq -mavx512vbmi -mavx512vnni
     -mavx2 -mfma -mpopcnt -mprefer-vector-width=512)
+set(BITPLANE_FLAGS_amx -mamx-tile -mamx-int8 -mamx-bf16 ${BITPLANE_FLAGS_avx512})
+set(BITPLANE_ISAS_X86 avx2 avxvnni avx512 amx)
+set(BITPLANE_ISAS_ARM neon neondot)
+list(JOIN BITPLANE_ISAS_X86 "|" x86)
+list(JOIN BITPLANE_ISAS_ARM "|" arm)
+set(BITPLANE_ISA_FILE "_(scalar|${arm}|${x86})\\.cc$") # which files are an ISA's
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  set(BITPLANE_ISAS_DEFAULT scalar avx2 avx512)
+  set(BITPLANE_ISAS_DEFAULT scalar ${BITPLANE_ISAS_X86})
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  set(BITPLANE_ISAS_DEFAULT scalar ${BITPLANE_ISAS_ARM})
 else()
   set(BITPLANE_ISAS_DEFAULT scalar)
 endif()

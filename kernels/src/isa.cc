@@ -8,6 +8,14 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+#if defined(__linux__) && defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
 
 namespace bitplane::kernels {
 namespace {
@@ -26,20 +34,54 @@ std::uint64_t os_saved_state() {
   return (static_cast<std::uint64_t>(high) << 32) | low;
 }
 
+/// Linux saves tile data only for a process that has asked; the answer holds for all of its threads.
+bool os_grants_tiles() {
+#if defined(__linux__)
+  constexpr long kArchReqXcompPerm = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kArchReqXcompPerm, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
+/// The levels above AVX2; `ecx` and `edx` are of cpuid leaf 7, subleaf 0.
+std::uint32_t isas_above_avx2(std::uint32_t ebx, std::uint32_t ecx, std::uint32_t edx, std::uint64_t saved) {
+  constexpr std::uint64_t kZmmState = 0xe6;      // xmm, ymm, opmask, zmm 0-15 upper halves, zmm 16-31
+  constexpr std::uint64_t kTileState = 0x60000;  // tile configuration, tile data
+  constexpr std::uint32_t kAvxVnni = 1U << 4;    // leaf 7, subleaf 1, eax
+  constexpr std::uint32_t kAmxBits = (1U << 22) | (1U << 24) | (1U << 25);  // BF16, TILE, INT8
+  std::uint32_t isas = 0, eax1 = 0, ebx1 = 0, ecx1 = 0, edx1 = 0;
+  if (__get_cpuid_count(7, 1, &eax1, &ebx1, &ecx1, &edx1) != 0 && all(eax1, kAvxVnni))
+    isas |= isa_bit(Isa::AvxVnni);
+  const bool avx512 = all(ebx, std::uint64_t{bit_AVX512F} | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL) &&
+                      all(ecx, std::uint64_t{bit_AVX512VPOPCNTDQ} | bit_AVX512VBMI | bit_AVX512VNNI) &&
+                      all(saved, kZmmState);
+  if (!avx512) return isas;
+  isas |= isa_bit(Isa::Avx512);
+  const bool amx = all(edx, kAmxBits) && all(saved, kTileState) && os_grants_tiles();
+  return amx ? isas | isa_bit(Isa::Amx) : isas;
+}
+
 std::uint32_t cpu_isas() {
-  constexpr std::uint64_t kYmmState = 0x6;   // xmm, ymm
-  constexpr std::uint64_t kZmmState = 0xe6;  // xmm, ymm, opmask, zmm 0-15 upper halves, zmm 16-31
+  constexpr std::uint64_t kYmmState = 0x6;  // xmm, ymm
   std::uint32_t isas = isa_bit(Isa::Scalar);
   std::uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
   if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0 || !all(ecx, bit_OSXSAVE)) return isas;
   const std::uint64_t saved = os_saved_state();
   const bool avx = all(ecx, std::uint64_t{bit_AVX} | bit_FMA | bit_POPCNT) && all(saved, kYmmState);
   if (!avx || __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0 || !all(ebx, bit_AVX2)) return isas;
-  isas |= isa_bit(Isa::Avx2);
-  const bool avx512 = all(ebx, std::uint64_t{bit_AVX512F} | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL) &&
-                      all(ecx, std::uint64_t{bit_AVX512VPOPCNTDQ} | bit_AVX512VBMI | bit_AVX512VNNI) &&
-                      all(saved, kZmmState);
-  return avx512 ? isas | isa_bit(Isa::Avx512) : isas;
+  return isas | isa_bit(Isa::Avx2) | isas_above_avx2(ebx, ecx, edx, saved);
+}
+
+#elif defined(__aarch64__)
+
+std::uint32_t cpu_isas() {
+  const std::uint32_t isas = isa_bit(Isa::Scalar) | isa_bit(Isa::Neon);  // AArch64 always has it
+#if defined(__linux__)
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0 ? isas | isa_bit(Isa::NeonDot) : isas;
+#else
+  return isas;
+#endif
 }
 
 #else

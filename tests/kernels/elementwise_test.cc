@@ -42,7 +42,7 @@ class ElementwiseTest : public testing::TestWithParam<IsaInfo> {
     }
   }
 };
-INSTANTIATE_TEST_SUITE_P(Isas, ElementwiseTest, testing::ValuesIn(kIsas),
+INSTANTIATE_TEST_SUITE_P(Isas, ElementwiseTest, testing::ValuesIn(built_isas(Family::Elementwise)),
                          [](const auto& test) { return std::string(test.param.name); });
 
 /// Normal numbers with the awkward ones strewn in.

@@ -78,6 +78,10 @@ struct ConvCase {
   ConvShape shape;
 };
 
+void PrintTo(const ConvCase& c, std::ostream* out) {
+  *out << c.name;
+}
+
 const ConvCase kCases[] = {
     {"first_layer",
      {.batch = 2,
@@ -170,7 +174,8 @@ class F32ConvTest : public testing::TestWithParam<std::tuple<IsaInfo, ConvCase>>
   const ConvShape& shape() const { return std::get<1>(GetParam()).shape; }
 };
 INSTANTIATE_TEST_SUITE_P(Cases, F32ConvTest,
-                         testing::Combine(testing::ValuesIn(kIsas), testing::ValuesIn(kCases)),
+                         testing::Combine(testing::ValuesIn(built_isas(Family::F32)),
+                                          testing::ValuesIn(kCases)),
                          [](const auto& test) {
                            return std::string(std::get<0>(test.param).name) + "_" +
                                   std::get<1>(test.param).name;

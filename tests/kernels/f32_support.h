@@ -7,12 +7,12 @@
 
 #include <cstdint>
 #include <cstring>
-#include <ostream>
 #include <string>
 #include <vector>
 
 #include "bitplane/kernels/f32.h"
 #include "bitplane/kernels/isa.h"
+#include "kernels/family_isas.h"
 
 namespace bitplane::kernels {
 
@@ -48,19 +48,6 @@ inline std::vector<std::uint32_t> bits_of(const std::vector<float>& values) {
 }
 
 inline constexpr float kGarbage = -7.0e7F;
-
-inline void PrintTo(const IsaInfo& info, std::ostream* out) {
-  *out << info.name;
-}
-
-/// The ISAs that can run here, each as the features that select it.
-inline std::vector<IsaInfo> runnable_isas() {
-  std::vector<IsaInfo> isas;
-  for (const IsaInfo& info : kIsas) {
-    if (detect_cpu().has(info.isa)) isas.push_back(info);
-  }
-  return isas;
-}
 
 inline const F32Kernels& f32_of(const IsaInfo& info) {
   return select_f32(detect_cpu().limited_to(info.isa));

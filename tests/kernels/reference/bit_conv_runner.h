@@ -12,16 +12,15 @@
 
 #include "bitplane/kernels/aligned.h"
 #include "bitplane/kernels/bitserial.h"
+#include "kernels/family_isas.h"
 #include "kernels/reference/bit_conv_reference.h"
 
 namespace bitplane::kernels::reference {
 
-/// The ISAs that this machine and this binary have.
+/// The ISAs whose bit-serial kernels can run here.
 inline std::vector<Isa> present_isas() {
   std::vector<Isa> isas;
-  for (const IsaInfo& info : kIsas) {
-    if (detect_cpu().has(info.isa)) isas.push_back(info.isa);
-  }
+  for (const IsaInfo& info : runnable_isas(Family::BitSerial)) isas.push_back(info.isa);
   return isas;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Instruction sets and CPU detection. The list of ISAs is kIsas: dispatch, tests, benchmarks, `--version` and
-// the docs all come from it. Each level is a superset of the one above it in the list.
+// the docs all come from it. Each level is a superset of those above it of the same processor family (a CPU
+// may lack a level and have the next: many with AVX-512 have no AVX-VNNI).
 #pragma once
 
 #include <array>
@@ -11,7 +12,7 @@
 
 namespace bitplane::kernels {
 
-enum class Isa : std::uint8_t { Scalar, Avx2, Avx512 };
+enum class Isa : std::uint8_t { Scalar, Neon, NeonDot, Avx2, AvxVnni, Avx512, Amx };
 
 struct IsaInfo {
   Isa isa;
@@ -20,10 +21,14 @@ struct IsaInfo {
 };
 
 /// Weakest first.
-inline constexpr std::array<IsaInfo, 3> kIsas{{
+inline constexpr std::array<IsaInfo, 7> kIsas{{
     {Isa::Scalar, "scalar", "nothing"},
+    {Isa::Neon, "neon", "Advanced SIMD of AArch64"},
+    {Isa::NeonDot, "neondot", "Advanced SIMD with the dot product extension"},
     {Isa::Avx2, "avx2", "AVX2, FMA"},
+    {Isa::AvxVnni, "avxvnni", "AVX2, AVX-VNNI"},
     {Isa::Avx512, "avx512", "AVX-512 F, BW, DQ, VL, VPOPCNTDQ, VBMI, VNNI"},
+    {Isa::Amx, "amx", "AVX-512 as above, AMX tiles, INT8, BF16"},
 }};
 
 [[nodiscard]] std::string_view isa_name(Isa isa) noexcept;
