@@ -74,10 +74,10 @@ TEST(Epilogue, FloatWithResidualAndRelu) {
           if (with_residual) t = t + input.residual[at];
           expected.push_back(activation == Activation::None || t > 0.0F ? t : 0.0F);
         }
-        for (const Isa isa : reference::present_isas()) {
-          SCOPED_TRACE(isa_name(isa));
+        for (const IsaInfo& isa : runnable_isas(Family::Epilogue)) {
+          SCOPED_TRACE(isa.name);
           std::vector<float> out(input.size(), -777.0F);
-          apply_rows(isa, input,
+          apply_rows(isa.isa, input,
                      {.kind = EpilogueKind::Float,
                       .affine = {input.scale.data(), input.shift.data()},
                       .activation = activation,
@@ -127,10 +127,10 @@ TEST(Epilogue, RanksForEveryNumberOfThresholds) {
       const Quantizer quantizer = make_quantizer(random, count, 8, input);
       std::vector<std::uint8_t> expected;
       for (std::size_t at = 0; at < input.size(); ++at) expected.push_back(quantizer.rank(input.t(at)));
-      for (const Isa isa : reference::present_isas()) {
-        SCOPED_TRACE(isa_name(isa));
+      for (const IsaInfo& isa : runnable_isas(Family::Epilogue)) {
+        SCOPED_TRACE(isa.name);
         std::vector<std::uint8_t> out(input.size(), 0xDD);
-        apply_rows(isa, input,
+        apply_rows(isa.isa, input,
                    {.kind = EpilogueKind::Ranks,
                     .affine = {input.scale.data(), input.shift.data()},
                     .ranks = quantizer.ranks(),
@@ -152,11 +152,11 @@ void expect_planes(Random& random, std::size_t count, const ActivationLayout& la
   const std::size_t written = input.rows * layout.row_bytes();
   std::memset(expected.data() + written, 0xB7,
               expected.size() - written);  // rows not asked for stay as they are
-  for (const Isa isa : reference::present_isas()) {
-    SCOPED_TRACE(isa_name(isa));
+  for (const IsaInfo& isa : runnable_isas(Family::Epilogue)) {
+    SCOPED_TRACE(isa.name);
     AlignedArray<std::byte> out(layout.picture_bytes());
     std::memset(out.data(), 0xB7, out.size());
-    apply_rows(isa, input,
+    apply_rows(isa.isa, input,
                {.kind = EpilogueKind::Planes,
                 .affine = {input.scale.data(), input.shift.data()},
                 .ranks = quantizer.ranks(),

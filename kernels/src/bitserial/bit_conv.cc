@@ -101,15 +101,9 @@ class StripRunner {
 }  // namespace
 
 BitConv::BitConv(const BitSerialKernels& kernels, const BitConvSpec& spec)
-    : kernels_(&kernels),
-      shape_(spec.shape),
-      input_layout_{.height = spec.shape.height,
-                    .width = spec.shape.width,
-                    .channels = spec.shape.channels,
-                    .planes = spec.activation_planes,
-                    .groups = spec.shape.groups,
-                    .encoding = spec.activation_encoding},
-      packed_(std::make_shared<const PackedBitConv>(make_packed_conv(kernels, spec, input_layout_))) {}
+    : LowBitConv(spec),
+      kernels_(&kernels),
+      packed_(std::make_shared<const PackedBitConv>(make_packed_conv(kernels, spec, input_layout()))) {}
 
 std::size_t BitConv::packed_bytes() const noexcept {
   return packed_->weights.bytes() + packed_->coefficients.bytes() + packed_->weight_offset.bytes() +
@@ -117,35 +111,35 @@ std::size_t BitConv::packed_bytes() const noexcept {
 }
 
 std::size_t BitConv::scratch_bytes() const noexcept {
-  return cut_scratch(shape_, *packed_, input_layout_.planes, nullptr).bytes;
+  return cut_scratch(shape(), *packed_, input_layout().planes, nullptr).bytes;
 }
 
 void BitConv::run(const PackedActivations& input, RowRange rows, const EpilogueKernels& epilogues,
                   const Epilogue& epilogue, std::byte* scratch) const noexcept {
-  assert(input.layout == input_layout_);
-  const ConvView view{shape_, *packed_, input};
-  const StripScratch arrays = cut_scratch(shape_, *packed_, input_layout_.planes, scratch);
+  assert(input.layout == input_layout());
+  const ConvView view{shape(), *packed_, input};
+  const StripScratch arrays = cut_scratch(shape(), *packed_, input_layout().planes, scratch);
   const StripRunner runner(*kernels_, view, arrays);
-  const std::size_t width = shape_.out_width();
+  const std::size_t width = shape().out_width();
   for (std::size_t row = rows.begin; row < rows.end; row += packed_->strip.rows) {
     const std::size_t count = std::min(packed_->strip.rows, rows.end - row);
     runner.run_rows(row, count, {.z = arrays.z});
     for (std::size_t r = 0; r < count; ++r) {
-      epilogues.apply(epilogue, {.z = arrays.z + r * width * shape_.out_channels,
+      epilogues.apply(epilogue, {.z = arrays.z + r * width * shape().out_channels,
                                  .row = row + r,
                                  .pixels = width,
-                                 .channels = shape_.out_channels});
+                                 .channels = shape().out_channels});
     }
   }
 }
 
 void BitConv::run_integer(const PackedActivations& input, RowRange rows, std::int32_t* out,
                           std::byte* scratch) const noexcept {
-  assert(input.layout == input_layout_ && packed_->combination == Combination::UniformBoth);
-  const ConvView view{shape_, *packed_, input};
-  const StripScratch arrays = cut_scratch(shape_, *packed_, input_layout_.planes, scratch);
+  assert(input.layout == input_layout() && packed_->combination == Combination::UniformBoth);
+  const ConvView view{shape(), *packed_, input};
+  const StripScratch arrays = cut_scratch(shape(), *packed_, input_layout().planes, scratch);
   const StripRunner runner(*kernels_, view, arrays);
-  const std::size_t row_size = shape_.out_width() * shape_.out_channels;
+  const std::size_t row_size = shape().out_width() * shape().out_channels;
   for (std::size_t row = rows.begin; row < rows.end; row += packed_->strip.rows) {
     runner.run_rows(row, std::min(packed_->strip.rows, rows.end - row),
                     {.integers = out + (row - rows.begin) * row_size});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs an unpacked layer through BitConv on one ISA. Every buffer has its minimal size, so that a sanitizer
-// sees each byte beyond it; outputs are filled with garbage first.
+// Runs an unpacked layer through one low-bit kernel, whatever its family. Every buffer has its minimal size,
+// so that a sanitizer sees each byte beyond it; outputs are filled with garbage first.
 #pragma once
 
 #include <algorithm>
@@ -17,11 +17,13 @@
 
 namespace bitplane::kernels::reference {
 
-/// The ISAs whose bit-serial kernels can run here.
-inline std::vector<Isa> present_isas() {
-  std::vector<Isa> isas;
-  for (const IsaInfo& info : runnable_isas(Family::BitSerial)) isas.push_back(info.isa);
-  return isas;
+/// The low-bit kernels of all families that this machine can run.
+inline std::vector<const LowBitKernel*> runnable_kernels() {
+  std::vector<const LowBitKernel*> kernels;
+  for (const LowBitKernel* kernel : lowbit_kernels()) {
+    if (detect_cpu().has(kernel->info.isa)) kernels.push_back(kernel);
+  }
+  return kernels;
 }
 
 /// Canonical plane words, one bit at a time.
@@ -39,42 +41,55 @@ inline std::vector<std::uint64_t> canonical_planes(const Layer& layer) {
   return words;
 }
 
+/// Canonical words must outlive the spec.
+inline BitConvSpec spec_of(const Layer& layer, const std::vector<std::uint64_t>& words) {
+  const auto data = [](const auto& list) { return list.empty() ? nullptr : list.data(); };
+  return {.shape = layer.shape,
+          .weight_encoding = layer.weight_encoding,
+          .activation_encoding = layer.activation_encoding,
+          .weights = {words.data(), layer.weight_planes, layer.shape.out_channels, layer.shape.filter_size()},
+          .activation_planes = layer.activation_planes,
+          .combination = layer.combination,
+          .weight_multiples = data(layer.weight_multiples),
+          .activation_multiples = data(layer.activation_multiples),
+          .weight_basis = data(layer.weight_basis),
+          .activation_basis = data(layer.activation_basis),
+          .weight_offset = data(layer.weight_offset),
+          .activation_offset = layer.activation_offset};
+}
+
+/// The kernels of runnable_kernels() that support the layer.
+inline std::vector<const LowBitKernel*> kernels_for(const Layer& layer) {
+  const std::vector<std::uint64_t> words = canonical_planes(layer);
+  std::vector<const LowBitKernel*> kernels = runnable_kernels();
+  std::erase_if(kernels,
+                [&](const LowBitKernel* kernel) { return !kernel->supports(spec_of(layer, words)); });
+  return kernels;
+}
+
 class LayerRunner {
  public:
-  LayerRunner(const Layer& layer, Isa isa) : layer_(layer), features_(detect_cpu().limited_to(isa)) {
+  LayerRunner(const Layer& layer, const LowBitKernel& kernel)
+      : layer_(layer), features_(detect_cpu().limited_to(kernel.info.isa)) {
     const std::vector<std::uint64_t> words = canonical_planes(layer);
-    const auto data = [](const auto& list) { return list.empty() ? nullptr : list.data(); };
-    conv_ = BitConv(
-        select_bitserial(features_),
-        {.shape = layer.shape,
-         .weight_encoding = layer.weight_encoding,
-         .activation_encoding = layer.activation_encoding,
-         .weights = {words.data(), layer.weight_planes, layer.shape.out_channels, layer.shape.filter_size()},
-         .activation_planes = layer.activation_planes,
-         .combination = layer.combination,
-         .weight_multiples = data(layer.weight_multiples),
-         .activation_multiples = data(layer.activation_multiples),
-         .weight_basis = data(layer.weight_basis),
-         .activation_basis = data(layer.activation_basis),
-         .weight_offset = data(layer.weight_offset),
-         .activation_offset = layer.activation_offset});
-    input_ = AlignedArray<std::byte>(layer.shape.batch * conv_.input_layout().picture_bytes());
+    conv_ = kernel.make(spec_of(layer, words));
+    input_ = AlignedArray<std::byte>(layer.shape.batch * conv_->input_layout().picture_bytes());
     std::memset(input_.data(), 0xA5, input_.size());
-    pack_codes(layer.activations, layer.shape.batch, conv_.input_layout(), input_.data());
-    scratch_ = AlignedArray<std::byte>(conv_.scratch_bytes());
+    pack_codes(layer.activations, layer.shape.batch, conv_->input_layout(), input_.data());
+    scratch_ = AlignedArray<std::byte>(conv_->scratch_bytes());
     std::memset(scratch_.data(), 0x5A, scratch_.size());
   }
 
-  [[nodiscard]] const BitConv& conv() const { return conv_; }
-  [[nodiscard]] PackedActivations input() const { return {input_.data(), conv_.input_layout()}; }
+  [[nodiscard]] const LowBitConv& conv() const { return *conv_; }
+  [[nodiscard]] PackedActivations input() const { return {input_.data(), conv_->input_layout()}; }
   [[nodiscard]] std::size_t rows() const { return layer_.shape.batch * layer_.shape.out_height(); }
   [[nodiscard]] std::size_t outputs() const { return layer_.shape.out_pixels() * layer_.shape.out_channels; }
 
   /// Runs the rows in ranges of `step`.
   void run(const Epilogue& epilogue, std::size_t step) {
     for (std::size_t row = 0; row < rows(); row += step) {
-      conv_.run(input(), {row, std::min(rows(), row + step)}, select_epilogue(features_), epilogue,
-                scratch_.data());
+      conv_->run(input(), {row, std::min(rows(), row + step)}, select_epilogue(features_), epilogue,
+                 scratch_.data());
     }
   }
   std::vector<float> z(std::size_t step) {
@@ -87,8 +102,8 @@ class LayerRunner {
     std::vector<std::int32_t> integers(outputs(), -12345);
     const std::size_t row_size = layer_.shape.out_width() * layer_.shape.out_channels;
     for (std::size_t row = 0; row < rows(); row += step) {
-      conv_.run_integer(input(), {row, std::min(rows(), row + step)}, integers.data() + row * row_size,
-                        scratch_.data());
+      conv_->run_integer(input(), {row, std::min(rows(), row + step)}, integers.data() + row * row_size,
+                         scratch_.data());
     }
     return integers;
   }
@@ -96,7 +111,7 @@ class LayerRunner {
  private:
   const Layer& layer_;
   CpuFeatures features_;
-  BitConv conv_;
+  std::unique_ptr<const LowBitConv> conv_;
   AlignedArray<std::byte> input_, scratch_;
 };
 

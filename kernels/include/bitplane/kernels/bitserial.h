@@ -1,23 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Family `bitserial`: convolution and GEMM on bit-planes.
-//
-//   P_ij = pop(w_i AND a_j)   X_ij = pop(w_i XOR a_j)   S_j = pop(a_j)   R_i = pop(w_i)
-//   D_ij = P_ij                  Unsigned x Unsigned
-//          2 P_ij - S_j          Bipolar  x Unsigned
-//          2 P_ij - R_i          Unsigned x Bipolar      (R_i over the taps inside the picture)
-//          K - 2 X_ij            Bipolar  x Bipolar      (K and X_ij over the taps inside the picture)
-//
-// D is an exact integer. The combination makes z of it (docs/BITPLANES.md, "Normative arithmetic"):
-//
-//   UniformBoth         A = sum_ij m_i n_j D_ij in int32;  z = float(A)
-//   LearnedWeights      z = sum over i of fma(v_i, float(sum_j n_j D_ij), z)
-//   LearnedActivations  z = sum over j of fma(u_j, float(sum_i m_i D_ij), z)
-//   LearnedBoth         z = sum over j, then i, of fma(v_i * u_j rounded once, float(D_ij), z)
-//
-// with m, n the integer multiples (+-2^i, in any order) of a uniform side, whose scale is folded into the
-// epilogue's affine. Then, where there are offsets: z = fma(offset_w, sum(a), z), z = fma(offset_a, sum(w
-// planes), z).
+// Family `bitserial`: convolution and GEMM by AND or XOR and popcount, plane pair by plane pair. Serves every
+// combination and both encodings on both sides.
 #pragma once
 
 #include <cstddef>
@@ -25,30 +9,10 @@
 #include <memory>
 #include <string_view>
 
-#include "bitplane/kernels/conv_shape.h"
-#include "bitplane/kernels/epilogue.h"
 #include "bitplane/kernels/isa.h"
-#include "bitplane/kernels/planes.h"
+#include "bitplane/kernels/lowbit_conv.h"
 
 namespace bitplane::kernels {
-
-enum class Combination : std::uint8_t { UniformBoth, LearnedWeights, LearnedActivations, LearnedBoth };
-
-/// What a convolution's weights and activations mean. Pointers are read at construction only.
-struct BitConvSpec {
-  ConvShape shape{};  ///< batch is ignored: run() takes any number of rows
-  Encoding weight_encoding = Encoding::Unsigned;
-  Encoding activation_encoding = Encoding::Unsigned;
-  PlaneMatrixView weights{};  ///< rows = out_channels, k = filter_size()
-  std::size_t activation_planes = 1;
-  Combination combination = Combination::UniformBoth;
-  const std::int32_t* weight_multiples = nullptr;      ///< [weight planes]; uniform weights
-  const std::int32_t* activation_multiples = nullptr;  ///< [activation planes]; uniform activations
-  const float* weight_basis = nullptr;                 ///< [planes][out_channels]; learned weights
-  const float* activation_basis = nullptr;             ///< [activation planes]; learned activations
-  const float* weight_offset = nullptr;  ///< [out_channels] or null: in units of the weight side's scale
-  float activation_offset = 0.0F;        ///< in units of the activation side's scale
-};
 
 /// One ISA's bit-serial kernels (opaque to callers; the registry lists them).
 struct BitSerialKernels;
@@ -61,31 +25,21 @@ struct PackedBitConv;
 
 /// A convolution packed for one kernel: weights in that kernel's layout, coefficients, per-tap sums for the
 /// border correction. Built once; immutable and shareable between threads afterwards.
-class BitConv {
+class BitConv final : public LowBitConv {
  public:
   BitConv() = default;
   /// Throws std::bad_alloc. Everything else about the spec is a precondition.
   BitConv(const BitSerialKernels& kernels, const BitConvSpec& spec);
 
-  [[nodiscard]] const ConvShape& shape() const noexcept { return shape_; }
-  /// The layout that run() expects of its input.
-  [[nodiscard]] const ActivationLayout& input_layout() const noexcept { return input_layout_; }
-  [[nodiscard]] std::size_t packed_bytes() const noexcept;
-  /// Bytes of scratch, 64-byte aligned, that one running thread needs.
-  [[nodiscard]] std::size_t scratch_bytes() const noexcept;
-  /// Convolves output rows `rows` (RowRange counts over the batch) and applies `epilogue` to each row.
-  /// `epilogues` may be of any ISA: it writes the same bits.
+  [[nodiscard]] std::size_t packed_bytes() const noexcept override;
+  [[nodiscard]] std::size_t scratch_bytes() const noexcept override;
   void run(const PackedActivations& input, RowRange rows, const EpilogueKernels& epilogues,
-           const Epilogue& epilogue, std::byte* scratch) const noexcept;
-  /// The bare integer accumulators A (UniformBoth; offsets are left out): out[row][pixel][out_channels], the
-  /// rows of `rows` only, so out points at the first of them.
+           const Epilogue& epilogue, std::byte* scratch) const noexcept override;
   void run_integer(const PackedActivations& input, RowRange rows, std::int32_t* out,
-                   std::byte* scratch) const noexcept;
+                   std::byte* scratch) const noexcept override;
 
  private:
   const BitSerialKernels* kernels_ = nullptr;
-  ConvShape shape_;
-  ActivationLayout input_layout_;
   std::shared_ptr<const PackedBitConv> packed_;
 };
 

@@ -7,6 +7,9 @@
 //   Float    out = t (+ residual), then max(., 0) if asked
 //   Planes   rank = #{l : t > threshold_l}, code = code_of_rank[rank], packed into planes
 //   Ranks    rank as a byte (max-pooling comes first and acts on ranks)
+//
+// Where z = float(A) and nothing is added to t, Planes and Ranks may compare the integers themselves
+// (IntegerThresholds): t > threshold_l is monotone in A, so lowering finds the equal test on A by bisection.
 #pragma once
 
 #include <cstddef>
@@ -33,6 +36,14 @@ struct RankCodes {
   const std::uint8_t* code_of_rank = nullptr;
 };
 
+/// rank[c] = #{l : (A ^ flip[c]) > thresholds[l][c]}. flip is 0 or -1: ~A = -1 - A turns the order around
+/// where the scale is negative. A channel whose scale is 0 has INT32_MIN (passed: unless A ^ flip is
+/// INT32_MIN, which no convolution gives) and INT32_MAX (never).
+struct IntegerThresholds {
+  const std::int32_t* thresholds = nullptr;  ///< [count][channels], ascending in l; null: compare t
+  const std::int32_t* flip = nullptr;        ///< [channels]
+};
+
 enum class EpilogueKind : std::uint8_t { Float, Planes, Ranks };
 
 /// Describes a whole tensor; apply() works on one row of it. `residual`, `out` and `out_ranks` point at row 0
@@ -44,14 +55,17 @@ struct Epilogue {
   const float* residual = nullptr;           ///< Float: [pixel][channels] or null
   float* out = nullptr;                      ///< Float: [pixel][channels]
   RankCodes ranks{};                         ///< Planes, Ranks
+  IntegerThresholds integer{};               ///< Planes, Ranks: instead of affine and ranks.thresholds
   std::uint8_t* out_ranks = nullptr;         ///< Ranks: [pixel][channels]
   std::byte* out_planes = nullptr;           ///< Planes: the whole tensor
   ActivationLayout layout{};                 ///< Planes: of out_planes
 };
 
 /// z of one output row: pixels [0, layout.width) of row `row` (counted over the batch), [pixel][channels].
+/// Or its integers A, if and only if the epilogue has integer thresholds.
 struct EpilogueRow {
   const float* z = nullptr;
+  const std::int32_t* integers = nullptr;
   std::size_t row = 0;
   std::size_t pixels = 0;
   std::size_t channels = 0;

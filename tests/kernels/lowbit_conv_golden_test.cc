@@ -29,9 +29,13 @@ std::vector<std::size_t> shape_of(const Json& c, const char* field) {
   return c.at(field).at("shape").get<std::vector<std::size_t>>();
 }
 
-/// One plane pair of a case as a 1x1 layer with integer result.
-std::int32_t pair_result(const Json& c, std::size_t i, std::size_t j, Encoding weights, Encoding activations,
-                         Isa isa) {
+/// One plane pair of a case as a 1x1 layer with an integer result, on every kernel that supports it.
+struct Pair {
+  std::size_t i, j;
+  Encoding weights, activations;
+};
+void expect_pair(const Json& c, const Pair& pair, std::int32_t expected) {
+  const auto [i, j, weights, activations] = pair;
   const auto k = c.at("K").get<std::size_t>();
   const auto weight_bits = array_of<std::uint16_t>(c, "weight_bits");
   const auto activation_bits = array_of<std::uint8_t>(c, "activation_bits");
@@ -45,25 +49,25 @@ std::int32_t pair_result(const Json& c, std::size_t i, std::size_t j, Encoding w
                            activation_bits.begin() + static_cast<std::ptrdiff_t>((j + 1) * k));
   layer.weight_multiples = {1};
   layer.activation_multiples = {1};
-  return LayerRunner(layer, isa).integers(1)[0];
+  for (const LowBitKernel* kernel : reference::kernels_for(layer)) {
+    EXPECT_EQ(LayerRunner(layer, *kernel).integers(1)[0], expected) << kernel->info.name;
+  }
 }
 
-TEST(BitSerialGolden, CountsOfPlanePairs) {
+TEST(LowBitConvGolden, CountsOfPlanePairs) {
   for (const Json& c : golden_cases("planes")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     const auto k = c.at("K").get<std::int32_t>();
     const auto p = array_of<std::int32_t>(c, "P"), x = array_of<std::int32_t>(c, "X");
     const auto s = array_of<std::int32_t>(c, "S"), pop_w = array_of<std::int32_t>(c, "pop_w");
-    for (const Isa isa : reference::present_isas()) {
-      SCOPED_TRACE(isa_name(isa));
-      for (std::size_t i = 0; i < pop_w.size(); ++i) {
-        for (std::size_t j = 0; j < s.size(); ++j) {
-          const std::int32_t pair_p = p[i * s.size() + j], pair_x = x[i * s.size() + j];
-          EXPECT_EQ(pair_result(c, i, j, Encoding::Unsigned, Encoding::Unsigned, isa), pair_p);
-          EXPECT_EQ(pair_result(c, i, j, Encoding::Bipolar, Encoding::Unsigned, isa), 2 * pair_p - s[j]);
-          EXPECT_EQ(pair_result(c, i, j, Encoding::Unsigned, Encoding::Bipolar, isa), 2 * pair_p - pop_w[i]);
-          EXPECT_EQ(pair_result(c, i, j, Encoding::Bipolar, Encoding::Bipolar, isa), k - 2 * pair_x);
-        }
+    constexpr Encoding kUnsigned = Encoding::Unsigned, kBipolar = Encoding::Bipolar;
+    for (std::size_t i = 0; i < pop_w.size(); ++i) {
+      for (std::size_t j = 0; j < s.size(); ++j) {
+        const std::int32_t pair_p = p[i * s.size() + j], pair_x = x[i * s.size() + j];
+        expect_pair(c, {i, j, kUnsigned, kUnsigned}, pair_p);
+        expect_pair(c, {i, j, kBipolar, kUnsigned}, 2 * pair_p - s[j]);
+        expect_pair(c, {i, j, kUnsigned, kBipolar}, 2 * pair_p - pop_w[i]);
+        expect_pair(c, {i, j, kBipolar, kBipolar}, k - 2 * pair_x);
       }
     }
   }
@@ -96,14 +100,14 @@ Layer learned_layer(const Json& c) {
   return layer;
 }
 
-TEST(BitSerialGolden, ValuesWithLearnedBasesAndOffsets) {
+TEST(LowBitConvGolden, ValuesWithLearnedBasesAndOffsets) {
   for (const Json& c : golden_cases("planes")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     const Layer layer = learned_layer(c);
     const auto value = c.at("value").get<double>();
-    for (const Isa isa : reference::present_isas()) {
-      SCOPED_TRACE(isa_name(isa));
-      const float z = LayerRunner(layer, isa).z(1)[0];
+    for (const LowBitKernel* kernel : reference::kernels_for(layer)) {
+      SCOPED_TRACE(kernel->info.name);
+      const float z = LayerRunner(layer, *kernel).z(1)[0];
       if (c.at("exact").get<bool>()) {
         EXPECT_EQ(static_cast<double>(z), value);
       } else {
@@ -125,7 +129,7 @@ void encode(const std::vector<int>& values, std::size_t bits, const std::string&
   if (encoding == "signed") multiples.back() = -multiples.back();
 }
 
-TEST(BitSerialGolden, Convolutions) {
+TEST(LowBitConvGolden, Convolutions) {
   for (const Json& c : golden_cases("conv")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     const auto x = shape_of(c, "x"), w = shape_of(c, "w");
@@ -156,9 +160,9 @@ TEST(BitSerialGolden, Convolutions) {
            layer.weight_multiples);
     encode(array_of<int>(c, "x"), layer.activation_planes, activation_encoding, layer.activations,
            layer.activation_multiples);
-    for (const Isa isa : reference::present_isas()) {
-      SCOPED_TRACE(isa_name(isa));
-      EXPECT_EQ(LayerRunner(layer, isa).integers(layer.shape.out_height()),
+    for (const LowBitKernel* kernel : reference::kernels_for(layer)) {
+      SCOPED_TRACE(kernel->info.name);
+      EXPECT_EQ(LayerRunner(layer, *kernel).integers(layer.shape.out_height()),
                 array_of<std::int32_t>(c, "accumulators"));
     }
   }

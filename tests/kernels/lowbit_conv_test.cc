@@ -104,11 +104,11 @@ void expect_planes(const Layer& layer, const std::vector<float>& z, std::size_t 
   AlignedArray<std::byte> expected(shape.batch * layout.picture_bytes());
   pack_codes(codes, shape.batch, layout, expected.data());
   const std::vector<float> ones(shape.out_channels, 1.0F), zeros(shape.out_channels, 0.0F);
-  for (const Isa isa : reference::present_isas()) {
-    SCOPED_TRACE(isa_name(isa));
+  for (const LowBitKernel* kernel : reference::kernels_for(layer)) {
+    SCOPED_TRACE(kernel->info.name);
     AlignedArray<std::byte> planes(expected.size());
     std::memset(planes.data(), 0x99, planes.size());
-    LayerRunner(layer, isa)
+    LayerRunner(layer, *kernel)
         .run({.kind = EpilogueKind::Planes,
               .affine = {ones.data(), zeros.data()},
               .ranks = {thresholds.data(), thresholds.size(), code_of_rank.data()},
@@ -123,9 +123,9 @@ void expect_planes(const Layer& layer, const std::vector<float>& z, std::size_t 
 void expect_agreement(const Layer& layer, std::size_t row_step) {
   SCOPED_TRACE(describe(layer));
   const std::vector<float> expected = reference::z_of(layer);
-  for (const Isa isa : reference::present_isas()) {
-    SCOPED_TRACE(isa_name(isa));
-    LayerRunner runner(layer, isa);
+  for (const LowBitKernel* kernel : reference::kernels_for(layer)) {
+    SCOPED_TRACE(kernel->info.name);
+    LayerRunner runner(layer, *kernel);
     ASSERT_EQ(runner.z(row_step), expected);
     if (layer.combination == Combination::UniformBoth) {
       ASSERT_EQ(runner.integers(row_step), reference::integers_of(layer));
@@ -133,7 +133,7 @@ void expect_agreement(const Layer& layer, std::size_t row_step) {
   }
 }
 
-TEST(BitSerial, EveryLengthOfALinearLayer) {
+TEST(LowBitConv, EveryLengthOfALinearLayer) {
   std::uint64_t seed = 100;
   for (const std::size_t k : {1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97, 127, 128, 129, 1009, 2048}) {
     for (const Encoding weights : kEncodings) {
@@ -187,7 +187,7 @@ ConvShape random_shape(Random& random) {
   return shape;
 }
 
-TEST(BitSerial, RandomConvolutions) {
+TEST(LowBitConv, RandomConvolutions) {
   for (std::uint64_t seed = 1; seed <= 250; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
@@ -205,7 +205,7 @@ TEST(BitSerial, RandomConvolutions) {
   }
 }
 
-TEST(BitSerial, EveryNumberOfPlanes) {
+TEST(LowBitConv, EveryNumberOfPlanes) {
   std::uint64_t seed = 5000;
   for (const std::size_t weight_planes : {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16}) {
     for (std::size_t activation_planes = 1; activation_planes <= kMaxActivationPlanes; ++activation_planes) {
@@ -231,7 +231,7 @@ TEST(BitSerial, EveryNumberOfPlanes) {
   }
 }
 
-TEST(BitSerial, ExtremeCodes) {
+TEST(LowBitConv, ExtremeCodes) {
   std::uint64_t seed = 9000;
   for (const Fill weights : {Fill::Zeros, Fill::Ones}) {
     for (const Fill activations : {Fill::Zeros, Fill::Ones}) {
@@ -264,7 +264,7 @@ TEST(BitSerial, ExtremeCodes) {
   }
 }
 
-TEST(BitSerial, TilesOfEverySize) {
+TEST(LowBitConv, TilesOfEverySize) {
   for (const std::size_t out_channels :
        {1, 4, 7, 8, 9, 12, 16, 17, 24, 31, 32, 33, 40, 56, 63, 64, 65, 96, 127}) {
     for (const std::size_t pixels : {1, 2, 3, 4, 5, 6, 7, 9, 11, 47, 48, 49, 53}) {
@@ -280,10 +280,9 @@ TEST(BitSerial, TilesOfEverySize) {
   }
 }
 
-TEST(BitSerial, SelectionFollowsTheFeatures) {
-  for (const Isa isa : reference::present_isas()) {
-    EXPECT_EQ(kernel_isa(select_bitserial(detect_cpu().limited_to(isa))), isa);
-    EXPECT_EQ(select_epilogue(detect_cpu().limited_to(isa)).isa, isa);
+TEST(LowBitConv, SelectionFollowsTheFeatures) {
+  for (const IsaInfo& info : runnable_isas(Family::BitSerial)) {
+    EXPECT_EQ(kernel_isa(select_bitserial(detect_cpu().limited_to(info.isa))), info.isa);
   }
 }
 

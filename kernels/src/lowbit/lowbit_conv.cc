@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The list of low-bit kernels, put together from the families', and the choice among them.
+#include "bitplane/kernels/lowbit_conv.h"
+
+#include <array>
+#include <cassert>
+#include <cstddef>
+#include <iterator>
+
+#include "bitserial/bitserial_lowbit.h"
+
+namespace bitplane::kernels {
+namespace {
+
+constexpr std::span<const LowBitKernel> kFamilies[] = {kBitSerialLowBit};
+
+constexpr std::size_t kernel_count() {
+  std::size_t count = 0;
+  for (const std::span<const LowBitKernel> family : kFamilies) count += family.size();
+  return count;
+}
+
+constexpr auto kKernels = [] {
+  std::array<const LowBitKernel*, kernel_count()> kernels{};
+  std::size_t next = 0;
+  for (const std::span<const LowBitKernel> family : kFamilies) {
+    for (const LowBitKernel& kernel : family) kernels[next++] = &kernel;
+  }
+  return kernels;
+}();
+
+}  // namespace
+
+LowBitConv::LowBitConv(const BitConvSpec& spec)
+    : shape_(spec.shape),
+      input_layout_{.height = spec.shape.height,
+                    .width = spec.shape.width,
+                    .channels = spec.shape.channels,
+                    .planes = spec.activation_planes,
+                    .groups = spec.shape.groups,
+                    .encoding = spec.activation_encoding} {}
+
+std::span<const LowBitKernel* const> lowbit_kernels() noexcept {
+  return kKernels;
+}
+
+const LowBitKernel& select_lowbit(CpuFeatures features, const BitConvSpec& spec) noexcept {
+  const LowBitKernel* best = nullptr;
+  double lowest = 0.0;
+  for (const LowBitKernel* kernel : kKernels) {
+    if (!features.has(kernel->info.isa) || !kernel->supports(spec)) continue;
+    const double cost = kernel->cost(spec);
+    if (best == nullptr || cost < lowest) {
+      best = kernel;
+      lowest = cost;
+    }
+  }
+  assert(best != nullptr);  // scalar bit-serial runs everything, everywhere
+  return *best;
+}
+
+}  // namespace bitplane::kernels
