@@ -15,6 +15,11 @@ target_compile_options(bitplane_flags INTERFACE -ffp-contract=off -fno-math-errn
 if(BITPLANE_WERROR)
   target_compile_options(bitplane_flags INTERFACE -Werror)
 endif()
+# The sanitizer presets compile several files as one (CMAKE_UNITY_BUILD): JSON and CLI11 cost each file 10 s there.
+# Not where files give the same name to a helper of their own; those targets call this.
+function(bitplane_files_apart target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
+endfunction()
 if(BITPLANE_SANITIZE)
   target_compile_options(bitplane_flags INTERFACE -fsanitize=${BITPLANE_SANITIZE} -fno-omit-frame-pointer
                          -fno-sanitize-recover=all)

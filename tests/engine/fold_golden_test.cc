@@ -5,11 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <random>
 
+#include "golden/golden_json.h"
 #include "lowering/fold.h"
 #include "lowering/integer_thresholds.h"
 #include "lowering/stages.h"
@@ -17,22 +16,8 @@
 namespace bitplane::engine {
 namespace {
 
+using golden::array;
 using nlohmann::json;
-
-template <class T>
-std::vector<T> array(const json& value) {
-  return value.at("data").get<std::vector<T>>();
-}
-
-std::vector<json> cases(const std::string& kind) {
-  std::ifstream file(BITPLANE_GOLDEN_DIR "/fold.json");
-  const json golden = json::parse(file);
-  std::vector<json> found;
-  for (const json& c : golden.at("cases")) {
-    if (c.at("kind") == kind) found.push_back(c);
-  }
-  return found;
-}
 
 /// One case with its scale made positive: -S times A is S times -A.
 struct Folded {
@@ -86,7 +71,7 @@ std::string kind_name(ChannelTest test) {
 }
 
 TEST(FoldGolden, IntegerThresholdsKindsAndRanks) {
-  const std::vector<json> all = cases("fold");
+  const std::vector<json> all = golden::cases("fold", "fold");
   ASSERT_GE(all.size(), 10U);
   for (const json& c : all) {
     SCOPED_TRACE(c.at("name").get<std::string>());
@@ -118,7 +103,7 @@ TEST(FoldGolden, IntegerThresholdsKindsAndRanks) {
 }
 
 TEST(FoldGolden, PoolingOnRanksIsPoolingOnAccumulators) {
-  const std::vector<json> all = cases("maxpool");
+  const std::vector<json> all = golden::cases("fold", "maxpool");
   ASSERT_GE(all.size(), 2U);
   for (const json& c : all) {
     SCOPED_TRACE(c.at("name").get<std::string>());

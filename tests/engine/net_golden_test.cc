@@ -7,25 +7,18 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <fstream>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "bitplane/engine.h"
 #include "bitplane/model_spec.h"
+#include "golden/golden_json.h"
 
 namespace bitplane::engine {
 namespace {
 
+using golden::array;
+using golden::shape;
 using nlohmann::json;
-
-template <class T = float>
-std::vector<T> array(const json& value) {
-  return value.at("data").get<std::vector<T>>();
-}
-std::vector<std::size_t> shape(const json& value) {
-  return value.at("shape").get<std::vector<std::size_t>>();
-}
 
 BatchNorm batch_norm(const json& bn, float epsilon) {
   return {array(bn.at("mean")), array(bn.at("var")), array(bn.at("gamma")), array(bn.at("beta")), epsilon};
@@ -131,10 +124,9 @@ class NetBuilder {
 };
 
 TEST(NetGolden, CodesPredictionsAndLogits) {
-  std::ifstream file(BITPLANE_GOLDEN_DIR "/net.json");
-  const json golden = json::parse(file);
-  ASSERT_EQ(golden.at("cases").size(), 4U);
-  for (const json& c : golden.at("cases")) {
+  const std::vector<json> cases = golden::cases("net");
+  ASSERT_EQ(cases.size(), 4U);
+  for (const json& c : cases) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     Result<Model> model = Model::from_spec(NetBuilder(c).spec());
     ASSERT_TRUE(model.ok()) << model.status().message();

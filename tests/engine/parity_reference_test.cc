@@ -70,7 +70,7 @@ std::string describe(const ModelSpec& spec) {
   return text;
 }
 
-class ParityReference : public testing::TestWithParam<int> {};
+class ParityReference : public ::testing::TestWithParam<int> {};
 
 TEST_P(ParityReference, CodesAndOutputsAreEqual) {
   constexpr int kGraphsPerCase = 12;
@@ -103,7 +103,7 @@ TEST_P(ParityReference, CodesAndOutputsAreEqual) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(RandomGraphs, ParityReference, testing::Range(1, 21));
+INSTANTIATE_TEST_SUITE_P(RandomGraphs, ParityReference, ::testing::Range(1, 21));
 
 /// The parity above would hold for nets whose codes are all alike: they are not.
 TEST(RandomGraph, CodesAreSpread) {

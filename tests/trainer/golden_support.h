@@ -1,42 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reads tests/golden/*.json (see the files' own hint for how they were made).
+// Golden arrays as the trainer's tensors.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "golden/golden_json.h"
 #include "trainer/tensor/tensor.h"
 
 namespace bitplane::train::testing {
 
 using Json = nlohmann::json;
 
-inline std::vector<Json> golden_cases(const std::string& file, const std::string& kind) {
-  std::ifstream in(std::string(BITPLANE_GOLDEN_DIR) + "/" + file);
-  if (!in) throw std::runtime_error("cannot open golden file " + file);
-  std::vector<Json> cases;
-  const Json file_content = Json::parse(in);
-  for (const Json& c : file_content.at("cases")) {
-    if (c.at("kind") == kind) cases.push_back(c);
-  }
-  if (cases.empty()) throw std::runtime_error(file + " has no case of kind " + kind);
-  return cases;
-}
-
 inline std::vector<double> doubles(const Json& array) {
-  return array.at("data").get<std::vector<double>>();
+  return golden::array<double>(array);
 }
 
 inline Shape shape_of(const Json& array) {
-  const auto dims = array.at("shape").get<std::vector<std::size_t>>();
+  const std::vector<std::size_t> dims = golden::shape(array);
   switch (dims.size()) {
     case 1:
       return {dims[0]};

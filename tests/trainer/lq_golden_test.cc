@@ -75,7 +75,7 @@ class LqGoldenTest : public ::testing::Test {
 };
 
 TEST_F(LqGoldenTest, Weights) {
-  for (const Json& c : golden_cases("lq_weights.json", "lq_weights")) {
+  for (const Json& c : golden::cases("lq_weights", "lq_weights")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     const Shape shape = shape_of(c.at("x"));
     LqWeights quantizer(
@@ -102,7 +102,7 @@ TEST_F(LqGoldenTest, Weights) {
 }
 
 TEST_F(LqGoldenTest, Activations) {
-  for (const Json& c : golden_cases("lq_activations.json", "lq_activations")) {
+  for (const Json& c : golden::cases("lq_activations", "lq_activations")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     LqActivations quantizer({.bits = c.at("K"), .alternations = c.at("T")});
     set_basis(quantizer, c.at("v"));
@@ -126,7 +126,7 @@ TEST_F(LqGoldenTest, Activations) {
 TEST_F(LqGoldenTest, MovingAverageOverBatches) {
   for (const bool debias : {false, true}) {
     const char* field = debias ? "v_after_debiased" : "v_after_plain";
-    for (const Json& c : golden_cases("lq_weights.json", "ema_run")) {
+    for (const Json& c : golden::cases("lq_weights", "ema_run")) {
       SCOPED_TRACE(c.at("name").get<std::string>() + " of weights, " + field);
       const Shape batches = shape_of(c.at("batches"));
       const Tensor all = tensor(c.at("batches"));
@@ -141,7 +141,7 @@ TEST_F(LqGoldenTest, MovingAverageOverBatches) {
       }
       expect_close<float>(after, doubles(c.at(field)), kFloatTolerance, field);
     }
-    for (const Json& c : golden_cases("lq_activations.json", "ema_run")) {
+    for (const Json& c : golden::cases("lq_activations", "ema_run")) {
       SCOPED_TRACE(c.at("name").get<std::string>() + " of activations, " + field);
       const auto values = c.at("batches").at("data").get<std::vector<float>>();
       const std::size_t count = c.at("batches").at("shape").at(0), size = values.size() / count;

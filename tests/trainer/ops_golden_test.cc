@@ -20,7 +20,7 @@ class OpsGoldenTest : public ::testing::Test {
 };
 
 TEST_F(OpsGoldenTest, BatchNorm) {
-  for (const Json& c : golden_cases("nn.json", "bn")) {
+  for (const Json& c : golden::cases("nn", "bn")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     for (const Mode mode : {Mode::Train, Mode::Eval}) {
       const std::string suffix = mode == Mode::Eval ? "_eval" : "";
@@ -43,7 +43,7 @@ TEST_F(OpsGoldenTest, BatchNorm) {
 }
 
 TEST_F(OpsGoldenTest, CrossEntropy) {
-  for (const Json& c : golden_cases("nn.json", "cross_entropy")) {
+  for (const Json& c : golden::cases("nn", "cross_entropy")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     const Variable logits = parameter(c.at("logits"));
     const Variable loss = softmax_cross_entropy(ctx_, logits, labels(c.at("labels")));
@@ -62,7 +62,7 @@ PoolOptions pool_options(const Json& c) {
 }
 
 TEST_F(OpsGoldenTest, MaxPool) {
-  for (const Json& c : golden_cases("nn.json", "max_pool")) {
+  for (const Json& c : golden::cases("nn", "max_pool")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     const Variable x = parameter(c.at("x"));
     const Variable y = max_pool(ctx_, x, pool_options(c));
@@ -74,7 +74,7 @@ TEST_F(OpsGoldenTest, MaxPool) {
 }
 
 TEST_F(OpsGoldenTest, AveragePool) {
-  for (const Json& c : golden_cases("nn.json", "avg_pool")) {
+  for (const Json& c : golden::cases("nn", "avg_pool")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     const Variable x = parameter(c.at("x"));
     const Variable y = average_pool(ctx_, x, pool_options(c));
@@ -86,7 +86,7 @@ TEST_F(OpsGoldenTest, AveragePool) {
 }
 
 TEST_F(OpsGoldenTest, GlobalAveragePool) {
-  for (const Json& c : golden_cases("nn.json", "global_average_pool")) {
+  for (const Json& c : golden::cases("nn", "global_average_pool")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     const Variable x = parameter(c.at("x"));
     const Variable y = global_average_pool(ctx_, x);
@@ -97,7 +97,7 @@ TEST_F(OpsGoldenTest, GlobalAveragePool) {
 }
 
 TEST_F(OpsGoldenTest, Convolution) {
-  for (const Json& c : golden_cases("nn.json", "conv_grad")) {
+  for (const Json& c : golden::cases("nn", "conv_grad")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     const Variable x = parameter(c.at("x")), w = parameter(c.at("w")), bias = parameter(c.at("bias"));
     const std::size_t stride = c.at("stride"), pad = c.at("pad"), dilation = c.at("dilation");

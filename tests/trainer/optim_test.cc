@@ -11,7 +11,7 @@ namespace bitplane::train::testing {
 namespace {
 
 TEST(SgdTest, Golden) {
-  for (const Json& c : golden_cases("nn.json", "sgd")) {
+  for (const Json& c : golden::cases("nn", "sgd")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     Backend backend;
     Parameter p{.variable = Variable(tensor(c.at("theta")), Gradient::Required), .init = {}};
