@@ -24,10 +24,21 @@ using reference::Random;
 struct Input {
   std::size_t rows = 1, pixels = 1, channels = 1;
   std::vector<float> z{}, scale{}, shift{}, residual{};
+  bool adds_residual = false;
 
   [[nodiscard]] std::size_t size() const { return rows * pixels * channels; }
   [[nodiscard]] float t(std::size_t at) const {
-    return std::fma(z[at], scale[at % channels], shift[at % channels]);
+    const float t = std::fma(z[at], scale[at % channels], shift[at % channels]);
+    return adds_residual ? t + residual[at] : t;
+  }
+  [[nodiscard]] ChannelAffine affine() const { return {scale.data(), shift.data()}; }
+  [[nodiscard]] const float* residual_or_null() const { return adds_residual ? residual.data() : nullptr; }
+  [[nodiscard]] std::vector<float> activated(Activation activation) const {
+    std::vector<float> out;
+    for (std::size_t at = 0; at < size(); ++at) {
+      out.push_back(activation == Activation::None || t(at) > 0.0F ? t(at) : 0.0F);
+    }
+    return out;
   }
 };
 
@@ -65,23 +76,19 @@ TEST(Epilogue, FloatWithResidualAndRelu) {
   for (const std::size_t channels : {1, 2, 7, 8, 9, 10, 15, 16, 17, 31, 32, 33, 64, 67}) {
     SCOPED_TRACE("seed " + std::to_string(channels));
     Random random(channels);
-    const Input input = make_input(random, random.between(1, 5), channels);
+    Input input = make_input(random, random.between(1, 5), channels);
     for (const bool with_residual : {false, true}) {
+      input.adds_residual = with_residual;
       for (const Activation activation : {Activation::None, Activation::Relu}) {
-        std::vector<float> expected;
-        for (std::size_t at = 0; at < input.size(); ++at) {
-          float t = input.t(at);
-          if (with_residual) t = t + input.residual[at];
-          expected.push_back(activation == Activation::None || t > 0.0F ? t : 0.0F);
-        }
+        const std::vector<float> expected = input.activated(activation);
         for (const IsaInfo& isa : runnable_isas(Family::Epilogue)) {
           SCOPED_TRACE(isa.name);
           std::vector<float> out(input.size(), -777.0F);
           apply_rows(isa.isa, input,
                      {.kind = EpilogueKind::Float,
-                      .affine = {input.scale.data(), input.shift.data()},
+                      .affine = input.affine(),
                       .activation = activation,
-                      .residual = with_residual ? input.residual.data() : nullptr,
+                      .residual = input.residual_or_null(),
                       .out = out.data()});
           EXPECT_EQ(bits_of(out), bits_of(expected));  // -0 and +0 differ
         }
@@ -123,7 +130,8 @@ TEST(Epilogue, RanksForEveryNumberOfThresholds) {
     for (const std::size_t channels : {1, 7, 8, 16, 17, 40}) {
       SCOPED_TRACE("seed " + std::to_string(count * 1000 + channels));
       Random random(count * 1000 + channels);
-      const Input input = make_input(random, random.between(1, 4), channels);
+      Input input = make_input(random, random.between(1, 4), channels);
+      input.adds_residual = random.coin();
       const Quantizer quantizer = make_quantizer(random, count, 8, input);
       std::vector<std::uint8_t> expected;
       for (std::size_t at = 0; at < input.size(); ++at) expected.push_back(quantizer.rank(input.t(at)));
@@ -132,7 +140,8 @@ TEST(Epilogue, RanksForEveryNumberOfThresholds) {
         std::vector<std::uint8_t> out(input.size(), 0xDD);
         apply_rows(isa.isa, input,
                    {.kind = EpilogueKind::Ranks,
-                    .affine = {input.scale.data(), input.shift.data()},
+                    .affine = input.affine(),
+                    .residual = input.residual_or_null(),
                     .ranks = quantizer.ranks(),
                     .out_ranks = out.data()});
         EXPECT_EQ(out, expected);
@@ -141,28 +150,54 @@ TEST(Epilogue, RanksForEveryNumberOfThresholds) {
   }
 }
 
+/// Planes of the first `rows` rows of a picture; the others stay as they are.
+class PlanesOf {
+ public:
+  PlanesOf(const ActivationLayout& layout, std::size_t rows, std::vector<std::uint8_t> codes)
+      : layout_(layout), expected_(layout.picture_bytes()), out_(layout.picture_bytes()) {
+    codes.resize(layout.height * layout.width * layout.channels, 0);
+    pack_codes(codes, 1, layout, expected_.data());
+    const std::size_t written = rows * layout.row_bytes();
+    std::memset(expected_.data() + written, 0xB7, expected_.size() - written);
+    std::memset(out_.data(), 0xB7, out_.size());
+  }
+  [[nodiscard]] std::byte* out() { return out_.data(); }
+  [[nodiscard]] bool as_expected() const {
+    return std::memcmp(out_.data(), expected_.data(), out_.size()) == 0;
+  }
+
+ private:
+  ActivationLayout layout_;
+  AlignedArray<std::byte> expected_, out_;
+};
+
 void expect_planes(Random& random, std::size_t count, const ActivationLayout& layout) {
   Input input = make_input(random, layout.width, layout.channels);
   input.rows = std::min(input.rows, layout.height);
+  input.adds_residual = random.coin();
   const Quantizer quantizer = make_quantizer(random, count, layout.planes, input);
-  std::vector<std::uint8_t> codes(layout.height * layout.width * layout.channels, 0);
-  for (std::size_t at = 0; at < input.size(); ++at) codes[at] = quantizer.codes[quantizer.rank(input.t(at))];
-  AlignedArray<std::byte> expected(layout.picture_bytes());
-  pack_codes(codes, 1, layout, expected.data());
-  const std::size_t written = input.rows * layout.row_bytes();
-  std::memset(expected.data() + written, 0xB7,
-              expected.size() - written);  // rows not asked for stay as they are
+  std::vector<std::uint8_t> codes;
+  for (std::size_t at = 0; at < input.size(); ++at)
+    codes.push_back(quantizer.codes[quantizer.rank(input.t(at))]);
+  const bool wants_floats = random.coin();
+  const Activation activation = random.coin() ? Activation::Relu : Activation::None;
+  const std::vector<float> garbage(input.size(), -777.0F);
+  const std::vector<float> floats = wants_floats ? input.activated(activation) : garbage;
   for (const IsaInfo& isa : runnable_isas(Family::Epilogue)) {
     SCOPED_TRACE(isa.name);
-    AlignedArray<std::byte> out(layout.picture_bytes());
-    std::memset(out.data(), 0xB7, out.size());
+    PlanesOf planes(layout, input.rows, codes);
+    std::vector<float> out = garbage;
     apply_rows(isa.isa, input,
                {.kind = EpilogueKind::Planes,
-                .affine = {input.scale.data(), input.shift.data()},
+                .affine = input.affine(),
+                .activation = activation,
+                .residual = input.residual_or_null(),
+                .out = wants_floats ? out.data() : nullptr,
                 .ranks = quantizer.ranks(),
-                .out_planes = out.data(),
+                .out_planes = planes.out(),
                 .layout = layout});
-    EXPECT_EQ(std::memcmp(out.data(), expected.data(), out.size()), 0);
+    EXPECT_TRUE(planes.as_expected());
+    EXPECT_EQ(bits_of(out), bits_of(floats));
   }
 }
 
@@ -193,6 +228,123 @@ TEST(Epilogue, PlanesInGroups) {
                        .channels = groups * per_group,
                        .planes = planes,
                        .groups = groups});
+      }
+    }
+  }
+}
+
+/// Integers, and thresholds of their own for each channel: some hit exactly, some flipped, some constant.
+struct IntegerInput {
+  std::size_t pixels, channels, count;
+  std::vector<std::int32_t> integers{}, thresholds{}, flip{};
+
+  [[nodiscard]] std::uint8_t rank(std::size_t at) const {
+    const std::size_t c = at % channels;
+    std::size_t passed = 0;
+    for (std::size_t l = 0; l < count; ++l) {
+      passed += (integers[at] ^ flip[c]) > thresholds[l * channels + c] ? 1 : 0;
+    }
+    return static_cast<std::uint8_t>(passed);
+  }
+};
+
+IntegerInput make_integers(Random& random, std::size_t pixels, std::size_t channels, std::size_t count) {
+  constexpr std::int32_t kMost = std::numeric_limits<std::int32_t>::max();
+  IntegerInput input{.pixels = pixels, .channels = channels, .count = count};
+  for (std::size_t at = 0; at < pixels * channels; ++at) {
+    const auto small = static_cast<std::int32_t>(random.between(0, 600)) - 300;
+    input.integers.push_back(random.between(0, 9) == 0 ? (random.coin() ? kMost : -kMost) : small);
+  }
+  input.thresholds.resize(count * channels);
+  for (std::size_t c = 0; c < channels; ++c) {
+    input.flip.push_back(random.coin() ? -1 : 0);
+    std::vector<std::int32_t> ascending;
+    for (std::size_t l = 0; l < count; ++l) {
+      ascending.push_back(static_cast<std::int32_t>(random.between(0, 600)) - 300);
+    }
+    std::sort(ascending.begin(), ascending.end());
+    if (random.between(0, 4) == 0) {
+      const std::size_t passed = random.between(0, count);
+      for (std::size_t l = 0; l < count; ++l) ascending[l] = l < passed ? -kMost - 1 : kMost;
+    }
+    for (std::size_t l = 0; l < count; ++l) input.thresholds[l * channels + c] = ascending[l];
+  }
+  return input;
+}
+
+TEST(Epilogue, IntegerThresholds) {
+  for (const std::size_t count : {0, 1, 2, 3, 4, 7, 15, 16, 31, 255}) {
+    for (const std::size_t channels : {1, 3, 7, 8, 15, 16, 17, 32, 33, 48, 64, 65, 130}) {
+      SCOPED_TRACE("seed " + std::to_string(count * 1000 + channels));
+      Random random(count * 1000 + channels);
+      const std::size_t pixels = random.between(1, 5);
+      const IntegerInput input = make_integers(random, pixels, channels, count);
+      const ActivationLayout layout{.height = 1,
+                                    .width = pixels,
+                                    .channels = channels,
+                                    .planes = static_cast<std::size_t>(std::bit_width(count | 1U))};
+      std::vector<std::uint8_t> ranks, codes, code_of_rank;
+      for (std::size_t l = 0; l <= count; ++l) {
+        code_of_rank.push_back(
+            static_cast<std::uint8_t>(random.coin() ? l : random.bits() & ((1U << layout.planes) - 1U)));
+      }
+      for (std::size_t at = 0; at < pixels * channels; ++at) {
+        ranks.push_back(input.rank(at));
+        codes.push_back(code_of_rank[ranks.back()]);
+      }
+      const IntegerThresholds integer{input.thresholds.data(), input.flip.data()};
+      const RankCodes quantizer{nullptr, count, code_of_rank.data()};
+      const EpilogueRow row{.integers = input.integers.data(), .pixels = pixels, .channels = channels};
+      for (const IsaInfo& isa : runnable_isas(Family::Epilogue)) {
+        SCOPED_TRACE(isa.name);
+        const EpilogueKernels& kernels = select_epilogue(detect_cpu().limited_to(isa.isa));
+        std::vector<std::uint8_t> out(ranks.size(), 0xDD);
+        kernels.apply(
+            {.kind = EpilogueKind::Ranks, .ranks = quantizer, .integer = integer, .out_ranks = out.data()},
+            row);
+        EXPECT_EQ(out, ranks);
+        PlanesOf planes(layout, 1, codes);
+        kernels.apply({.kind = EpilogueKind::Planes,
+                       .ranks = quantizer,
+                       .integer = integer,
+                       .out_planes = planes.out(),
+                       .layout = layout},
+                      row);
+        EXPECT_TRUE(planes.as_expected());
+      }
+    }
+  }
+}
+
+TEST(Epilogue, RanksOfAPoolingBecomePlanes) {
+  for (const std::size_t count : {1, 3, 7, 15, 100, 255}) {
+    for (const std::size_t channels : {1, 7, 16, 17, 32, 33, 64, 65, 128}) {
+      SCOPED_TRACE("seed " + std::to_string(count * 1000 + channels));
+      Random random(count * 1000 + channels);
+      const ActivationLayout layout{.height = 1,
+                                    .width = random.between(1, 5),
+                                    .channels = channels,
+                                    .planes = static_cast<std::size_t>(std::bit_width(count))};
+      std::vector<std::uint8_t> code_of_rank, ranks, codes;
+      const bool identity = random.coin();
+      for (std::size_t l = 0; l <= count; ++l) {
+        code_of_rank.push_back(
+            static_cast<std::uint8_t>(identity ? l : random.bits() & ((1U << layout.planes) - 1U)));
+      }
+      for (std::size_t at = 0; at < layout.width * channels; ++at) {
+        ranks.push_back(static_cast<std::uint8_t>(random.between(0, count)));
+        codes.push_back(code_of_rank[ranks.back()]);
+      }
+      for (const IsaInfo& isa : runnable_isas(Family::Epilogue)) {
+        SCOPED_TRACE(isa.name);
+        PlanesOf planes(layout, 1, codes);
+        select_epilogue(detect_cpu().limited_to(isa.isa))
+            .apply({.kind = EpilogueKind::Planes,
+                    .ranks = {nullptr, count, code_of_rank.data()},
+                    .out_planes = planes.out(),
+                    .layout = layout},
+                   {.ranks = ranks.data(), .pixels = layout.width, .channels = channels});
+        EXPECT_TRUE(planes.as_expected());
       }
     }
   }

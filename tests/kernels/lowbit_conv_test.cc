@@ -119,6 +119,36 @@ void expect_planes(const Layer& layer, const std::vector<float>& z, std::size_t 
   }
 }
 
+/// Ranks of the integers A against thresholds of their own per channel, where nothing is added to z.
+void expect_integer_ranks(const Layer& layer, std::size_t row_step) {
+  if (layer.combination != Combination::UniformBoth || !layer.weight_offset.empty() ||
+      layer.activation_offset != 0.0F)
+    return;
+  const std::vector<std::int32_t> integers = reference::integers_of(layer);
+  const std::size_t channels = layer.shape.out_channels;
+  std::vector<std::int32_t> thresholds, flip;
+  for (std::size_t c = 0; c < channels; ++c) flip.push_back(c % 3 == 1 ? -1 : 0);
+  for (std::size_t c = 0; c < channels; ++c) thresholds.push_back(integers[c] ^ flip[c]);
+  for (std::size_t c = 0; c < channels; ++c) thresholds.push_back(thresholds[c] + static_cast<int>(c % 5));
+  std::vector<std::uint8_t> expected;
+  for (std::size_t at = 0; at < integers.size(); ++at) {
+    const std::size_t c = at % channels;
+    const std::int32_t a = integers[at] ^ flip[c];
+    expected.push_back(static_cast<std::uint8_t>((a > thresholds[c]) + (a > thresholds[channels + c])));
+  }
+  for (const LowBitKernel* kernel : reference::kernels_for(layer)) {
+    SCOPED_TRACE(kernel->info.name);
+    std::vector<std::uint8_t> ranks(expected.size(), 0xEE);
+    LayerRunner(layer, *kernel)
+        .run({.kind = EpilogueKind::Ranks,
+              .ranks = {.count = 2},
+              .integer = {thresholds.data(), flip.data()},
+              .out_ranks = ranks.data()},
+             row_step);
+    ASSERT_EQ(ranks, expected);
+  }
+}
+
 /// Bit for bit against the oracle, on every ISA.
 void expect_agreement(const Layer& layer, std::size_t row_step) {
   SCOPED_TRACE(describe(layer));
@@ -199,8 +229,9 @@ TEST(LowBitConv, RandomConvolutions) {
     layer.weight_planes = random.between(1, 3);
     layer.activation_planes = random.between(1, 3);
     fill_layer(random, Fill::Random, Fill::Random, layer);
-    add_offsets(random, layer);
+    if (random.coin()) add_offsets(random, layer);
     expect_agreement(layer, random.between(1, 7));
+    expect_integer_ranks(layer, random.between(1, 7));
     expect_planes(layer, reference::z_of(layer), random.between(1, 7));
   }
 }

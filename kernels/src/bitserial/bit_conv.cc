@@ -120,12 +120,16 @@ void BitConv::run(const PackedActivations& input, RowRange rows, const EpilogueK
   const ConvView view{shape(), *packed_, input};
   const StripScratch arrays = cut_scratch(shape(), *packed_, input_layout().planes, scratch);
   const StripRunner runner(*kernels_, view, arrays);
-  const std::size_t width = shape().out_width();
+  const bool integers = epilogue.integer.thresholds != nullptr;
+  assert(!integers || (packed_->combination == Combination::UniformBoth &&
+                       packed_->weight_offset.size() == 0 && packed_->weight_sums.size() == 0));
+  const std::size_t width = shape().out_width(), row_size = width * shape().out_channels;
   for (std::size_t row = rows.begin; row < rows.end; row += packed_->strip.rows) {
     const std::size_t count = std::min(packed_->strip.rows, rows.end - row);
-    runner.run_rows(row, count, {.z = arrays.z});
+    runner.run_rows(row, count, integers ? Output{.integers = arrays.integers} : Output{.z = arrays.z});
     for (std::size_t r = 0; r < count; ++r) {
-      epilogues.apply(epilogue, {.z = arrays.z + r * width * shape().out_channels,
+      epilogues.apply(epilogue, {.z = integers ? nullptr : arrays.z + r * row_size,
+                                 .integers = integers ? arrays.integers + r * row_size : nullptr,
                                  .row = row + r,
                                  .pixels = width,
                                  .channels = shape().out_channels});

@@ -82,6 +82,7 @@ StripScratch cut_scratch(const ConvShape& shape, const PackedBitConv& packed, st
   scratch.pixel_terms = cutter.take<std::int32_t>(pixels * packed.terms.size());
   scratch.activation_sums = cutter.take<float>(pixels);
   scratch.z = cutter.take<float>(packed.strip.rows * shape.out_width() * shape.out_channels);
+  scratch.integers = reinterpret_cast<std::int32_t*>(scratch.z);
   scratch.bytes = cutter.used();
   return scratch;
 }

@@ -29,6 +29,7 @@ struct StripScratch {
   std::int32_t* pixel_terms = nullptr;           ///< [pixel][term]
   float* activation_sums = nullptr;              ///< [pixel]
   float* z = nullptr;                            ///< [row][pixel][out channel]
+  std::int32_t* integers = nullptr;              ///< the same memory, where the epilogue takes integers
   std::size_t bytes = 0;                         ///< all of it
 };
 /// With base = null only `bytes` means anything.

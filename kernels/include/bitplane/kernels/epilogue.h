@@ -3,13 +3,23 @@
 // What happens to the accumulators z of a row of output pixels: kinds of one epilogue, shared by every
 // family.
 //
-//   t = fma(z, scale[c], shift[c])          per channel: BN, bias, group and plane scales, folded at lowering
-//   Float    out = t (+ residual), then max(., 0) if asked
-//   Planes   rank = #{l : t > threshold_l}, code = code_of_rank[rank], packed into planes
+//   t = fma(z, scale[c], shift[c]) (+ residual)      per channel: BN, bias, group and plane scales, folded at
+//                                                    lowering; the residual is one float addition
+//   Float    out = t, or max(t, 0) if asked
+//   Planes   rank = #{l : t > threshold_l}, code = code_of_rank[rank], packed into planes; where `out` is
+//            given, the same pass writes what Float would have written: residual nets need both
 //   Ranks    rank as a byte (max-pooling comes first and acts on ranks)
+//
+// Ranks compare t itself, not what the activation makes of it: lowering folds a ReLU before the quantizer
+// into the thresholds (a negative one becomes -inf), which gives the same ranks.
 //
 // Where z = float(A) and nothing is added to t, Planes and Ranks may compare the integers themselves
 // (IntegerThresholds): t > threshold_l is monotone in A, so lowering finds the equal test on A by bisection.
+// That reads a threshold per channel and rank: it saves the conversion and the affine up to some 7
+// thresholds, and costs more than t from 15 on.
+//
+// A plain float tensor is packed by Planes with scale 1 and shift 0, ranks (of a pooling) by a row that has
+// them.
 #pragma once
 
 #include <cstddef>
@@ -50,22 +60,24 @@ enum class EpilogueKind : std::uint8_t { Float, Planes, Ranks };
 /// of the batch and have the row's pixels and channels. Only the fields of its kind are read.
 struct Epilogue {
   EpilogueKind kind = EpilogueKind::Float;
-  ChannelAffine affine{};
-  Activation activation = Activation::None;  ///< Float
-  const float* residual = nullptr;           ///< Float: [pixel][channels] or null
-  float* out = nullptr;                      ///< Float: [pixel][channels]
-  RankCodes ranks{};                         ///< Planes, Ranks
-  IntegerThresholds integer{};               ///< Planes, Ranks: instead of affine and ranks.thresholds
-  std::uint8_t* out_ranks = nullptr;         ///< Ranks: [pixel][channels]
-  std::byte* out_planes = nullptr;           ///< Planes: the whole tensor
-  ActivationLayout layout{};                 ///< Planes: of out_planes
+  ChannelAffine affine{};                    ///< not read where integers or ranks come in
+  Activation activation = Activation::None;  ///< of out: Float, Planes
+  const float* residual = nullptr;           ///< [pixel][channels] or null; null with integers or ranks
+  float* out = nullptr;               ///< [pixel][channels]; Planes: or null; null with integers or ranks
+  RankCodes ranks{};                  ///< Planes, Ranks
+  IntegerThresholds integer{};        ///< Planes, Ranks: instead of affine and ranks.thresholds
+  std::uint8_t* out_ranks = nullptr;  ///< Ranks: [pixel][channels]
+  std::byte* out_planes = nullptr;    ///< Planes: the whole tensor
+  ActivationLayout layout{};          ///< Planes: of out_planes
 };
 
-/// z of one output row: pixels [0, layout.width) of row `row` (counted over the batch), [pixel][channels].
-/// Or its integers A, if and only if the epilogue has integer thresholds.
+/// One output row, [pixel][channels], as exactly one of: z; the integers A, if and only if the epilogue has
+/// integer thresholds; or ranks (Planes only), each at most ranks.count. Pixels [0, layout.width) of row
+/// `row`, counted over the batch.
 struct EpilogueRow {
   const float* z = nullptr;
   const std::int32_t* integers = nullptr;
+  const std::uint8_t* ranks = nullptr;
   std::size_t row = 0;
   std::size_t pixels = 0;
   std::size_t channels = 0;

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A row of packed planes, 64 channels of a pixel at a time. Two ways to a plane's bits:
+//
+//   MaskWords   few thresholds. They ascend, so "passes threshold l" is nested in "passes threshold l - 1":
+//               plane b of the code = c_0[b] XOR over the passed l of (c_l XOR c_{l-1})[b], c = code_of_rank,
+//               which is one comparison per threshold and two operations on 64 channels per threshold and
+//               plane
+//   CodeWords   ranks as bytes, then codes, then one bit of all 64 per plane
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "bitplane/kernels/epilogue.h"
+#include "epilogue/planes_of_codes.h"
+#include "epilogue/row_values.h"
+#include "isa_unroll.h"
+
+namespace bitplane::kernels {
+namespace {
+
+inline constexpr std::size_t kMaskThresholds = 15;
+
+/// Channels [c, c + channels) of pixel p; channels is at most 64.
+struct WordAt {
+  std::size_t p, c, channels;
+};
+
+template <class V, class Values, std::size_t kPlanes>
+class MaskWords {
+ public:
+  MaskWords(const Values& values, const RankCodes& ranks) : values_(values), thresholds_(ranks.count) {
+    for (std::size_t b = 0; b < kPlanes; ++b) {
+      base_[b] = spread(ranks.code_of_rank[0], b);
+      for (std::size_t l = 0; l < ranks.count; ++l) {
+        flips_[l][b] = spread(ranks.code_of_rank[l] ^ ranks.code_of_rank[l + 1], b);
+      }
+    }
+  }
+
+  [[gnu::always_inline]] void operator()(const WordAt& at, std::uint64_t* words) const {
+    if constexpr (V::kLanes > 1) {  // the vectors of a whole word fit into registers
+      if (at.channels == kWordChannels) return flip_words<kWordChannels / V::kLanes>(at, words);
+    }
+    for (std::size_t b = 0; b < kPlanes; ++b) words[b] = 0;
+    const auto flip_vector = [&](std::size_t i, std::size_t count) __attribute__((always_inline)) {
+      const auto value = values_.at(at.p, at.c + i, count);
+      std::uint64_t bits[kPlanes];
+      for (std::size_t b = 0; b < kPlanes; ++b) bits[b] = base_[b];
+      for (std::size_t l = 0; l < thresholds_; ++l) {
+        const std::uint64_t passed = V::greater(value, values_.threshold(l, at.c + i, count));
+        for (std::size_t b = 0; b < kPlanes; ++b) bits[b] ^= passed & flips_[l][b];
+      }
+      const std::uint64_t valid = (std::uint64_t{1} << count) - 1;
+      for (std::size_t b = 0; b < kPlanes; ++b) words[b] |= (bits[b] & valid) << i;
+    };
+    for_vectors<V>(at.channels, flip_vector);
+  }
+
+ private:
+  static std::uint64_t spread(unsigned code, std::size_t plane) {
+    return 0U - static_cast<std::uint64_t>((code >> plane) & 1U);
+  }
+
+  /// All of a word's vectors stay in registers while the thresholds pass by.
+  template <std::size_t kVectors>
+  [[gnu::always_inline]] void flip_words(const WordAt& at, std::uint64_t* words) const {
+    for (std::size_t b = 0; b < kPlanes; ++b) words[b] = base_[b];
+    typename Values::Vector value[kVectors];
+    unroll<kVectors>([&](auto i) __attribute__((always_inline)) {
+      value[i] = values_.at(at.p, at.c + i * V::kLanes, V::kLanes);
+    });
+    for (std::size_t l = 0; l < thresholds_; ++l) {
+      std::uint64_t passed = 0;
+      unroll<kVectors>([&](auto i) __attribute__((always_inline)) {
+        const auto threshold = values_.threshold(l, at.c + i * V::kLanes, V::kLanes);
+        passed |= std::uint64_t{V::greater(value[i], threshold)} << (i * V::kLanes);
+      });
+      for (std::size_t b = 0; b < kPlanes; ++b) words[b] ^= passed & flips_[l][b];
+    }
+  }
+
+  Values values_;
+  std::size_t thresholds_;
+  std::uint64_t base_[kPlanes];                    ///< all ones where c_0 has the plane's bit
+  std::uint64_t flips_[kMaskThresholds][kPlanes];  ///< all ones where c_l and c_{l-1} differ in it
+};
+
+/// Ranks that a step before has written.
+struct GivenRanks {
+  const EpilogueRow& row;
+  [[gnu::always_inline]] void operator()(const WordAt& at, std::uint8_t* bytes) const {
+    __builtin_memcpy(bytes, row.ranks + at.p * row.channels + at.c, at.channels);
+  }
+};
+
+/// Ranks of vectors, by one of the ways of finding them.
+template <class V, class Rank>
+struct VectorRanks {
+  Rank rank;
+  [[gnu::always_inline]] void operator()(const WordAt& at, std::uint8_t* bytes) const {
+    for_vectors<V>(
+        at.channels, [&](std::size_t i, std::size_t count) __attribute__((always_inline)) {
+          V::store_bytes(bytes + i, rank(at.p, at.c + i, count), count);
+        });
+  }
+};
+
+template <class V, class Ranks>
+class CodeWords {
+ public:
+  CodeWords(const Ranks& ranks, const Epilogue& epilogue) : ranks_(ranks), planes_(epilogue.layout.planes) {
+    __builtin_memset(codes_, 0, sizeof codes_);
+    for (std::size_t rank = 0; rank <= epilogue.ranks.count; ++rank) {
+      codes_[rank] = epilogue.ranks.code_of_rank[rank];
+      rank_is_code_ = rank_is_code_ && codes_[rank] == rank;
+    }
+  }
+
+  [[gnu::always_inline]] void operator()(const WordAt& at, std::uint64_t* words) const {
+    alignas(64) std::uint8_t bytes[kWordChannels];
+    if (at.channels != kWordChannels) __builtin_memset(bytes, 0, kWordChannels);
+    ranks_(at, bytes);
+    if (!rank_is_code_) V::map_codes(bytes, codes_);
+    const std::uint64_t valid = ~std::uint64_t{0} >> (kWordChannels - at.channels);
+    for (std::size_t b = 0; b < planes_; ++b) words[b] = V::plane_word(bytes, b) & valid;
+  }
+
+ private:
+  Ranks ranks_;
+  std::size_t planes_;
+  bool rank_is_code_ = true;
+  alignas(64) std::uint8_t codes_[256];
+};
+
+/// The granules of one pixel: planes words, kBytes of each.
+template <std::size_t kBytes>
+[[gnu::always_inline]] inline void store_granules(const std::uint64_t* words, std::size_t planes,
+                                                  std::size_t plane_stride, std::byte* to) {
+  for (std::size_t b = 0; b < planes; ++b) __builtin_memcpy(to + b * plane_stride, &words[b], kBytes);
+}
+
+/// One row of the picture; words_of(WordAt, words) gives the plane bits of up to 64 channels, zero beyond
+/// them.
+template <class Words>
+[[gnu::always_inline]] inline void write_planes(const Epilogue& epilogue, const EpilogueRow& row,
+                                                const Words& words_of) {
+  const ActivationLayout& layout = epilogue.layout;
+  const std::size_t granule = layout.pixel_bytes(), plane_stride = layout.plane_stride();
+  const std::size_t group_channels = layout.group_channels(), planes = layout.planes;
+  std::byte* group_start = epilogue.out_planes + row.row * layout.row_bytes();
+  std::uint64_t words[kMaxActivationPlanes] = {};
+  for (std::size_t group = 0; group < layout.groups; ++group, group_start += planes * plane_stride) {
+    for (std::size_t p = 0; p < row.pixels; ++p) {
+      for (std::size_t c = 0; c < group_channels; c += kWordChannels) {
+        words_of({p, group * group_channels + c, smaller(kWordChannels, group_channels - c)}, words);
+        std::byte* to = group_start + p * granule + c / 8;
+        if (granule == 2) {
+          store_granules<2>(words, planes, plane_stride, to);
+        } else if (granule == 4) {
+          store_granules<4>(words, planes, plane_stride, to);
+        } else {
+          store_granules<8>(words, planes, plane_stride, to);
+        }
+      }
+    }
+    const std::size_t used = row.pixels * granule;
+    for (std::size_t b = 0; b < planes; ++b) {
+      __builtin_memset(group_start + b * plane_stride + used, 0, plane_stride - used);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace bitplane::kernels
