@@ -29,7 +29,7 @@ bitplane_dependency(xsimd HEADER xsimd/xsimd.hpp
   SHA256 d52551360d37709675237d2a0418e28f70995b5b7cdad7c674626bcfbbf48328)
 
 # The readers and the commands.
-if(BITPLANE_CLI OR BITPLANE_TRAINER OR BITPLANE_TESTS)
+if(BITPLANE_CLI OR BITPLANE_TRAINER)
   bitplane_dependency(cli11 HEADER CLI/CLI.hpp
     PACKAGE CLI11 2.1 TARGET CLI11::CLI11 DEBIAN libcli11-dev
     URL https://github.com/CLIUtils/CLI11/archive/refs/tags/v2.1.2.tar.gz

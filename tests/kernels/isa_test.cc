@@ -8,6 +8,11 @@
 #include <sstream>
 #include <string>
 
+#if defined(__linux__) && defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 namespace bitplane::kernels {
 namespace {
 
@@ -75,6 +80,18 @@ TEST(Isa, DetectionAgreesWithTheCompilersRuntime) {
   const CpuFeatures features = detect_cpu();
   EXPECT_EQ(features.has(Isa::Avx2), avx2 && isa_is_built(Isa::Avx2));
   EXPECT_EQ(features.has(Isa::Avx512), avx512 && isa_is_built(Isa::Avx512));
+}
+#endif
+
+#if defined(__linux__) && defined(__aarch64__)
+// The processor's own register is the oracle of what the kernel tells us about it.
+TEST(Isa, DetectionAgreesWithTheIdentificationRegister) {
+  if ((getauxval(AT_HWCAP) & HWCAP_CPUID) == 0) GTEST_SKIP() << "this kernel keeps the register to itself";
+  std::uint64_t features = 0;
+  asm("mrs %0, s3_0_c0_c6_0" : "=r"(features));  // ID_AA64ISAR0_EL1
+  const bool dot_products = ((features >> 44) & 15U) != 0;
+  EXPECT_EQ(detect_cpu().has(Isa::Neon), isa_is_built(Isa::Neon));
+  EXPECT_EQ(detect_cpu().has(Isa::NeonDot), dot_products && isa_is_built(Isa::NeonDot));
 }
 #endif
 

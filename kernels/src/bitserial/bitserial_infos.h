@@ -21,6 +21,10 @@ constexpr KernelInfo kBitSerialInfos[] = {
      .family = Family::BitSerial,
      .isa = Isa::Avx512,
      .tile = "32 channels x 6 pixels"},
+    {.name = "bitserial_16x2_neon",
+     .family = Family::BitSerial,
+     .isa = Isa::Neon,
+     .tile = "16 channels x 2 pixels"},
 };
 
 }  // namespace bitplane::kernels

@@ -38,6 +38,9 @@ std::unique_ptr<const LowBitConv> make_bit_conv(const BitConvSpec& spec) {
 
 constexpr LowBitKernel kBitSerialLowBit[] = {
     {kBitSerialInfos[0], bitserial_supports, bitserial_cost<Isa::Scalar>, make_bit_conv<kBitSerialScalar>},
+#ifdef BITPLANE_HAVE_NEON
+    {kBitSerialInfos[3], bitserial_supports, bitserial_cost<Isa::Neon>, make_bit_conv<kBitSerialNeon>},
+#endif
 #ifdef BITPLANE_HAVE_AVX2
     {kBitSerialInfos[1], bitserial_supports, bitserial_cost<Isa::Avx2>, make_bit_conv<kBitSerialAvx2>},
 #endif

@@ -11,6 +11,9 @@ const BitSerialKernels& select_bitserial(CpuFeatures features) noexcept {
 #ifdef BITPLANE_HAVE_AVX2
   if (features.has(Isa::Avx2)) return kBitSerialAvx2;
 #endif
+#ifdef BITPLANE_HAVE_NEON
+  if (features.has(Isa::Neon)) return kBitSerialNeon;
+#endif
   static_cast<void>(features);
   return kBitSerialScalar;
 }

@@ -91,5 +91,6 @@ struct BitSerialKernels {
 extern const BitSerialKernels kBitSerialScalar;
 extern const BitSerialKernels kBitSerialAvx2;
 extern const BitSerialKernels kBitSerialAvx512;
+extern const BitSerialKernels kBitSerialNeon;
 
 }  // namespace bitplane::kernels

@@ -14,6 +14,9 @@ constexpr const ElementwiseKernels* kTables[] = {
 #ifdef BITPLANE_HAVE_AVX2
     &kElementwiseAvx2,
 #endif
+#ifdef BITPLANE_HAVE_NEON
+    &kElementwiseNeon,
+#endif
     &kElementwiseScalar,
 };
 

@@ -11,6 +11,7 @@ struct Avx2Level {
   using Arch = xsimd::fma3<xsimd::avx2>;
   static constexpr std::size_t kRegisters = 16;
   static __m256 fma(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
+  static __m256 div(__m256 a, __m256 b) { return _mm256_div_ps(a, b); }
 };
 
 }  // namespace

@@ -13,6 +13,7 @@ struct Avx512Level {
   using Arch = xsimd::avx512f;
   static constexpr std::size_t kRegisters = 32;
   static __m512 fma(__m512 a, __m512 b, __m512 c) { return _mm512_fmadd_ps(a, b, c); }
+  static __m512 div(__m512 a, __m512 b) { return _mm512_div_ps(a, b); }
 };
 
 }  // namespace

@@ -18,6 +18,7 @@ constexpr KernelInfo kElementwiseInfos[] = {
      .family = Family::Elementwise,
      .isa = Isa::Avx512,
      .tile = "1 x 16 floats"},
+    {.name = "elementwise_neon", .family = Family::Elementwise, .isa = Isa::Neon, .tile = "4 x 4 floats"},
 };
 
 }  // namespace bitplane::kernels

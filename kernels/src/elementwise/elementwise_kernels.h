@@ -10,5 +10,6 @@ namespace bitplane::kernels {
 extern const ElementwiseKernels kElementwiseScalar;
 extern const ElementwiseKernels kElementwiseAvx2;
 extern const ElementwiseKernels kElementwiseAvx512;
+extern const ElementwiseKernels kElementwiseNeon;
 
 }  // namespace bitplane::kernels

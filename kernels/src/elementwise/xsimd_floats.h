@@ -12,8 +12,9 @@
 namespace bitplane::kernels {
 namespace {
 
-/// `Level` names the xsimd architecture, its number of registers, and brings a fused multiply-add: xsimd 8.1
-/// has none for AVX-512 and silently multiplies and adds, rounding twice.
+/// `Level` names the xsimd architecture, its number of registers, and brings two operations that xsimd 8.1
+/// does not round correctly everywhere: for AVX-512 its fma silently multiplies and adds, and for NEON its
+/// float division is an estimate and two Newton steps.
 template <class Level>
 struct XsimdFloats {
   using Batch = xsimd::batch<float, typename Level::Arch>;
@@ -55,7 +56,7 @@ struct XsimdFloats {
     return make([&](std::size_t i) { return a.at[i] - b.at[i]; });
   }
   friend XsimdFloats div(const XsimdFloats& a, const XsimdFloats& b) {
-    return make([&](std::size_t i) { return a.at[i] / b.at[i]; });
+    return make([&](std::size_t i) { return Batch(Level::div(a.at[i], b.at[i])); });
   }
   friend XsimdFloats fma(const XsimdFloats& a, const XsimdFloats& b, const XsimdFloats& c) {
     return make([&](std::size_t i) { return Batch(Level::fma(a.at[i], b.at[i], c.at[i])); });

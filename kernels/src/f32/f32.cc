@@ -19,6 +19,9 @@ constexpr const F32Kernels* kTables[] = {
 #ifdef BITPLANE_HAVE_AVX2
     &kF32Avx2,
 #endif
+#ifdef BITPLANE_HAVE_NEON
+    &kF32Neon,
+#endif
     &kF32Scalar,
 };
 

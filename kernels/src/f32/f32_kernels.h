@@ -10,5 +10,6 @@ namespace bitplane::kernels {
 extern const F32Kernels kF32Scalar;
 extern const F32Kernels kF32Avx2;
 extern const F32Kernels kF32Avx512;
+extern const F32Kernels kF32Neon;
 
 }  // namespace bitplane::kernels

@@ -88,7 +88,7 @@ void run_tile(const TileJob& job) {
       bv[v] = masked(v) ? V::load(from, mask) : V::load(from);
     });
     unroll<kRows>([&](auto r) __attribute__((always_inline)) {
-      const typename V::Vector x = V::broadcast(row[r] + offset);
+      const auto x = V::broadcast(row[r] + offset);
       unroll<kVectors>([&](auto v)
                            __attribute__((always_inline)) { acc[r][v] = V::fma(x, bv[v], acc[r][v]); });
     });

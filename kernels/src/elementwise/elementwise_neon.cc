@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <arm_neon.h>
+
+#include "elementwise/elementwise_table.h"
+#include "elementwise/xsimd_floats.h"
+
+namespace bitplane::kernels {
+namespace {
+
+struct NeonLevel {
+  using Arch = xsimd::neon64;
+  static constexpr std::size_t kRegisters = 32;
+  static float32x4_t fma(float32x4_t a, float32x4_t b, float32x4_t c) { return vfmaq_f32(c, a, b); }
+  static float32x4_t div(float32x4_t a, float32x4_t b) { return vdivq_f32(a, b); }
+};
+
+}  // namespace
+
+constinit const ElementwiseKernels kElementwiseNeon =
+    make_elementwise_kernels<XsimdFloats<NeonLevel>>(kElementwiseInfos[3]);
+
+}  // namespace bitplane::kernels
