@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "bitserial/bitserial_infos.h"
+#include "dot/dot_infos.h"
 #include "elementwise/elementwise_infos.h"
 #include "epilogue/epilogue_infos.h"
 #include "f32/f32_infos.h"
@@ -25,6 +26,7 @@ struct FamilyInfo {
 constexpr FamilyInfo kFamilies[] = {
     {Family::F32, "f32", kF32Infos},
     {Family::BitSerial, "bitserial", kBitSerialInfos},
+    {Family::Dot, "dot", kDotInfos},
     {Family::Epilogue, "epilogue", kEpilogueInfos},
     {Family::Elementwise, "elementwise", kElementwiseInfos},
 };

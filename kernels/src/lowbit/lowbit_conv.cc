@@ -9,11 +9,12 @@
 #include <iterator>
 
 #include "bitserial/bitserial_lowbit.h"
+#include "dot/dot_lowbit.h"
 
 namespace bitplane::kernels {
 namespace {
 
-constexpr std::span<const LowBitKernel> kFamilies[] = {kBitSerialLowBit};
+constexpr std::span<const LowBitKernel> kFamilies[] = {kBitSerialLowBit, kDotLowBit};
 
 constexpr std::size_t kernel_count() {
   std::size_t count = 0;

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Family `dot`: convolution and GEMM by the CPU's integer dot products. Codes are expanded to bytes in cache
+// (activations once per strip of output rows, weights of up to 4 bits once per strip and block of channels),
+// so that memory holds planes and codes, and every width of weights and activations costs the same.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "bitplane/kernels/isa.h"
+#include "bitplane/kernels/lowbit_conv.h"
+
+namespace bitplane::kernels {
+
+/// One ISA's dot product kernels (opaque to callers; the registry lists them).
+struct DotKernels;
+/// The best of `features`; null where there is none (scalar).
+[[nodiscard]] const DotKernels* select_dot(CpuFeatures features) noexcept;
+[[nodiscard]] std::string_view kernel_name(const DotKernels& kernels) noexcept;
+
+/// The packed form, private to the family: weights in the kernel's layout, segments of a window, blocks.
+struct PackedDot;
+
+/// Can `kernels` run it? Two uniform sides without offsets, whose values fit the kernel's operands: weights
+/// within -128..127 and activations that span at most 255 (7 bipolar planes, 8 unsigned ones). AVX2 also
+/// takes wider ones, as 16-bit words.
+[[nodiscard]] bool dot_supports(const DotKernels& kernels, const BitConvSpec& spec) noexcept;
+
+/// A convolution of packed planes. Immutable and shareable between threads.
+class DotConv final : public LowBitConv {
+ public:
+  DotConv() = default;
+  /// Throws std::bad_alloc. dot_supports(kernels, spec) is a precondition.
+  DotConv(const DotKernels& kernels, const BitConvSpec& spec);
+
+  [[nodiscard]] std::size_t packed_bytes() const noexcept override;
+  [[nodiscard]] std::size_t scratch_bytes() const noexcept override;
+  void run(const PackedActivations& input, RowRange rows, const EpilogueKernels& epilogues,
+           const Epilogue& epilogue, std::byte* scratch) const noexcept override;
+  void run_integer(const PackedActivations& input, RowRange rows, std::int32_t* out,
+                   std::byte* scratch) const noexcept override;
+
+ private:
+  std::shared_ptr<const PackedDot> packed_;
+};
+
+}  // namespace bitplane::kernels

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cassert>
+
+#include "bitplane/kernels/dot.h"
+#include "dot/packed_dot.h"
+#include "dot/strip_runner.h"
+
+namespace bitplane::kernels {
+namespace {
+
+std::span<const std::int32_t> weight_multiples(const BitConvSpec& spec) {
+  return {spec.weight_multiples, spec.weights.planes};
+}
+std::span<const std::int32_t> activation_multiples(const BitConvSpec& spec) {
+  return {spec.activation_multiples, spec.activation_planes};
+}
+
+/// The integer of every weight: [out channel][K].
+std::vector<std::int16_t> weight_values(const BitConvSpec& spec) {
+  const PlaneMatrixView& planes = spec.weights;
+  const bool bipolar = spec.weight_encoding == Encoding::Bipolar;
+  std::vector<std::int16_t> values(planes.rows * planes.k);
+  for (std::size_t row = 0; row < planes.rows; ++row) {
+    for (std::size_t k = 0; k < planes.k; ++k) {
+      std::int32_t value = 0;
+      for (std::size_t i = 0; i < planes.planes; ++i) {
+        const bool bit = ((planes.row(i, row)[k / 64] >> (k % 64)) & 1U) != 0;
+        if (bit || bipolar) value += bit ? spec.weight_multiples[i] : -spec.weight_multiples[i];
+      }
+      values[row * planes.k + k] = static_cast<std::int16_t>(value);
+    }
+  }
+  return values;
+}
+
+/// A bipolar plane is worth -n or n: n less at the base, 2 n more where the bit is set.
+void set_elements(const BitConvSpec& spec, DotElements& elements) {
+  const bool bipolar = spec.activation_encoding == Encoding::Bipolar;
+  std::int32_t base = elements.offset;
+  for (std::size_t j = 0; j < spec.activation_planes; ++j) {
+    const std::int32_t multiple = spec.activation_multiples[j];
+    if (bipolar) base -= multiple;
+    elements.steps[j] = static_cast<std::uint16_t>(bipolar ? 2 * multiple : multiple);
+  }
+  elements.base = static_cast<std::uint16_t>(base);
+}
+
+/// Rows of packed planes.
+class PlaneRows {
+ public:
+  PlaneRows(const PackedDot& packed, const PackedActivations& input) : packed_(packed), input_(input) {}
+
+  void expand(const DotRowAt& at, std::byte* to) const noexcept {
+    const ActivationLayout& layout = input_.layout;
+    const std::size_t plane_stride = layout.plane_stride();
+    packed_.format->expand_pixels(
+        {.planes = input_.data + at.picture * layout.picture_bytes() + at.row * layout.row_bytes() +
+                   at.group * layout.planes * plane_stride,
+         .plane_stride = plane_stride,
+         .plane_count = layout.planes,
+         .pixel_bytes = layout.pixel_bytes(),
+         .pixels = layout.width,
+         .channels = layout.group_channels(),
+         .base = packed_.elements.base,
+         .steps = packed_.elements.steps.data()},
+        to);
+  }
+
+ private:
+  const PackedDot& packed_;
+  const PackedActivations& input_;
+};
+
+}  // namespace
+
+bool dot_supports(const DotKernels& kernels, const BitConvSpec& spec) noexcept {
+  return spec.combination == Combination::UniformBoth && spec.weight_offset == nullptr &&
+         spec.activation_offset == 0.0F &&
+         choose_format(kernels, value_range(spec.weight_encoding, weight_multiples(spec)),
+                       value_range(spec.activation_encoding, activation_multiples(spec))) != nullptr;
+}
+
+DotConv::DotConv(const DotKernels& kernels, const BitConvSpec& spec) : LowBitConv(spec) {
+  assert(dot_supports(kernels, spec));
+  assert(spec.weights.rows == spec.shape.out_channels && spec.weights.k == spec.shape.filter_size());
+  PackedDot packed =
+      pack_dot(kernels, spec.shape,
+               {.weights = weight_values(spec),
+                .weight_range = value_range(spec.weight_encoding, weight_multiples(spec)),
+                .activation_range = value_range(spec.activation_encoding, activation_multiples(spec))});
+  set_elements(spec, packed.elements);
+  packed_ = std::make_shared<const PackedDot>(std::move(packed));
+}
+
+std::size_t DotConv::packed_bytes() const noexcept {
+  return packed_->bytes();
+}
+
+std::size_t DotConv::scratch_bytes() const noexcept {
+  return cut_scratch(*packed_, nullptr).bytes;
+}
+
+void DotConv::run(const PackedActivations& input, RowRange rows, const EpilogueKernels& epilogues,
+                  const Epilogue& epilogue, std::byte* scratch) const noexcept {
+  assert(input.layout == input_layout());
+  const PlaneRows source(*packed_, input);
+  DotRunner(*packed_, source, scratch).run(rows, epilogues, epilogue);
+}
+
+void DotConv::run_integer(const PackedActivations& input, RowRange rows, std::int32_t* out,
+                          std::byte* scratch) const noexcept {
+  assert(input.layout == input_layout());
+  const PlaneRows source(*packed_, input);
+  DotRunner(*packed_, source, scratch).run_integer(rows, out);
+}
+
+}  // namespace bitplane::kernels

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bitplane/kernels/dot.h"
+#include "dot/panel.h"
+
+namespace bitplane::kernels {
+
+const DotKernels* select_dot(CpuFeatures features) noexcept {
+#ifdef BITPLANE_HAVE_AVX512
+  if (features.has(Isa::Avx512)) return &kDotAvx512;
+#endif
+#ifdef BITPLANE_HAVE_AVX2
+  if (features.has(Isa::Avx2)) return &kDotAvx2;
+#endif
+  static_cast<void>(features);
+  return nullptr;
+}
+
+std::string_view kernel_name(const DotKernels& kernels) noexcept {
+  return kernels.info.name;
+}
+
+}  // namespace bitplane::kernels

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Runs a packed convolution strip by strip. `Source` gives the rows of the input picture as elements:
+//
+//   void expand(RowAt, std::byte* to) const noexcept    width * channels of the group, overrun < kDotSlack
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "bitplane/kernels/epilogue.h"
+#include "dot/packed_dot.h"
+
+namespace bitplane::kernels {
+
+struct DotRowAt {
+  std::size_t picture = 0, row = 0, group = 0;
+};
+
+/// The arrays of a strip, cut from the caller's scratch.
+struct DotScratch {
+  std::byte* picture = nullptr;        ///< expanded rows
+  std::byte* weights = nullptr;        ///< one expanded chunk
+  const std::byte** pixels = nullptr;  ///< [pixel]
+  std::byte* results = nullptr;        ///< [row][pixel][out channel], 4 bytes each
+  std::size_t bytes = 0;               ///< all of it
+};
+/// With base = null only `bytes` means anything.
+[[nodiscard]] DotScratch cut_scratch(const PackedDot& packed, std::byte* base) noexcept;
+
+/// Fills `count` padded pixels of `group`.
+void fill_padding(const PackedDot& packed, std::size_t group, std::size_t count, std::byte* to) noexcept;
+/// Does any window of `output_rows` rows read input row `row` of those that they span?
+[[nodiscard]] bool row_is_read(const ConvShape& shape, std::size_t output_rows, std::size_t row) noexcept;
+/// Multiplies: all blocks and chunks of one group for `pixels` pixels into `out`: [pixel][out channel].
+void multiply_group(const PackedDot& packed, std::size_t group, std::size_t pixels, DotFinish finish,
+                    const DotScratch& scratch, std::byte* out) noexcept;
+
+template <class Source>
+class DotRunner {
+ public:
+  DotRunner(const PackedDot& packed, const Source& source, std::byte* scratch)
+      : packed_(packed), source_(source), scratch_(cut_scratch(packed, scratch)) {
+    if (packed.kernels->begin != nullptr) packed.kernels->begin();
+  }
+  ~DotRunner() {
+    if (packed_.kernels->end != nullptr) packed_.kernels->end();
+  }
+  DotRunner(const DotRunner&) = delete;
+  DotRunner& operator=(const DotRunner&) = delete;
+
+  void run(RowRange rows, const EpilogueKernels& epilogues, const Epilogue& epilogue) const noexcept {
+    const std::size_t width = packed_.shape.out_width(), channels = packed_.shape.out_channels;
+    const bool integers = epilogue.kind != EpilogueKind::Float && epilogue.integer.thresholds != nullptr;
+    for (std::size_t row = rows.begin; row < rows.end; row += packed_.strip_rows) {
+      const std::size_t count = std::min(packed_.strip_rows, rows.end - row);
+      run_strip(row, count, integers ? DotFinish::Integers : DotFinish::Floats, scratch_.results);
+      for (std::size_t r = 0; r < count; ++r) {
+        const std::byte* results = scratch_.results + r * width * channels * sizeof(std::int32_t);
+        EpilogueRow out{.row = row + r, .pixels = width, .channels = channels};
+        if (integers) {
+          out.integers = reinterpret_cast<const std::int32_t*>(results);
+        } else {
+          out.z = reinterpret_cast<const float*>(results);
+        }
+        epilogues.apply(epilogue, out);
+      }
+    }
+  }
+
+  void run_integer(RowRange rows, std::int32_t* out) const noexcept {
+    const std::size_t row_size = packed_.shape.out_width() * packed_.shape.out_channels;
+    for (std::size_t row = rows.begin; row < rows.end; row += packed_.strip_rows) {
+      run_strip(row, std::min(packed_.strip_rows, rows.end - row), DotFinish::Integers,
+                reinterpret_cast<std::byte*>(out + (row - rows.begin) * row_size));
+    }
+  }
+
+ private:
+  void run_strip(std::size_t row, std::size_t count, DotFinish finish, std::byte* out) const noexcept {
+    for (std::size_t group = 0; group < packed_.shape.groups; ++group) {
+      expand_strip(row, count, group);
+      multiply_group(packed_, group, count * packed_.shape.out_width(), finish, scratch_, out);
+    }
+  }
+
+  /// The input rows of output rows [row, row + count), picture after picture, and where the windows start.
+  void expand_strip(std::size_t row, std::size_t count, std::size_t group) const noexcept {
+    const ConvShape& shape = packed_.shape;
+    const std::size_t height = shape.out_height(), row_bytes = packed_.row_bytes();
+    std::byte* to = scratch_.picture;
+    const std::byte** pixel = scratch_.pixels;
+    for (std::size_t r = row; r < row + count;) {
+      const std::size_t y = r % height, rows = std::min(height - y, row + count - r);
+      const std::size_t inputs = packed_.input_rows(rows);
+      for (std::size_t i = 0; i < rows; ++i) {
+        const std::byte* window = to + i * shape.stride_h * row_bytes;
+        for (std::size_t x = 0; x < shape.out_width(); ++x) {
+          *pixel++ = window + x * shape.stride_w * packed_.pixel_bytes();
+        }
+      }
+      for (std::size_t i = 0; i < inputs; ++i, to += row_bytes) {
+        if (row_is_read(shape, rows, i))
+          expand_row({.picture = r / height, .row = y * shape.stride_h + i, .group = group}, to);
+      }
+      r += rows;
+    }
+  }
+
+  /// `at.row` counts padded rows.
+  void expand_row(const DotRowAt& at, std::byte* to) const noexcept {
+    const ConvShape& shape = packed_.shape;
+    if (at.row < shape.pad_h || at.row >= shape.pad_h + shape.height) {
+      return fill_padding(packed_, at.group, shape.width + 2 * shape.pad_w, to);
+    }
+    const std::size_t pixel_bytes = packed_.pixel_bytes();
+    fill_padding(packed_, at.group, shape.pad_w, to);
+    source_.expand({at.picture, at.row - shape.pad_h, at.group}, to + shape.pad_w * pixel_bytes);
+    fill_padding(packed_, at.group, shape.pad_w, to + (shape.pad_w + shape.width) * pixel_bytes);
+  }
+
+  const PackedDot& packed_;
+  const Source& source_;
+  DotScratch scratch_;
+};
+
+}  // namespace bitplane::kernels
