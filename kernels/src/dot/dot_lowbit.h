@@ -28,7 +28,7 @@ std::unique_ptr<const LowBitConv> make_dot_conv(const BitConvSpec& spec) {
 }
 
 constexpr std::initializer_list<LowBitKernel> kDotLowBit = {
-    // perhaps none
+// perhaps none
 #ifdef BITPLANE_HAVE_AVX2
     {kDotInfos[0], dot_kernel_supports<kDotAvx2>, dot_cost<Isa::Avx2>, make_dot_conv<kDotAvx2>},
 #endif

@@ -10,8 +10,10 @@
 namespace bitplane::kernels {
 namespace {
 
-// What the rows of a strip may take of the second-level cache.
-constexpr std::size_t kStripResultBytes = 256 * 1024, kStripPictureBytes = 256 * 1024;
+// Pixels of a strip: enough to expand the weights rarely, few enough for results and picture to stay in the
+// second-level cache.
+constexpr std::size_t kStripPixels = 192;
+constexpr std::size_t kStripResultBytes = 512 * 1024, kStripPictureBytes = 256 * 1024;
 // Chunks of fewer steps spend more time on widening and storing sums than 16-bit elements would cost.
 constexpr std::int64_t kLeastChunkSteps = 8;
 
@@ -191,9 +193,10 @@ void fill_start(const DotOperands& operands, PackedDot& packed) {
 
 std::size_t plan_rows(const PackedDot& packed) {
   const ConvShape& shape = packed.shape;
-  const std::size_t result = shape.out_width() * shape.out_channels * sizeof(std::int32_t);
-  const std::size_t picture = packed.row_bytes() * shape.stride_h;
-  return std::max<std::size_t>(1, std::min(kStripResultBytes / result, kStripPictureBytes / picture));
+  const std::size_t width = shape.out_width();
+  const std::size_t most = std::min(kStripResultBytes / (width * shape.out_channels * sizeof(std::int32_t)),
+                                    kStripPictureBytes / (packed.row_bytes() * shape.stride_h));
+  return std::max<std::size_t>(1, std::min((kStripPixels + width - 1) / width, most));
 }
 
 }  // namespace

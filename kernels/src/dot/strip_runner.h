@@ -51,7 +51,7 @@ class DotRunner {
   DotRunner(const DotRunner&) = delete;
   DotRunner& operator=(const DotRunner&) = delete;
 
-  void run(RowRange rows, const EpilogueKernels& epilogues, const Epilogue& epilogue) const noexcept {
+  void run(RowRange rows, const EpilogueKernels& epilogues, const Epilogue& epilogue) noexcept {
     const std::size_t width = packed_.shape.out_width(), channels = packed_.shape.out_channels;
     const bool integers = epilogue.kind != EpilogueKind::Float && epilogue.integer.thresholds != nullptr;
     for (std::size_t row = rows.begin; row < rows.end; row += packed_.strip_rows) {
@@ -70,7 +70,7 @@ class DotRunner {
     }
   }
 
-  void run_integer(RowRange rows, std::int32_t* out) const noexcept {
+  void run_integer(RowRange rows, std::int32_t* out) noexcept {
     const std::size_t row_size = packed_.shape.out_width() * packed_.shape.out_channels;
     for (std::size_t row = rows.begin; row < rows.end; row += packed_.strip_rows) {
       run_strip(row, std::min(packed_.strip_rows, rows.end - row), DotFinish::Integers,
@@ -79,15 +79,16 @@ class DotRunner {
   }
 
  private:
-  void run_strip(std::size_t row, std::size_t count, DotFinish finish, std::byte* out) const noexcept {
+  void run_strip(std::size_t row, std::size_t count, DotFinish finish, std::byte* out) noexcept {
     for (std::size_t group = 0; group < packed_.shape.groups; ++group) {
-      expand_strip(row, count, group);
+      expand_strip(row, count, group, keep_rows(row));
       multiply_group(packed_, group, count * packed_.shape.out_width(), finish, scratch_, out);
     }
   }
 
   /// The input rows of output rows [row, row + count), picture after picture, and where the windows start.
-  void expand_strip(std::size_t row, std::size_t count, std::size_t group) const noexcept {
+  /// `kept` rows at the beginning are there already.
+  void expand_strip(std::size_t row, std::size_t count, std::size_t group, std::size_t kept) noexcept {
     const ConvShape& shape = packed_.shape;
     const std::size_t height = shape.out_height(), row_bytes = packed_.row_bytes();
     std::byte* to = scratch_.picture;
@@ -102,11 +103,25 @@ class DotRunner {
         }
       }
       for (std::size_t i = 0; i < inputs; ++i, to += row_bytes) {
-        if (row_is_read(shape, rows, i))
+        if (i >= kept && row_is_read(shape, rows, i))
           expand_row({.picture = r / height, .row = y * shape.stride_h + i, .group = group}, to);
       }
       r += rows;
+      kept = 0;
+      last_ = {.next = r, .end = to};
     }
+  }
+
+  /// If the strip from `row` on continues the last one: moves the input rows that both read to the beginning
+  /// and returns their number. Several groups take turns in one buffer, and dilated rows were not all read.
+  std::size_t keep_rows(std::size_t row) noexcept {
+    const ConvShape& shape = packed_.shape;
+    if (row != last_.next || row % shape.out_height() == 0 || shape.groups != 1 || shape.dilation_h != 1 ||
+        shape.kernel_h <= shape.stride_h)
+      return 0;
+    const std::size_t kept = shape.kernel_h - shape.stride_h, bytes = kept * packed_.row_bytes();
+    std::memmove(scratch_.picture, last_.end - bytes, bytes);
+    return kept;
   }
 
   /// `at.row` counts padded rows.
@@ -122,8 +137,15 @@ class DotRunner {
   }
 
   const PackedDot& packed_;
+  /// What expand_strip left of the last picture of a strip.
+  struct LastPicture {
+    std::size_t next = 0;  ///< the output row behind it
+    const std::byte* end = nullptr;
+  };
+
   const Source& source_;
   DotScratch scratch_;
+  LastPicture last_;
 };
 
 }  // namespace bitplane::kernels
