@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Group f32: every registered kernel of the family, with Eigen beside it.
+//
+//   S1..S7          y[N][M] = x[N][K] * w[M][K]^T; the weights packed beforehand, as an engine holds them
+//   layers          forward convolution, the padded copy of the picture included
+//   train layers    forward and weight gradient, 4 pictures
+#include <memory>
+#include <string>
+
+#include "bitplane/kernels/f32.h"
+#include "bitplane/kernels/registry.h"
+#include "case.h"
+#include "eigen_gemm.h"
+#include "float_problem.h"
+#include "layers.h"
+#include "peaks/loops.h"
+
+namespace bitplane::bench {
+namespace {
+
+using namespace kernels;
+
+const F32Kernels& kernels_of(Isa isa) {
+  return select_f32(detect_cpu().limited_to(isa));
+}
+
+struct FloatConv {
+  std::shared_ptr<FloatProblem> problem;
+  F32Conv conv;
+  F32Panels weights;
+};
+
+std::shared_ptr<FloatConv> load_conv(const std::shared_ptr<FloatProblem>& problem) {
+  problem->load();
+  const ConvShape& shape = problem->shape();
+  auto p = std::make_shared<FloatConv>(
+      FloatConv{problem, F32Conv(shape), F32Panels(shape.filter_size(), shape.out_channels)});
+  pack_f32_panels(problem->w().data(), 1, shape.filter_size(), p->weights);
+  return p;
+}
+
+Timed prepare_forward(const std::shared_ptr<FloatProblem>& problem, const F32Kernels& kernels) {
+  const auto p = load_conv(problem);
+  const ConvShape& shape = problem->shape();
+  auto* z = reinterpret_cast<float*>(shared_output(problem->outputs() * sizeof(float)));
+  auto* scratch = reinterpret_cast<float*>(shared_scratch(p->conv.scratch_floats() * sizeof(float)));
+  const RowRange rows{0, shape.batch * shape.out_height()};
+  RunHere run = [=, &kernels] {
+    p->conv.forward(kernels, p->problem->x().data(), &p->weights, z, rows, scratch);
+  };
+  run();
+  problem->check_exact({z, problem->outputs()});
+  return run;
+}
+
+Timed prepare_weight_gradient(const std::shared_ptr<FloatProblem>& problem, const F32Kernels& kernels) {
+  const auto p = load_conv(problem);
+  const std::size_t size = problem->w().size(), batch = problem->shape().batch;
+  auto* dw = reinterpret_cast<float*>(shared_output(size * sizeof(float)));
+  auto* scratch = reinterpret_cast<float*>(shared_scratch(p->conv.scratch_floats() * sizeof(float)));
+  RunHere run = [=, &kernels] {
+    p->conv.weight_gradient(kernels, p->problem->x().data(), p->problem->dz().data(), dw, 0, batch,
+                            Accumulate::Overwrite, scratch);
+  };
+  run();
+  problem->check_weight_gradient({dw, size});
+  return run;
+}
+
+Timed prepare_eigen(const std::shared_ptr<FloatProblem>& problem) {
+  problem->load();
+  const ConvShape& shape = problem->shape();
+  auto* y = reinterpret_cast<float*>(shared_output(problem->outputs() * sizeof(float)));
+  RunHere run = [=] {
+    eigen_gemm(shape.out_pixels(), shape.out_channels, shape.channels, problem->x().data(),
+               problem->w().data(), y);
+  };
+  run();
+  problem->check_near({y, problem->outputs()});
+  return run;
+}
+
+/// The row of a float kernel. Matrix-vector products are bound by reading the weights.
+Row float_row(const std::string& name, const ConvShape& shape, std::string kernel, Isa isa) {
+  Row row{.key = {.group = "f32",
+                  .shape = name,
+                  .bits = "32/32",
+                  .basis = "float",
+                  .kernel = std::move(kernel),
+                  .isa = std::string(isa_name(isa))},
+          .macs = static_cast<double>(shape.macs()),
+          .peak = std::string(kFmaPeak)};
+  row.work = row.macs;
+  if (shape.out_pixels() == 1) {
+    const std::size_t bytes = shape.out_channels * shape.filter_size() * sizeof(float);
+    row.peak = read_peak_name(bytes);
+    row.work = static_cast<double>(bytes);
+  }
+  return row;
+}
+
+struct Place {
+  std::string name;
+  ConvShape shape;
+};
+
+void add_forward(const Place& place, const Selection& selection, std::vector<Case>& cases) {
+  const auto problem = std::make_shared<FloatProblem>(place.shape);
+  for (const KernelInfo& info : registry()) {
+    if (info.family != Family::F32 || !selection.wants(info.isa)) continue;
+    cases.push_back({float_row(place.name, place.shape, std::string(info.name), info.isa),
+                     [problem, isa = info.isa] { return prepare_forward(problem, kernels_of(isa)); }});
+  }
+}
+
+void add_training(const ConvLayer& layer, const Selection& selection, std::vector<Case>& cases) {
+  ConvShape shape = layer.shape();
+  shape.batch = 4;
+  const auto problem = std::make_shared<FloatProblem>(shape);
+  for (const KernelInfo& info : registry()) {
+    if (info.family != Family::F32 || !selection.wants(info.isa)) continue;
+    const std::string name = layer_name(layer) + " x4", kernel(info.name);
+    cases.push_back({float_row(name + " forward", shape, kernel, info.isa),
+                     [problem, isa = info.isa] { return prepare_forward(problem, kernels_of(isa)); }});
+    cases.push_back(
+        {float_row(name + " weight gradient", shape, kernel, info.isa),
+         [problem, isa = info.isa] { return prepare_weight_gradient(problem, kernels_of(isa)); }});
+  }
+}
+
+/// Eigen was compiled for the machine that built the benchmark: its rows stand beside our best level that
+/// uses the same vectors.
+Isa eigen_isa() {
+  const bool wide = eigen_description().find("AVX512") != std::string_view::npos;
+  const Isa level = wide ? Isa::Avx512 : Isa::Avx2;
+  return detect_cpu().has(level) ? level : detect_cpu().best();
+}
+
+}  // namespace
+
+void add_float_cases(const Selection& selection, std::vector<Case>& cases) {
+  if (!selection.wants("f32")) return;
+  for (const GemmShape& gemm : kGemmShapes) {
+    const Place place{std::string(gemm.name), gemm.shape()};
+    add_forward(place, selection, cases);
+    if (!selection.wants(eigen_isa())) continue;
+    const auto problem = std::make_shared<FloatProblem>(gemm.shape());
+    cases.push_back({float_row(place.name, place.shape, "Eigen", eigen_isa()),
+                     [problem] { return prepare_eigen(problem); }});
+  }
+  for (const ConvLayer& layer : kConvLayers) {
+    add_forward({layer_name(layer), layer.shape()}, selection, cases);
+  }
+  for (const ConvLayer& layer : kTrainLayers) add_training(layer, selection, cases);
+}
+
+}  // namespace bitplane::bench

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "float_problem.h"
+
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+#include "case.h"
+#include "window.h"
+
+namespace bitplane::bench {
+
+void FloatProblem::load() {
+  if (!x_.empty()) return;
+  x_ = random_floats(shape_.batch * shape_.height * shape_.width * shape_.channels, 3);
+  w_ = random_floats(shape_.out_channels * shape_.filter_size(), 4);
+  dz_ = random_floats(outputs(), 5);
+}
+
+float FloatProblem::input(std::size_t pixel, std::size_t k) const {
+  const std::optional<std::size_t> from = input_index(shape_, pixel, k);
+  return from ? x_[*from] : 0.0F;
+}
+
+void FloatProblem::check_exact(std::span<const float> z, const std::vector<float>& weights) const {
+  for (const std::size_t at : samples(z.size())) {
+    const std::size_t pixel = at / shape_.out_channels, o = at % shape_.out_channels;
+    float sum = 0.0F;
+    for (std::size_t k = 0; k < shape_.filter_size(); ++k) {
+      sum = std::fma(input(pixel, k), weights[o * shape_.filter_size() + k], sum);
+    }
+    if (z[at] != sum) throw std::runtime_error("wrong value at output " + std::to_string(at));
+  }
+}
+
+void FloatProblem::check_near(std::span<const float> z) const {
+  for (const std::size_t at : samples(z.size())) {
+    const DirectSum direct = direct_sum(shape_, x_.data(), w_.data(), at);
+    const double tolerance =
+        static_cast<double>(shape_.filter_size()) * std::numeric_limits<float>::epsilon() * direct.magnitude;
+    if (!(std::abs(static_cast<double>(z[at]) - direct.sum) <= tolerance))
+      throw std::runtime_error("wrong value at output " + std::to_string(at));
+  }
+}
+
+void FloatProblem::check_weight_gradient(std::span<const float> dw) const {
+  for (const std::size_t at : samples(dw.size())) {
+    const std::size_t k = at / shape_.out_channels, o = at % shape_.out_channels;
+    float sum = 0.0F;
+    for (std::size_t p = 0; p < shape_.out_pixels(); ++p) {
+      sum = std::fma(input(p, k), dz_[p * shape_.out_channels + o], sum);
+    }
+    if (dw[at] != sum) throw std::runtime_error("wrong gradient at weight " + std::to_string(at));
+  }
+}
+
+}  // namespace bitplane::bench
