@@ -12,6 +12,7 @@
 #include "epilogue/epilogue_infos.h"
 #include "f32/f32_infos.h"
 #include "isa_built.h"
+#include "lut/lut_infos.h"
 
 namespace bitplane::kernels {
 namespace {
@@ -27,6 +28,7 @@ constexpr FamilyInfo kFamilies[] = {
     {Family::F32, "f32", kF32Infos},
     {Family::BitSerial, "bitserial", kBitSerialInfos},
     {Family::Dot, "dot", kDotInfos},
+    {Family::Lut, "lut", kLutInfos},
     {Family::Epilogue, "epilogue", kEpilogueInfos},
     {Family::Elementwise, "elementwise", kElementwiseInfos},
 };

@@ -10,11 +10,12 @@
 
 #include "bitserial/bitserial_lowbit.h"
 #include "dot/dot_lowbit.h"
+#include "lut/lut_lowbit.h"
 
 namespace bitplane::kernels {
 namespace {
 
-constexpr std::span<const LowBitKernel> kFamilies[] = {kBitSerialLowBit, kDotLowBit};
+constexpr std::span<const LowBitKernel> kFamilies[] = {kBitSerialLowBit, kDotLowBit, kLutLowBit};
 
 constexpr std::size_t kernel_count() {
   std::size_t count = 0;

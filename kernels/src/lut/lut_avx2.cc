@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <immintrin.h>
+
+#include "lut/lut_infos.h"
+#include "lut/lut_tile_kernel.h"
+
+namespace bitplane::kernels {
+namespace {
+
+/// 32 output channels in the bytes of a register, PSHUFB in tables of 16 sums: groups of 4, two to a byte.
+struct Avx2 {
+  using Vec = __m256i;
+  using Ints = __m256i;
+  using Floats = __m256;
+  static constexpr LutLayout kLayout = kLutLayoutAvx2;
+  static constexpr std::size_t kIntLanes = 8;
+
+  static Vec zero() { return _mm256_setzero_si256(); }
+  static void keep(Vec& v) { asm volatile("" : "+x"(v)); }
+  static Vec load_bytes(const std::uint8_t* p) { return _mm256_load_si256(reinterpret_cast<const Vec*>(p)); }
+  template <std::size_t kHalf>
+  static Vec unpack_index(Vec packed) {
+    return _mm256_and_si256(kHalf == 0 ? packed : _mm256_srli_epi16(packed, 4), _mm256_set1_epi8(15));
+  }
+  /// A code is the offset of its table.
+  template <class Word>
+  static Vec table_part(const std::uint8_t* tables, Word code) {
+    const auto* at = reinterpret_cast<const __m128i*>(tables + static_cast<std::uint16_t>(code));
+    return _mm256_broadcastsi128_si256(_mm_load_si128(at));
+  }
+  static Vec look_up(Vec table, Vec index) { return _mm256_shuffle_epi8(table, index); }
+  static Vec add_bytes(Vec a, Vec b) { return _mm256_add_epi8(a, b); }
+  static Vec add_words(Vec a, Vec b) { return _mm256_add_epi16(a, b); }
+  static Vec sub_words(Vec a, Vec b) { return _mm256_sub_epi16(a, b); }
+  static Vec high_bytes(Vec v) { return _mm256_srli_epi16(v, 8); }
+  static Vec to_high_bytes(Vec v) { return _mm256_slli_epi16(v, 8); }
+  static void store_words(std::uint16_t* p, Vec v) { _mm256_storeu_si256(reinterpret_cast<Vec*>(p), v); }
+
+  static Ints broadcast(std::int32_t value) { return _mm256_set1_epi32(value); }
+  static Ints load(const std::int32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const Ints*>(p)); }
+  static Ints load_words_as_ints(const std::uint16_t* p) {
+    return _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  static Ints add(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
+  static Ints multiply(Ints a, Ints b) { return _mm256_mullo_epi32(a, b); }
+  static Floats to_float(Ints v) { return _mm256_cvtepi32_ps(v); }
+  static void store(std::int32_t* p, Ints v) { _mm256_storeu_si256(reinterpret_cast<Ints*>(p), v); }
+  static void store(float* p, Floats v) { _mm256_storeu_ps(p, v); }
+  static std::int64_t popcount(std::uint64_t word) { return __builtin_popcountll(word); }
+};
+
+/// code = (nibble of the pair's first plane + 16 * nibble of the second) * 16.
+void encode(const LutWindow& window) noexcept {
+  const __m128i low_nibbles = _mm_set1_epi8(15);
+  for (std::size_t part = 0; 2 * part < window.planes; ++part) {
+    const std::byte* first = window.bits + 2 * part * window.plane_stride;
+    const std::byte* second = 2 * part + 1 < window.planes ? first + window.plane_stride : nullptr;
+    std::uint16_t* codes = window.codes + part * window.part_stride;
+    for (std::size_t word = 0; word < window.words; ++word, codes += 16) {
+      const std::size_t at = word * sizeof(std::uint64_t);
+      const __m128i a = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(first + at));
+      const __m128i b = second == nullptr ? _mm_setzero_si128()
+                                          : _mm_loadl_epi64(reinterpret_cast<const __m128i*>(second + at));
+      const __m128i even =
+          _mm_or_si128(_mm_and_si128(a, low_nibbles), _mm_slli_epi16(_mm_and_si128(b, low_nibbles), 4));
+      const __m128i odd =
+          _mm_or_si128(_mm_and_si128(_mm_srli_epi16(a, 4), low_nibbles), _mm_andnot_si128(low_nibbles, b));
+      const __m256i all = _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(even, odd));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(codes), _mm256_slli_epi16(all, 4));
+    }
+  }
+}
+
+}  // namespace
+
+constinit const LutKernels kLutAvx2{
+    .info = kLutInfos[0],
+    .layout = Avx2::kLayout,
+    .pixel_sizes = {{4, 2, 1}, {4, 2, 1}},
+    .run_tile = {{{run_lut_tile<Avx2, 1, 4, 1>, run_lut_tile<Avx2, 1, 2, 1>, run_lut_tile<Avx2, 1, 1, 1>},
+                  {run_lut_tile<Avx2, 2, 4, 1>, run_lut_tile<Avx2, 2, 2, 1>, run_lut_tile<Avx2, 2, 1, 1>}},
+                 {{run_lut_tile<Avx2, 1, 4, 2>, run_lut_tile<Avx2, 1, 2, 2>, run_lut_tile<Avx2, 1, 1, 2>},
+                  {run_lut_tile<Avx2, 2, 4, 2>, run_lut_tile<Avx2, 2, 2, 2>, run_lut_tile<Avx2, 2, 1, 2>}}},
+    .encode = encode,
+    .sum_window = sum_lut_window<Avx2>,
+    .finish = finish_lut_unit<Avx2>,
+};
+
+}  // namespace bitplane::kernels

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cassert>
+
+#include "bitplane/kernels/lut.h"
+#include "bitserial/gather.h"
+#include "lut/packed_lut.h"
+
+namespace bitplane::kernels {
+namespace {
+
+/// The arrays of a running convolution, cut from the caller's scratch, each on cache lines of its own.
+struct LutScratch {
+  std::byte* windows = nullptr;         ///< [pixel][plane][word]
+  std::uint16_t* codes = nullptr;       ///< [pixel][part][group]
+  std::int32_t* pixel_terms = nullptr;  ///< [pixel]
+  std::uint16_t* sums = nullptr;        ///< of a unit and the pixels of a tile
+  std::int32_t* partial = nullptr;      ///< likewise
+  std::byte* row_results = nullptr;     ///< [row][pixel][out channel], float or int32
+  std::size_t bytes = 0;                ///< all of it
+};
+
+/// With base = null only `bytes` means anything.
+LutScratch cut_scratch(const LutKernels& kernels, const ConvShape& shape, const PackedLutConv& packed,
+                       std::size_t planes, std::byte* base) {
+  LutScratch scratch;
+  const auto take = [&]<class T>(T*& array, std::size_t count) {
+    array = base == nullptr ? nullptr : reinterpret_cast<T*>(base + scratch.bytes);
+    scratch.bytes += (count * sizeof(T) + 63) / 64 * 64;
+  };
+  const std::size_t pixels = packed.strip_pixels;
+  std::size_t registers = 0;
+  for (const LutUnit& unit : packed.units) registers = std::max(registers, unit.registers);
+  const std::size_t tile = kernels.pixel_sizes[std::min(registers, kMaxLutRegisters) - 1][0];
+  take(scratch.windows, packed.in_place ? 0 : pixels * planes * packed.words * sizeof(std::uint64_t));
+  take(scratch.codes, pixels * packed.pixel_codes());
+  take(scratch.pixel_terms, pixels);
+  take(scratch.sums, tile * registers * kernels.layout.lanes);
+  take(scratch.partial, packed.groups > packed.chunk_groups ? tile * 2 * kernels.layout.lanes : 0);
+  take(scratch.row_results, packed.strip_rows * shape.out_width() * shape.out_channels * sizeof(float));
+  return scratch;
+}
+
+/// Where the results of consecutive output pixels go: floats, or the bare integers if z is null.
+struct Output {
+  float* z = nullptr;
+  std::int32_t* integers = nullptr;
+
+  [[nodiscard]] Output at(std::size_t offset) const {
+    return {z == nullptr ? nullptr : z + offset, integers == nullptr ? nullptr : integers + offset};
+  }
+};
+
+class LutRunner {
+ public:
+  LutRunner(const LutKernels& kernels, const ConvShape& shape, const PackedLutConv& packed,
+            const PackedActivations& input, const LutScratch& scratch)
+      : kernels_(kernels), shape_(shape), packed_(packed), input_(input), scratch_(scratch) {}
+
+  /// Output rows [row, row + rows), at most packed.strip_rows, into `out`: [row][pixel][out channel].
+  void run_rows(std::size_t row, std::size_t rows, const Output& out) const noexcept {
+    const std::size_t pixels = rows * shape_.out_width(), per_group = shape_.out_channels / shape_.groups;
+    for (std::size_t first = 0; first < pixels; first += packed_.strip_pixels) {
+      const std::size_t count = std::min(packed_.strip_pixels, pixels - first);
+      for (std::size_t group = 0; group < shape_.groups; ++group) {
+        encode_strip(group, row, first, count);
+        const Output strip_out = out.at(first * shape_.out_channels + group * per_group);
+        for (const LutUnit& unit : packed_.units) run_unit(group, unit, count, strip_out);
+      }
+    }
+  }
+
+ private:
+  /// Codes and pixel terms of pixels [first, first + count), counted from output row `row`.
+  void encode_strip(std::size_t group, std::size_t row, std::size_t first, std::size_t count) const noexcept {
+    const std::size_t width = shape_.out_width();
+    row += first / width;
+    std::size_t x = first % width;
+    for (std::size_t at = 0; at < count; ++row, x = 0) {
+      const RowSegment segment{row / shape_.out_height(), row % shape_.out_height(), x,
+                               std::min(width - x, count - at)};
+      encode_segment(group, segment, at);
+      at += segment.count;
+    }
+  }
+
+  void encode_segment(std::size_t group, const RowSegment& segment, std::size_t at) const noexcept {
+    const ActivationLayout& layout = input_.layout;
+    const std::byte* windows = scratch_.windows;
+    std::size_t step = layout.planes * packed_.words * sizeof(std::uint64_t);
+    if (packed_.in_place) {
+      step = shape_.stride_w * layout.pixel_bytes();
+      windows = input_.data + segment.picture * layout.picture_bytes() +
+                segment.y * shape_.stride_h * layout.row_bytes() +
+                group * layout.planes * layout.plane_stride() + segment.x * step;
+    } else {
+      gather_windows(shape_, packed_.border, input_, group, segment, scratch_.windows);
+    }
+    for (std::size_t i = 0; i < segment.count; ++i) {
+      const LutWindow window{.bits = windows + i * step,
+                             .plane_stride = packed_.plane_stride(layout),
+                             .planes = layout.planes,
+                             .words = packed_.words,
+                             .codes = scratch_.codes + (at + i) * packed_.pixel_codes(),
+                             .part_stride = packed_.part_stride};
+      kernels_.encode(window);
+      // Modulo 2^32, as everything that adds up to A.
+      const std::int32_t sum =
+          packed_.window_factor == 0 ? 0 : kernels_.sum_window(window, packed_.activation_multiples.data());
+      scratch_.pixel_terms[at + i] = static_cast<std::int32_t>(
+          static_cast<std::uint32_t>(packed_.window_factor) * static_cast<std::uint32_t>(sum));
+    }
+  }
+
+  /// One unit on all pixels of the strip, by tiles.
+  void run_unit(std::size_t group, const LutUnit& unit, std::size_t pixels,
+                const Output& out) const noexcept {
+    const std::uint8_t* indices = packed_.indices.data() + group * packed_.group_indices + unit.indices;
+    const auto& sizes = kernels_.pixel_sizes[std::min(unit.registers, kMaxLutRegisters) - 1];
+    std::size_t first = 0;
+    for (std::size_t size = 0; size < kMaxLutPixelSizes && sizes[size] != 0; ++size) {
+      for (; first + sizes[size] <= pixels; first += sizes[size]) {
+        run_pixels(unit, indices, {.first = first, .count = sizes[size]},
+                   out.at(first * shape_.out_channels + unit.first_channel));
+      }
+    }
+  }
+
+  struct PixelRange {
+    std::size_t first = 0, count = 0;
+  };
+
+  void run_pixels(const LutUnit& unit, const std::uint8_t* indices, const PixelRange& pixels,
+                  const Output& out) const noexcept {
+    for (std::size_t begin = 0; begin < packed_.groups; begin += packed_.chunk_groups) {
+      const std::size_t groups = std::min(packed_.chunk_groups, packed_.groups - begin);
+      for (std::size_t reg = 0; reg < unit.registers; reg += kMaxLutRegisters) {
+        run_tile(unit, indices, pixels, {reg, begin, groups});
+      }
+      kernels_.finish({.sums = scratch_.sums,
+                       .planes = packed_.factors.size(),
+                       .pixels = pixels.count,
+                       .channels = unit.channels,
+                       .factors = packed_.factors.data(),
+                       .pixel_terms = scratch_.pixel_terms + pixels.first,
+                       .partial = scratch_.partial,
+                       .first = begin == 0,
+                       .last = begin + groups == packed_.groups,
+                       .z = out.z,
+                       .integers = out.integers,
+                       .out_stride = shape_.out_channels});
+    }
+  }
+
+  struct TileAt {
+    std::size_t first_register = 0, first_group = 0, groups = 0;
+  };
+
+  void run_tile(const LutUnit& unit, const std::uint8_t* indices, const PixelRange& pixels,
+                const TileAt& at) const noexcept {
+    const std::size_t registers = std::min(kMaxLutRegisters, unit.registers - at.first_register);
+    const std::size_t steps = packed_.groups / kernels_.layout.groups_per_byte();
+    const std::size_t first_step = at.first_group / kernels_.layout.groups_per_byte();
+    const auto& sizes = kernels_.pixel_sizes[registers - 1];
+    const auto size = static_cast<std::size_t>(std::find(std::begin(sizes), std::end(sizes), pixels.count) -
+                                               std::begin(sizes));
+    kernels_.run_tile[packed_.parts - 1][registers - 1][size](
+        {.indices = indices + (at.first_register * steps + first_step * registers) * kernels_.layout.lanes,
+         .codes = scratch_.codes + pixels.first * packed_.pixel_codes() + at.first_group,
+         .pixel_stride = packed_.pixel_codes(),
+         .part_stride = packed_.part_stride,
+         .tables = packed_.tables.data(),
+         .groups = at.groups,
+         .widen_every = packed_.widen_every,
+         .sums = scratch_.sums + at.first_register * kernels_.layout.lanes,
+         .sum_stride = unit.registers * kernels_.layout.lanes});
+  }
+
+  const LutKernels& kernels_;
+  const ConvShape& shape_;
+  const PackedLutConv& packed_;
+  const PackedActivations& input_;
+  const LutScratch& scratch_;
+};
+
+}  // namespace
+
+LutConv::LutConv(const LutKernels& kernels, const BitConvSpec& spec)
+    : LowBitConv(spec),
+      kernels_(&kernels),
+      packed_(std::make_shared<const PackedLutConv>(make_packed_lut(kernels.layout, spec, input_layout()))) {}
+
+std::size_t LutConv::packed_bytes() const noexcept {
+  return packed_->indices.bytes() + packed_->tables.bytes();
+}
+
+std::size_t LutConv::scratch_bytes() const noexcept {
+  return cut_scratch(*kernels_, shape(), *packed_, input_layout().planes, nullptr).bytes;
+}
+
+void LutConv::run(const PackedActivations& input, RowRange rows, const EpilogueKernels& epilogues,
+                  const Epilogue& epilogue, std::byte* scratch) const noexcept {
+  assert(input.layout == input_layout());
+  const LutScratch arrays = cut_scratch(*kernels_, shape(), *packed_, input_layout().planes, scratch);
+  const LutRunner runner(*kernels_, shape(), *packed_, input, arrays);
+  const std::size_t row_size = shape().out_width() * shape().out_channels;
+  const bool integers = epilogue.integer.thresholds != nullptr;
+  const Output results{integers ? nullptr : reinterpret_cast<float*>(arrays.row_results),
+                       integers ? reinterpret_cast<std::int32_t*>(arrays.row_results) : nullptr};
+  for (std::size_t row = rows.begin; row < rows.end; row += packed_->strip_rows) {
+    const std::size_t count = std::min(packed_->strip_rows, rows.end - row);
+    runner.run_rows(row, count, results);
+    for (std::size_t r = 0; r < count; ++r) {
+      const Output of_row = results.at(r * row_size);
+      epilogues.apply(epilogue, {.z = of_row.z,
+                                 .integers = of_row.integers,
+                                 .row = row + r,
+                                 .pixels = shape().out_width(),
+                                 .channels = shape().out_channels});
+    }
+  }
+}
+
+void LutConv::run_integer(const PackedActivations& input, RowRange rows, std::int32_t* out,
+                          std::byte* scratch) const noexcept {
+  assert(input.layout == input_layout());
+  const LutScratch arrays = cut_scratch(*kernels_, shape(), *packed_, input_layout().planes, scratch);
+  const LutRunner runner(*kernels_, shape(), *packed_, input, arrays);
+  const std::size_t row_size = shape().out_width() * shape().out_channels;
+  for (std::size_t row = rows.begin; row < rows.end; row += packed_->strip_rows) {
+    runner.run_rows(row, std::min(packed_->strip_rows, rows.end - row),
+                    {.integers = out + (row - rows.begin) * row_size});
+  }
+}
+
+}  // namespace bitplane::kernels

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The registry's entries of family `lut`: the one place of a kernel's name and tile. Internal linkage on
+// purpose: the per-ISA objects read the names at compile time and must not define a shared symbol.
+#pragma once
+
+#include "bitplane/kernels/registry.h"
+
+namespace bitplane::kernels {
+
+constexpr KernelInfo kLutInfos[] = {
+    {.name = "lut_64x4_avx2", .family = Family::Lut, .isa = Isa::Avx2, .tile = "64 plane rows x 4 pixels"},
+    {.name = "lut_128x4_avx512",
+     .family = Family::Lut,
+     .isa = Isa::Avx512,
+     .tile = "128 plane rows x 4 pixels"},
+};
+
+}  // namespace bitplane::kernels

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the look-up micro-kernels compute, and the layouts that they share with the packing. Plain data only:
+// this header is included by the files that are compiled with -m flags.
+//
+// A *group* is kGroupBits consecutive elements of a window. The group's bits of one weight plane are an index
+// into the table of the partial sums of the group's activation values,
+//
+//     table[index] = sum_k index_k * a(k),    a(k) = sum_j n_j b_j(k),    at most kGroupBits * sum_j n_j
+//
+// so one byte shuffle and one byte addition serve kGroupBits weights of as many output channels as a register
+// has bytes, whatever the number of activation planes. Bytes are widened to 16 bits before they overflow.
+//
+// Nobody stores those tables: the bits of a group in two activation planes are a *code*, and the table is put
+// together from *parts*, made once per layer for every code (master_tables.h), one part per pair of planes.
+//
+// A *register* is one weight plane of kLanes output channels (a block). A *unit* is the registers that are
+// finished together: all planes of one block, or two blocks if there is one plane. A micro-kernel runs 2 or 1
+// registers of a unit on a few pixels.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "bitplane/kernels/registry.h"
+
+namespace bitplane::kernels {
+
+inline constexpr std::size_t kMaxLutParts = 2, kMaxLutRegisters = 2, kMaxLutPixelSizes = 4;
+
+/// Operands of a tile of registers x pixels.
+struct LutTile {
+  const std::uint8_t* indices = nullptr;  ///< [step][register][lane]; a step is the groups of one index byte
+  const std::uint16_t* codes = nullptr;   ///< [pixel][part][group]
+  std::size_t pixel_stride = 0;           ///< codes from one pixel to the next
+  std::size_t part_stride = 0;            ///< codes from one part to the next
+  const std::uint8_t* tables = nullptr;   ///< [part][layout.part_bytes]
+  std::size_t groups = 0;                 ///< a multiple of layout.unit_groups[parts - 1]
+  std::size_t widen_every = 0;            ///< groups, likewise: their sums fit a byte
+  std::uint16_t* sums = nullptr;          ///< out: [pixel][register][channel of the block]
+  std::size_t sum_stride = 0;             ///< from one pixel to the next
+};
+using LutTileFunction = void (*)(const LutTile&) noexcept;
+
+/// One window to encode. Planes are whole 64-bit words, pad bits zero.
+struct LutWindow {
+  const std::byte* bits = nullptr;  ///< [plane] at plane_stride: [word]
+  std::size_t plane_stride = 0, planes = 0, words = 0;
+  std::uint16_t* codes = nullptr;  ///< out: [part][group]
+  std::size_t part_stride = 0;
+};
+
+/// Combines the sums of a unit's planes on a few pixels: A = before + sum_i factor_i * sums_i.
+struct LutFinish {
+  const std::uint16_t* sums = nullptr;  ///< [pixel][block][plane][channel of the block]
+  std::size_t planes = 0, pixels = 0;
+  std::size_t channels = 0;                   ///< valid ones of the unit; nothing is written beyond them
+  const std::int32_t* factors = nullptr;      ///< [plane]
+  const std::int32_t* pixel_terms = nullptr;  ///< [pixel]: what A starts with
+  std::int32_t* partial = nullptr;            ///< [pixel][channel of the unit, whole blocks]
+  bool first = true, last = true;             ///< else `partial` is where A starts, where it goes
+  float* z = nullptr;                         ///< last: [pixel] at out_stride: [channel]; null: integers
+  std::int32_t* integers = nullptr;           ///< likewise
+  std::size_t out_stride = 0;
+};
+
+/// What an ISA's registers make of the family's layouts.
+struct LutLayout {
+  std::size_t lanes = 0;                       ///< channels of a block
+  std::size_t group_bits = 0;                  ///< 4 or 6; two groups share an index byte if 4
+  std::size_t part_bytes = 0;                  ///< of the tables of one part
+  std::size_t unit_groups[kMaxLutParts] = {};  ///< [parts - 1]: groups that the inner loop takes at a time
+
+  [[nodiscard]] constexpr std::size_t groups_per_byte() const noexcept { return group_bits == 4 ? 2 : 1; }
+};
+/// PSHUFB, 16 sums, a table for each of the 256 codes of 4 elements in two planes.
+constexpr LutLayout kLutLayoutAvx2{
+    .lanes = 32, .group_bits = 4, .part_bytes = 256 * 16, .unit_groups = {2, 2}};
+/// VPERMB, 64 sums, a high and a low half for each of the 64 codes of 3 elements in two planes.
+constexpr LutLayout kLutLayoutAvx512{
+    .lanes = 64, .group_bits = 6, .part_bytes = 64 * 64 + 64 * 8, .unit_groups = {4, 2}};
+
+/// One ISA's kernels.
+struct LutKernels {
+  KernelInfo info;
+  LutLayout layout;
+  std::size_t pixel_sizes[kMaxLutRegisters]
+                         [kMaxLutPixelSizes];  ///< [registers - 1]: descending, down to 1; unused entries 0
+  LutTileFunction run_tile[kMaxLutParts][kMaxLutRegisters][kMaxLutPixelSizes];
+  /// Writes the codes of words * 64 / group_bits groups, rounded up, and of at most 31 behind them.
+  void (*encode)(const LutWindow&) noexcept;
+  /// sum_j multiples[j] * (bits set in plane j): the sum of the window's values.
+  std::int32_t (*sum_window)(const LutWindow&, const std::int32_t* multiples) noexcept;
+  void (*finish)(const LutFinish&) noexcept;
+};
+
+extern const LutKernels kLutAvx2;
+extern const LutKernels kLutAvx512;
+
+}  // namespace bitplane::kernels

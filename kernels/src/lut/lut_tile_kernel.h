@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The look-up micro-kernel and what follows it, once for all ISAs (lut_tile.h says what is computed).
+// Included by the per-ISA files only; everything is local to them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "isa_unroll.h"
+#include "lut/lut_tile.h"
+
+namespace bitplane::kernels {
+namespace {
+
+template <class T>
+[[gnu::always_inline]] inline T load_unaligned(const void* p) {
+  T value;
+  __builtin_memcpy(&value, p, sizeof(T));
+  return value;
+}
+
+template <class B>
+inline constexpr std::size_t kLanes = B::kLayout.lanes;
+template <class B>
+inline constexpr std::size_t kGroupsPerByte = B::kLayout.groups_per_byte();
+
+/// 16-bit sums of one register and pixel. `both` holds even + 256 * odd lanes modulo 2^16, so that widening
+/// takes no mask; they are told apart at the end.
+template <class B>
+struct WideSum {
+  typename B::Vec both, odd;
+};
+
+template <class B, int kRegisters, int kPixels>
+struct LutAccumulators {
+  typename B::Vec bytes[kRegisters][kPixels];
+};
+
+template <class B, int kRegisters, int kPixels>
+struct WideSums {
+  WideSum<B> at[kRegisters][kPixels];
+};
+
+/// The codes of kGroups groups of a pixel, from memory into one general register: an AVX-512 load takes the
+/// whole first-level cache for a cycle, and so does each small one beside it.
+template <std::size_t kGroups>
+struct CodeWord;
+template <>
+struct CodeWord<2> {
+  using Type = std::uint32_t;
+};
+template <>
+struct CodeWord<4> {
+  using Type = std::uint64_t;
+};
+
+/// bytes += table[index] for kUnit groups from group `at` on.
+template <class B, int kRegisters, int kPixels, int kParts, std::size_t kUnit>
+[[gnu::always_inline]] inline void look_up_unit(const LutTile& tile, const std::uint8_t* indices,
+                                                const std::uint16_t* const (&codes)[kPixels], std::size_t at,
+                                                LutAccumulators<B, kRegisters, kPixels>& acc) {
+  using Vec = typename B::Vec;
+  using Word = typename CodeWord<kUnit>::Type;
+  Word words[kParts][kPixels];
+  unroll<kParts * kPixels>([&](auto i) __attribute__((always_inline)) {
+    words[i / kPixels][i % kPixels] =
+        load_unaligned<Word>(codes[i % kPixels] + (i / kPixels) * tile.part_stride + at);
+  });
+  unroll<kUnit / kGroupsPerByte<B>>([&](auto step) __attribute__((always_inline)) {
+    Vec index[kGroupsPerByte<B>][kRegisters];
+    unroll<kRegisters>([&](auto r) __attribute__((always_inline)) {
+      Vec packed = B::load_bytes(indices + (step * kRegisters + r) * kLanes<B>);
+      B::keep(packed);
+      unroll<kGroupsPerByte<B>>([&](auto n) __attribute__((always_inline)) {
+        index[n][r] = B::template unpack_index<n>(packed);
+      });
+    });
+    unroll<kPixels * kGroupsPerByte<B>>([&](auto i) __attribute__((always_inline)) {
+      constexpr std::size_t kPixel = i / kGroupsPerByte<B>, kHalf = i % kGroupsPerByte<B>;
+      constexpr std::size_t kShift = 16 * (step * kGroupsPerByte<B> + kHalf);
+      Vec table = B::table_part(tile.tables, words[0][kPixel] >> kShift);
+      unroll<kParts - 1>([&](auto part) __attribute__((always_inline)) {
+        table = B::add_bytes(table, B::table_part(tile.tables + (part + 1) * B::kLayout.part_bytes,
+                                                  words[part + 1][kPixel] >> kShift));
+      });
+      // All look-ups of a table, then all additions: alternating, they get in each other's ports (Zen 4: 1.24
+      // cycles per pair instead of 1.00), and without keep() GCC 12 re-associates the sums and moves every
+      // accumulator to another register and back.
+      B::keep(table);
+      Vec found[kRegisters];
+      unroll<kRegisters>([&](auto r) __attribute__((always_inline)) {
+        found[r] = B::look_up(table, index[kHalf][r]);
+        B::keep(found[r]);
+      });
+      unroll<kRegisters>([&](auto r) __attribute__((always_inline)) {
+        Vec& sum = acc.bytes[r][kPixel];
+        sum = B::add_bytes(sum, found[r]);
+        B::keep(sum);
+      });
+    });
+  });
+}
+
+/// A tile of kRegisters x kPixels, over all groups.
+template <class B, int kRegisters, int kPixels, int kParts>
+void run_lut_tile(const LutTile& tile) noexcept {
+  using Vec = typename B::Vec;
+  constexpr std::size_t kUnit = B::kLayout.unit_groups[kParts - 1];
+  const std::uint16_t* codes[kPixels];
+  unroll<kPixels>([&](auto p)
+                      __attribute__((always_inline)) { codes[p] = tile.codes + p * tile.pixel_stride; });
+  const std::uint8_t* indices = tile.indices;
+  WideSums<B, kRegisters, kPixels> wide;
+  unroll<kRegisters * kPixels>([&](auto i) __attribute__((always_inline)) {
+    wide.at[i / kPixels][i % kPixels] = {B::zero(), B::zero()};
+  });
+  for (std::size_t begin = 0; begin < tile.groups; begin += tile.widen_every) {
+    const std::size_t left = tile.groups - begin;
+    const std::size_t end = begin + (left < tile.widen_every ? left : tile.widen_every);
+    LutAccumulators<B, kRegisters, kPixels> acc;
+    unroll<kRegisters * kPixels>([&](auto i) __attribute__((always_inline)) {
+      acc.bytes[i / kPixels][i % kPixels] = B::zero();
+    });
+    for (std::size_t group = begin; group < end; group += kUnit) {
+      look_up_unit<B, kRegisters, kPixels, kParts, kUnit>(tile, indices, codes, group, acc);
+      indices += kUnit / kGroupsPerByte<B> * kRegisters * kLanes<B>;
+    }
+    unroll<kRegisters * kPixels>([&](auto i) __attribute__((always_inline)) {
+      const Vec bytes = acc.bytes[i / kPixels][i % kPixels];
+      WideSum<B>& sum = wide.at[i / kPixels][i % kPixels];
+      sum.both = B::add_words(sum.both, bytes);
+      sum.odd = B::add_words(sum.odd, B::high_bytes(bytes));
+    });
+  }
+  unroll<kRegisters * kPixels>([&](auto i) __attribute__((always_inline)) {
+    const WideSum<B>& sum = wide.at[i / kPixels][i % kPixels];
+    std::uint16_t* to = tile.sums + (i % kPixels) * tile.sum_stride + (i / kPixels) * kLanes<B>;
+    B::store_words(to, B::sub_words(sum.both, B::to_high_bytes(sum.odd)));
+    B::store_words(to + kLanes<B> / 2, sum.odd);
+  });
+}
+
+/// `count` of a vector's elements, those that exist.
+template <class B, class V, class T>
+[[gnu::always_inline]] inline void store_some(T* to, V v, std::size_t count) {
+  T all[B::kIntLanes];
+  B::store(all, v);
+  for (std::size_t i = 0; i < count; ++i) to[i] = all[i];
+}
+
+template <class B>
+[[gnu::always_inline]] inline void write_out(const LutFinish& finish, std::size_t pixel, std::size_t channel,
+                                             typename B::Ints total) {
+  if (channel >= finish.channels) return;
+  const std::size_t left = finish.channels - channel, at = pixel * finish.out_stride + channel;
+  if (finish.z != nullptr) {
+    if (left >= B::kIntLanes) {
+      B::store(finish.z + at, B::to_float(total));
+    } else {
+      store_some<B>(finish.z + at, B::to_float(total), left);
+    }
+  } else if (left >= B::kIntLanes) {
+    B::store(finish.integers + at, total);
+  } else {
+    store_some<B>(finish.integers + at, total, left);
+  }
+}
+
+template <class B>
+void finish_lut_unit(const LutFinish& finish) noexcept {
+  const std::size_t blocks = (finish.channels + kLanes<B> - 1) / kLanes<B>;
+  for (std::size_t pixel = 0; pixel < finish.pixels; ++pixel) {
+    for (std::size_t block = 0; block < blocks; ++block) {
+      const std::uint16_t* sums = finish.sums + (pixel * blocks + block) * finish.planes * kLanes<B>;
+      std::int32_t* partial =
+          finish.partial == nullptr ? nullptr : finish.partial + (pixel * blocks + block) * kLanes<B>;
+      for (std::size_t c = 0; c < kLanes<B>; c += B::kIntLanes) {
+        typename B::Ints total =
+            finish.first ? B::broadcast(finish.pixel_terms[pixel]) : B::load(partial + c);
+        for (std::size_t i = 0; i < finish.planes; ++i) {
+          const typename B::Ints sum = B::load_words_as_ints(sums + i * kLanes<B> + c);
+          total = B::add(total, B::multiply(sum, B::broadcast(finish.factors[i])));
+        }
+        if (finish.last) {
+          write_out<B>(finish, pixel, block * kLanes<B> + c, total);
+        } else {
+          B::store(partial + c, total);
+        }
+      }
+    }
+  }
+}
+
+template <class B>
+std::int32_t sum_lut_window(const LutWindow& window, const std::int32_t* multiples) noexcept {
+  std::int64_t sum = 0;
+  for (std::size_t j = 0; j < window.planes; ++j) {
+    std::int64_t count = 0;
+    for (std::size_t k = 0; k < window.words; ++k) {
+      count += B::popcount(
+          load_unaligned<std::uint64_t>(window.bits + j * window.plane_stride + k * sizeof(std::uint64_t)));
+    }
+    sum += count * multiples[j];
+  }
+  return static_cast<std::int32_t>(sum);
+}
+
+}  // namespace
+}  // namespace bitplane::kernels
