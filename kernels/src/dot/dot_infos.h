@@ -10,7 +10,12 @@ namespace bitplane::kernels {
 
 constexpr KernelInfo kDotInfos[] = {
     {.name = "dot_16x6_avx2", .family = Family::Dot, .isa = Isa::Avx2, .tile = "16 channels x 6 pixels"},
+    {.name = "dot_16x6_avxvnni",
+     .family = Family::Dot,
+     .isa = Isa::AvxVnni,
+     .tile = "16 channels x 6 pixels"},
     {.name = "dot_64x6_avx512", .family = Family::Dot, .isa = Isa::Avx512, .tile = "64 channels x 6 pixels"},
+    {.name = "dot_32x32_amx", .family = Family::Dot, .isa = Isa::Amx, .tile = "32 channels x 32 pixels"},
 };
 
 }  // namespace bitplane::kernels

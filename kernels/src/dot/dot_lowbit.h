@@ -32,8 +32,14 @@ constexpr std::initializer_list<LowBitKernel> kDotLowBit = {
 #ifdef BITPLANE_HAVE_AVX2
     {kDotInfos[0], dot_kernel_supports<kDotAvx2>, dot_cost<Isa::Avx2>, make_dot_conv<kDotAvx2>},
 #endif
+#ifdef BITPLANE_HAVE_AVXVNNI
+    {kDotInfos[1], dot_kernel_supports<kDotAvxVnni>, dot_cost<Isa::AvxVnni>, make_dot_conv<kDotAvxVnni>},
+#endif
 #ifdef BITPLANE_HAVE_AVX512
-    {kDotInfos[1], dot_kernel_supports<kDotAvx512>, dot_cost<Isa::Avx512>, make_dot_conv<kDotAvx512>},
+    {kDotInfos[2], dot_kernel_supports<kDotAvx512>, dot_cost<Isa::Avx512>, make_dot_conv<kDotAvx512>},
+#endif
+#ifdef BITPLANE_HAVE_AMX
+    {kDotInfos[3], dot_kernel_supports<kDotAmx>, dot_cost<Isa::Amx>, make_dot_conv<kDotAmx>},
 #endif
 };
 

@@ -17,18 +17,23 @@ constexpr std::size_t kStripResultBytes = 512 * 1024, kStripPictureBytes = 256 *
 // Chunks of fewer steps spend more time on widening and storing sums than 16-bit elements would cost.
 constexpr std::int64_t kLeastChunkSteps = 8;
 
-std::int64_t largest(ValueRange range) {
-  return std::max(std::abs(std::int64_t{range.min}), std::abs(std::int64_t{range.max}));
+std::int64_t largest(ValueRange range, std::int64_t offset) {
+  return std::max(std::abs(range.min + offset), std::abs(range.max + offset));
 }
 
+bool fits(ValueRange operand, ValueRange values, std::int64_t offset) {
+  return values.min + offset >= operand.min && values.max + offset <= operand.max;
+}
+
+/// What makes the values fit, if anything does.
 std::int32_t offset_into(ValueRange operand, ValueRange values) {
-  return values.min < operand.min ? operand.min - values.min : 0;
+  return fits(operand, values, 0) ? 0 : operand.min - values.min;
 }
 
 /// Steps that a lane may add up; each adds two products to every 16-bit half of it.
 std::int64_t chunk_steps_limit(const DotFormat& format, ValueRange weights, ValueRange activations) {
   const std::int64_t offset = offset_into(format.activations, activations);
-  const std::int64_t step = 2 * largest(weights) * (activations.max + offset);
+  const std::int64_t step = 2 * largest(weights, 0) * largest(activations, offset);
   return step == 0 ? INT64_MAX : format.lane_limit / step;
 }
 
@@ -213,9 +218,8 @@ ValueRange value_range(Encoding encoding, std::span<const std::int32_t> multiple
 const DotFormat* choose_format(const DotKernels& kernels, ValueRange weights,
                                ValueRange activations) noexcept {
   for (const DotFormat& format : kernels.formats) {
-    if (format.element_bytes == 0 || weights.min < format.weights.min || weights.max > format.weights.max)
-      continue;
-    if (std::int64_t{activations.max} + offset_into(format.activations, activations) > format.activations.max)
+    if (format.element_bytes == 0 || !fits(format.weights, weights, 0) ||
+        !fits(format.activations, activations, offset_into(format.activations, activations)))
       continue;
     if (format.lane_limit == 0 || chunk_steps_limit(format, weights, activations) >= kLeastChunkSteps)
       return &format;

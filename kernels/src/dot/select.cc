@@ -5,8 +5,14 @@
 namespace bitplane::kernels {
 
 const DotKernels* select_dot(CpuFeatures features) noexcept {
+#ifdef BITPLANE_HAVE_AMX
+  if (features.has(Isa::Amx)) return &kDotAmx;
+#endif
 #ifdef BITPLANE_HAVE_AVX512
   if (features.has(Isa::Avx512)) return &kDotAvx512;
+#endif
+#ifdef BITPLANE_HAVE_AVXVNNI
+  if (features.has(Isa::AvxVnni)) return &kDotAvxVnni;
 #endif
 #ifdef BITPLANE_HAVE_AVX2
   if (features.has(Isa::Avx2)) return &kDotAvx2;

@@ -47,4 +47,36 @@ class DotConv final : public LowBitConv {
   std::shared_ptr<const PackedDot> packed_;
 };
 
+/// What a convolution of byte pictures means: the sum over the window of weight * byte, in int32.
+/// |sum| < 2^31 is a precondition: filter_size() * 128 * 255 says so for up to 65793 elements.
+struct ByteConvSpec {
+  ConvShape shape{};                      ///< batch is ignored: run() takes any number of rows
+  const std::int8_t* weights = nullptr;   ///< [out channel][kernel row][kernel column][channel of the group]
+  const std::uint8_t* padding = nullptr;  ///< [channels]: the bytes of a padded pixel; null: zeros
+};
+
+/// A convolution of bytes that are not packed: 8-bit first layers on uint8 pictures (whose mean and scale are
+/// folded into the epilogue's affine and into the bytes of a padded pixel), 8-bit last layers.
+class ByteConv {
+ public:
+  ByteConv() = default;
+  /// Reads the spec's arrays here only. Throws std::bad_alloc.
+  ByteConv(const DotKernels& kernels, const ByteConvSpec& spec);
+
+  [[nodiscard]] const ConvShape& shape() const noexcept { return shape_; }
+  [[nodiscard]] std::size_t packed_bytes() const noexcept;
+  /// Bytes of scratch, 64-byte aligned, that one running thread needs.
+  [[nodiscard]] std::size_t scratch_bytes() const noexcept;
+  /// `input`: [picture][height][width][channels]. Otherwise as LowBitConv::run.
+  void run(const std::uint8_t* input, RowRange rows, const EpilogueKernels& epilogues,
+           const Epilogue& epilogue, std::byte* scratch) const noexcept;
+  /// As LowBitConv::run_integer.
+  void run_integer(const std::uint8_t* input, RowRange rows, std::int32_t* out,
+                   std::byte* scratch) const noexcept;
+
+ private:
+  ConvShape shape_;
+  std::shared_ptr<const PackedDot> packed_;
+};
+
 }  // namespace bitplane::kernels
