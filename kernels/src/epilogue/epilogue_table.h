@@ -8,5 +8,6 @@ namespace bitplane::kernels {
 extern const EpilogueKernels kEpilogueScalar;
 extern const EpilogueKernels kEpilogueAvx2;
 extern const EpilogueKernels kEpilogueAvx512;
+extern const EpilogueKernels kEpilogueNeon;
 
 }  // namespace bitplane::kernels

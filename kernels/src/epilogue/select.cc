@@ -10,6 +10,9 @@ const EpilogueKernels& select_epilogue(CpuFeatures features) noexcept {
 #ifdef BITPLANE_HAVE_AVX2
   if (features.has(Isa::Avx2)) return kEpilogueAvx2;
 #endif
+#ifdef BITPLANE_HAVE_NEON
+  if (features.has(Isa::Neon)) return kEpilogueNeon;
+#endif
   static_cast<void>(features);
   return kEpilogueScalar;
 }
