@@ -59,7 +59,10 @@ void max_pool_f32(const PoolShape& shape, const float* x, float* y) noexcept {
 void max_pool_ranks(const PoolShape& shape, const std::uint8_t* x, const std::uint8_t* minimum,
                     std::uint8_t* y) noexcept {
   pool(shape, x, y, [minimum](std::uint8_t a, std::uint8_t b, std::size_t c) {
-    return minimum[c] != 0 ? std::min(a, b) : std::max(a, b);
+    // Complements turn the order around; without a branch, the loop over channels becomes vectors.
+    const auto flip = static_cast<std::uint8_t>(minimum[c] != 0 ? 0xFF : 0);
+    const auto fa = static_cast<std::uint8_t>(a ^ flip), fb = static_cast<std::uint8_t>(b ^ flip);
+    return static_cast<std::uint8_t>((fa > fb ? fa : fb) ^ flip);
   });
 }
 

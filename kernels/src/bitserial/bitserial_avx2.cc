@@ -52,12 +52,38 @@ struct Avx2 {
   static Ints load(const std::int32_t* p) { return _mm_loadu_si128(reinterpret_cast<const Ints*>(p)); }
   static Ints broadcast(std::int32_t value) { return _mm_set1_epi32(value); }
   static Ints add(Ints a, Ints b) { return _mm_add_epi32(a, b); }
+  static Ints shift_left(Ints a, unsigned shift) {
+    return _mm_sll_epi32(a, _mm_cvtsi32_si128(static_cast<int>(shift)));
+  }
   static void store(std::int32_t* p, Ints x) { _mm_storeu_si128(reinterpret_cast<Ints*>(p), x); }
   static Floats to_float(Ints x) { return _mm_cvtepi32_ps(x); }
   static Floats load(const float* p) { return _mm_loadu_ps(p); }
   static Floats broadcast(float value) { return _mm_set1_ps(value); }
   static Floats fma(Floats a, Floats b, Floats c) { return _mm_fmadd_ps(a, b, c); }
   static void store(float* p, Floats x) { _mm_storeu_ps(p, x); }
+
+  struct Pair {
+    using Ints = __m256i;
+    using Floats = __m256;
+    static constexpr int kLanes = 8;
+
+    static Ints low_halves(Total a, Total b) {
+      const __m256 mixed = _mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), 0x88);
+      return _mm256_permute4x64_epi64(_mm256_castps_si256(mixed), 0xD8);
+    }
+    static Ints load(const std::int32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const Ints*>(p)); }
+    static Ints broadcast(std::int32_t value) { return _mm256_set1_epi32(value); }
+    static Ints add(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
+    static Ints shift_left(Ints a, unsigned shift) {
+      return _mm256_sll_epi32(a, _mm_cvtsi32_si128(static_cast<int>(shift)));
+    }
+    static void store(std::int32_t* p, Ints x) { _mm256_storeu_si256(reinterpret_cast<Ints*>(p), x); }
+    static Floats to_float(Ints x) { return _mm256_cvtepi32_ps(x); }
+    static Floats load(const float* p) { return _mm256_loadu_ps(p); }
+    static Floats broadcast(float value) { return _mm256_set1_ps(value); }
+    static Floats fma(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
+    static void store(float* p, Floats x) { _mm256_storeu_ps(p, x); }
+  };
 };
 
 }  // namespace

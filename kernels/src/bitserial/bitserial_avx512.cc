@@ -35,12 +35,38 @@ struct Avx512 {
   static Ints load(const std::int32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const Ints*>(p)); }
   static Ints broadcast(std::int32_t value) { return _mm256_set1_epi32(value); }
   static Ints add(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
+  static Ints shift_left(Ints a, unsigned shift) {
+    return _mm256_sll_epi32(a, _mm_cvtsi32_si128(static_cast<int>(shift)));
+  }
   static void store(std::int32_t* p, Ints x) { _mm256_storeu_si256(reinterpret_cast<Ints*>(p), x); }
   static Floats to_float(Ints x) { return _mm256_cvtepi32_ps(x); }
   static Floats load(const float* p) { return _mm256_loadu_ps(p); }
   static Floats broadcast(float value) { return _mm256_set1_ps(value); }
   static Floats fma(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
   static void store(float* p, Floats x) { _mm256_storeu_ps(p, x); }
+
+  struct Pair {
+    using Ints = __m512i;
+    using Floats = __m512;
+    static constexpr int kLanes = 16;
+
+    static Ints low_halves(Total a, Total b) {
+      const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+      return _mm512_permutex2var_epi32(a, even, b);
+    }
+    static Ints load(const std::int32_t* p) { return _mm512_loadu_si512(p); }
+    static Ints broadcast(std::int32_t value) { return _mm512_set1_epi32(value); }
+    static Ints add(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
+    static Ints shift_left(Ints a, unsigned shift) {
+      return _mm512_sll_epi32(a, _mm_cvtsi32_si128(static_cast<int>(shift)));
+    }
+    static void store(std::int32_t* p, Ints x) { _mm512_storeu_si512(p, x); }
+    static Floats to_float(Ints x) { return _mm512_cvtepi32_ps(x); }
+    static Floats load(const float* p) { return _mm512_loadu_ps(p); }
+    static Floats broadcast(float value) { return _mm512_set1_ps(value); }
+    static Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
+    static void store(float* p, Floats x) { _mm512_storeu_ps(p, x); }
+  };
 };
 
 }  // namespace

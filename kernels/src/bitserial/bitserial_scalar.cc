@@ -33,6 +33,7 @@ struct Scalar {
   static Ints load(const std::int32_t* p) { return static_cast<Ints>(*p); }
   static Ints broadcast(std::int32_t value) { return static_cast<Ints>(value); }
   static Ints add(Ints a, Ints b) { return a + b; }
+  static Ints shift_left(Ints a, unsigned shift) { return a << shift; }
   static void store(std::int32_t* p, Ints x) { *p = static_cast<std::int32_t>(x); }
   static float to_float(Ints x) { return static_cast<float>(static_cast<std::int32_t>(x)); }
   static float load(const float* p) { return *p; }

@@ -116,7 +116,7 @@ template <class B, int kRegisters, int kPixels>
   }
 }
 
-/// alpha * sum over the steps of a term.
+/// alpha * sum over the steps of a term; the shift of a term with a coefficient is left to finish_term.
 template <class B, PairOp kOp, int kRegisters, int kPixels>
 [[gnu::always_inline]] inline void count_term(const BitTile& tile, const TermSteps& term,
                                               Totals<B, kRegisters, kPixels>& totals) {
@@ -128,12 +128,40 @@ template <class B, PairOp kOp, int kRegisters, int kPixels>
     adjust<B>(totals, step.shift, step.negate);
     count_pair<B, kOp>(tile, step, totals);
   }
-  adjust<B>(totals, term.shift, term.negate);
+  adjust<B>(totals, tile.coefficients == nullptr ? term.shift : 0U, term.negate);
 }
 
-// From totals to z, a register of kLanes channels at a time. The width matters: z passes through memory from
-// term to term, and a load that spans two stores cannot be forwarded from them (wider loads, as the
-// compiler's own vectors make them, took layers of few channels 3 times as long).
+// From totals to z. A backend's Pair narrows two registers of totals into one of 32-bit integers, which
+// halves the work behind the counting; it is used wherever a tile has an even number of registers. The width
+// is the same for all terms of a tile, and that matters: z passes through memory from term to term, and a
+// load that spans two stores cannot be forwarded from them.
+
+template <class B, int kRegisters>
+concept Paired = kRegisters % 2 == 0 && requires {
+  typename B::Pair;
+};
+
+/// One register at a time, with the operations of the backend itself.
+template <class B, int kRegisters>
+struct Narrowing {
+  using Ops = B;
+  static constexpr int kTotals = 1;
+  template <int kFirst, int kPixel, class AnyTotals>
+  static typename Ops::Ints low_halves(const AnyTotals& totals) {
+    return B::low_halves(totals.at[kFirst][kPixel]);
+  }
+};
+
+template <class B, int kRegisters>
+requires Paired<B, kRegisters>
+struct Narrowing<B, kRegisters> {
+  using Ops = typename B::Pair;
+  static constexpr int kTotals = 2;
+  template <int kFirst, int kPixel, class AnyTotals>
+  static typename Ops::Ints low_halves(const AnyTotals& totals) {
+    return Ops::low_halves(totals.at[kFirst][kPixel], totals.at[kFirst + 1][kPixel]);
+  }
+};
 
 /// What becomes of a term's integers.
 enum class Finish : std::uint8_t {
@@ -155,24 +183,32 @@ template <class B, Finish kFinish, int kRegisters, int kPixels, class T>
 [[gnu::always_inline]] inline void finish_term(const BitTile& tile, std::size_t term,
                                                const Totals<B, kRegisters, kPixels>& totals,
                                                const Destination<T>& to) {
+  using Narrow = Narrowing<B, kRegisters>;
+  using Ops = typename Narrow::Ops;
   const std::size_t first = term * tile.stride + tile.first_channel;
+  const unsigned shift = tile.terms[term].shift;
   unroll<0, kPixels>([&](auto p) __attribute__((always_inline)) {
     const std::int32_t pixel_term =
         tile.pixel_terms == nullptr ? 0 : tile.pixel_terms[p.value * tile.term_count + term];
     const std::int32_t* channel_terms =
         tile.channel_terms == nullptr ? nullptr : tile.channel_terms[p.value] + first;
-    unroll<0, kRegisters>([&](auto r) __attribute__((always_inline)) {
-      constexpr std::size_t kChannel = r.value * B::kLanes;
-      typename B::Ints sum = B::add(B::low_halves(totals.at[r.value][p.value]), B::broadcast(pixel_term));
-      if (channel_terms != nullptr) sum = B::add(sum, B::load(channel_terms + kChannel));
+    unroll<0, kRegisters / Narrow::kTotals>([&](auto i) __attribute__((always_inline)) {
+      constexpr std::size_t kChannel = i.value * Ops::kLanes;
+      typename Ops::Ints sum = Narrow::template low_halves<i.value * Narrow::kTotals, p.value>(totals);
+      if constexpr (kFinish == Finish::FirstTerm || kFinish == Finish::LaterTerm) {
+        sum = Ops::shift_left(sum, shift);
+      }
+      sum = Ops::add(sum, Ops::broadcast(pixel_term));
+      if (channel_terms != nullptr) sum = Ops::add(sum, Ops::load(channel_terms + kChannel));
       T* out = to.data + p.value * to.pixel_stride + kChannel;
       if constexpr (kFinish == Finish::Integers) {
-        B::store(out, sum);
+        Ops::store(out, sum);
       } else if constexpr (kFinish == Finish::Convert) {
-        B::store(out, B::to_float(sum));
+        Ops::store(out, Ops::to_float(sum));
       } else {
-        const auto before = kFinish == Finish::FirstTerm ? B::broadcast(0.0F) : B::load(out);
-        B::store(out, B::fma(B::load(tile.coefficients + first + kChannel), B::to_float(sum), before));
+        const auto before = kFinish == Finish::FirstTerm ? Ops::broadcast(0.0F) : Ops::load(out);
+        Ops::store(out,
+                   Ops::fma(Ops::load(tile.coefficients + first + kChannel), Ops::to_float(sum), before));
       }
     });
   });
@@ -180,16 +216,17 @@ template <class B, Finish kFinish, int kRegisters, int kPixels, class T>
 
 template <class B, int kRegisters, int kPixels>
 [[gnu::always_inline]] inline void add_offsets(const BitTile& tile, const Destination<float>& to) {
+  using Ops = typename Narrowing<B, kRegisters>::Ops;
   for (std::size_t p = 0; p < kPixels; ++p) {
-    for (std::size_t c = 0; c < kRegisters * B::kLanes; c += B::kLanes) {
+    for (std::size_t c = 0; c < kRegisters * B::kLanes; c += Ops::kLanes) {
       float* z = to.data + p * to.pixel_stride + c;
       if (tile.weight_offset != nullptr) {
-        const auto offset = B::load(tile.weight_offset + tile.first_channel + c);
-        B::store(z, B::fma(offset, B::broadcast(tile.activation_sums[p]), B::load(z)));
+        const auto offset = Ops::load(tile.weight_offset + tile.first_channel + c);
+        Ops::store(z, Ops::fma(offset, Ops::broadcast(tile.activation_sums[p]), Ops::load(z)));
       }
       if (tile.weight_sums != nullptr) {
-        const auto sum = B::load(tile.weight_sums[p] + tile.first_channel + c);
-        B::store(z, B::fma(B::broadcast(tile.activation_offset), sum, B::load(z)));
+        const auto sum = Ops::load(tile.weight_sums[p] + tile.first_channel + c);
+        Ops::store(z, Ops::fma(Ops::broadcast(tile.activation_offset), sum, Ops::load(z)));
       }
     }
   }

@@ -35,13 +35,14 @@ namespace {
 template <class V>
 void apply_float(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
   const AffineValues<V> values(epilogue, row);
-  for (std::size_t p = 0; p < row.pixels; ++p) {
-    float* out = epilogue.out + (row.row * row.pixels + p) * row.channels;
+  const std::size_t pixels = row.pixels, channels = row.channels;
+  const bool relu = epilogue.activation == Activation::Relu;
+  float* out = epilogue.out + row.row * pixels * channels;
+  for (std::size_t p = 0; p < pixels; ++p, out += channels) {
     for_vectors<V>(
-        row.channels, [&](std::size_t c, std::size_t count) __attribute__((always_inline)) {
-          typename V::Floats t = values.at(p, c, count);
-          if (epilogue.activation == Activation::Relu) t = V::relu(t);
-          V::store(out + c, t, count);
+        channels, [&](std::size_t c, std::size_t count) __attribute__((always_inline)) {
+          const typename V::Floats t = values.at(p, c, count);
+          V::store(out + c, relu ? V::relu(t) : t, count);
         });
   }
 }
@@ -49,11 +50,12 @@ void apply_float(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
 /// rank_of(pixel, channel, count) gives a vector of ranks.
 template <class V, class RankOf>
 [[gnu::always_inline]] inline void write_ranks(const Epilogue& epilogue, const EpilogueRow& row,
-                                               RankOf rank_of) {
-  for (std::size_t p = 0; p < row.pixels; ++p) {
-    std::uint8_t* out = epilogue.out_ranks + (row.row * row.pixels + p) * row.channels;
+                                               const RankOf& rank_of) {
+  const std::size_t pixels = row.pixels, channels = row.channels;
+  std::uint8_t* out = epilogue.out_ranks + row.row * pixels * channels;
+  for (std::size_t p = 0; p < pixels; ++p, out += channels) {
     for_vectors<V>(
-        row.channels, [&](std::size_t c, std::size_t count) __attribute__((always_inline)) {
+        channels, [&](std::size_t c, std::size_t count) __attribute__((always_inline)) {
           V::store_bytes(out + c, rank_of(p, c, count), count);
         });
   }
@@ -97,7 +99,7 @@ template <class V>
 void apply_planes(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
   const std::size_t count = epilogue.ranks.count;
   if (row.ranks != nullptr) {
-    write_planes(epilogue, row, CodeWords<V, GivenRanks>(GivenRanks{row}, epilogue));
+    write_planes(epilogue, row, CodeWords<V, GivenRanks>({row.ranks, row.channels}, epilogue));
   } else if (row.integers != nullptr) {
     using Values = IntegerValues<V>;
     if (count <= kMaskThresholds && apply_mask_planes<V, Values>(epilogue, row)) return;

@@ -89,9 +89,17 @@ class MaskWords {
 
 /// Ranks that a step before has written.
 struct GivenRanks {
-  const EpilogueRow& row;
+  const std::uint8_t* ranks;
+  std::size_t channels;
   [[gnu::always_inline]] void operator()(const WordAt& at, std::uint8_t* bytes) const {
-    __builtin_memcpy(bytes, row.ranks + at.p * row.channels + at.c, at.channels);
+    const std::uint8_t* from = ranks + at.p * channels + at.c;
+    if (at.channels == kWordChannels) {
+      __builtin_memcpy(bytes, from, kWordChannels);
+    } else {
+      std::size_t i = 0;  // a call of memcpy costs more than the copy
+      for (; i + 8 <= at.channels; i += 8) __builtin_memcpy(bytes + i, from + i, 8);
+      for (; i < at.channels; ++i) bytes[i] = from[i];
+    }
   }
 };
 
@@ -141,33 +149,42 @@ template <std::size_t kBytes>
   for (std::size_t b = 0; b < planes; ++b) __builtin_memcpy(to + b * plane_stride, &words[b], kBytes);
 }
 
-/// One row of the picture; words_of(WordAt, words) gives the plane bits of up to 64 channels, zero beyond
-/// them.
+/// One row of one group, granules of kBytes; words_of(WordAt, words) gives the plane bits of up to 64
+/// channels, zero beyond them.
+template <std::size_t kBytes, class Words>
+[[gnu::always_inline]] inline void write_group(const ActivationLayout& layout, std::size_t pixels,
+                                               std::size_t first_channel, const Words& words_of,
+                                               std::byte* group_start) {
+  const std::size_t granule = kBytes == 8 ? layout.pixel_bytes() : kBytes;
+  const std::size_t plane_stride = layout.plane_stride(), planes = layout.planes;
+  const std::size_t channels = layout.group_channels();
+  std::uint64_t words[kMaxActivationPlanes] = {};
+  for (std::size_t p = 0; p < pixels; ++p) {
+    for (std::size_t c = 0; c < channels; c += kWordChannels) {
+      words_of({p, first_channel + c, smaller(kWordChannels, channels - c)}, words);
+      store_granules<kBytes>(words, planes, plane_stride, group_start + p * granule + c / 8);
+    }
+  }
+  const std::size_t used = pixels * granule;
+  for (std::size_t b = 0; b < planes && used != plane_stride; ++b) {
+    __builtin_memset(group_start + b * plane_stride + used, 0, plane_stride - used);
+  }
+}
+
 template <class Words>
 [[gnu::always_inline]] inline void write_planes(const Epilogue& epilogue, const EpilogueRow& row,
                                                 const Words& words_of) {
-  const ActivationLayout& layout = epilogue.layout;
-  const std::size_t granule = layout.pixel_bytes(), plane_stride = layout.plane_stride();
-  const std::size_t group_channels = layout.group_channels(), planes = layout.planes;
+  const ActivationLayout layout = epilogue.layout;
+  const std::size_t pixels = row.pixels, group_bytes = layout.planes * layout.plane_stride();
   std::byte* group_start = epilogue.out_planes + row.row * layout.row_bytes();
-  std::uint64_t words[kMaxActivationPlanes] = {};
-  for (std::size_t group = 0; group < layout.groups; ++group, group_start += planes * plane_stride) {
-    for (std::size_t p = 0; p < row.pixels; ++p) {
-      for (std::size_t c = 0; c < group_channels; c += kWordChannels) {
-        words_of({p, group * group_channels + c, smaller(kWordChannels, group_channels - c)}, words);
-        std::byte* to = group_start + p * granule + c / 8;
-        if (granule == 2) {
-          store_granules<2>(words, planes, plane_stride, to);
-        } else if (granule == 4) {
-          store_granules<4>(words, planes, plane_stride, to);
-        } else {
-          store_granules<8>(words, planes, plane_stride, to);
-        }
-      }
-    }
-    const std::size_t used = row.pixels * granule;
-    for (std::size_t b = 0; b < planes; ++b) {
-      __builtin_memset(group_start + b * plane_stride + used, 0, plane_stride - used);
+  for (std::size_t group = 0; group < layout.groups; ++group, group_start += group_bytes) {
+    const std::size_t first = group * layout.group_channels();
+    if (layout.pixel_bits() == 16) {
+      write_group<2>(layout, pixels, first, words_of, group_start);
+    } else if (layout.pixel_bits() == 32) {
+      write_group<4>(layout, pixels, first, words_of, group_start);
+    } else {
+      write_group<8>(layout, pixels, first, words_of, group_start);
     }
   }
 }

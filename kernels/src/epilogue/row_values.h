@@ -24,61 +24,90 @@ template <class V, class Body>
   if (c != channels) body(c, channels - c);
 }
 
+// The values keep what they read as members of their own: outputs are bytes, which may alias an Epilogue, and
+// its fields would be loaded anew for every vector.
+
 /// t = fma(z, scale, shift) (+ residual).
 template <class V>
-struct AffineValues {
+class AffineValues {
+ public:
   using Vector = typename V::Floats;
-  const Epilogue& epilogue;
-  const EpilogueRow& row;
 
-  AffineValues(const Epilogue& of, const EpilogueRow& on) : epilogue(of), row(on) {}
+  AffineValues(const Epilogue& epilogue, const EpilogueRow& row)
+      : channels_(row.channels),
+        z_(row.z),
+        scale_(epilogue.affine.scale),
+        shift_(epilogue.affine.shift),
+        residual_(epilogue.residual == nullptr ? nullptr
+                                               : epilogue.residual + row.row * row.pixels * row.channels),
+        thresholds_(epilogue.ranks.thresholds) {}
 
   [[gnu::always_inline]] Vector at(std::size_t p, std::size_t c, std::size_t count) const {
-    const ChannelAffine& affine = epilogue.affine;
-    const Vector t = V::fma(V::load(row.z + p * row.channels + c, count), V::load(affine.scale + c, count),
-                            V::load(affine.shift + c, count));
-    if (epilogue.residual == nullptr) return t;
-    return V::add(t, V::load(epilogue.residual + (row.row * row.pixels + p) * row.channels + c, count));
+    const std::size_t i = p * channels_ + c;
+    const Vector t = V::fma(V::load(z_ + i, count), V::load(scale_ + c, count), V::load(shift_ + c, count));
+    return residual_ == nullptr ? t : V::add(t, V::load(residual_ + i, count));
   }
   [[gnu::always_inline]] Vector threshold(std::size_t l, std::size_t, std::size_t) const {
-    return V::broadcast(epilogue.ranks.thresholds[l]);
+    return V::broadcast(thresholds_[l]);
   }
+
+ private:
+  std::size_t channels_;
+  const float *z_, *scale_, *shift_, *residual_, *thresholds_;
 };
 
 /// The same, and t goes to epilogue.out on the way if that is wanted.
 template <class V>
-struct PlaneValues : AffineValues<V> {
+class PlaneValues {
+ public:
   using Vector = typename V::Floats;
-  using AffineValues<V>::AffineValues;
+
+  PlaneValues(const Epilogue& epilogue, const EpilogueRow& row)
+      : values_(epilogue, row),
+        channels_(row.channels),
+        out_(epilogue.out == nullptr ? nullptr : epilogue.out + row.row * row.pixels * row.channels),
+        activation_(epilogue.activation) {}
 
   [[gnu::always_inline]] Vector at(std::size_t p, std::size_t c, std::size_t count) const {
-    const Epilogue& to = this->epilogue;
-    const EpilogueRow& on = this->row;
-    const Vector t = AffineValues<V>::at(p, c, count);
-    if (to.out != nullptr) {
-      const Vector kept = to.activation == Activation::Relu ? V::relu(t) : t;
-      V::store(to.out + (on.row * on.pixels + p) * on.channels + c, kept, count);
+    const Vector t = values_.at(p, c, count);
+    if (out_ != nullptr) {
+      V::store(out_ + p * channels_ + c, activation_ == Activation::Relu ? V::relu(t) : t, count);
     }
     return t;
   }
+  [[gnu::always_inline]] Vector threshold(std::size_t l, std::size_t c, std::size_t count) const {
+    return values_.threshold(l, c, count);
+  }
+
+ private:
+  AffineValues<V> values_;
+  std::size_t channels_;
+  float* out_;
+  Activation activation_;
 };
 
 /// A ^ flip, against thresholds of their own per channel.
 template <class V>
-struct IntegerValues {
+class IntegerValues {
+ public:
   using Vector = typename V::Ints;
-  const Epilogue& epilogue;
-  const EpilogueRow& row;
 
-  IntegerValues(const Epilogue& of, const EpilogueRow& on) : epilogue(of), row(on) {}
+  IntegerValues(const Epilogue& epilogue, const EpilogueRow& row)
+      : channels_(row.channels),
+        integers_(row.integers),
+        flip_(epilogue.integer.flip),
+        thresholds_(epilogue.integer.thresholds) {}
 
   [[gnu::always_inline]] Vector at(std::size_t p, std::size_t c, std::size_t count) const {
-    return V::bit_xor(V::load(row.integers + p * row.channels + c, count),
-                      V::load(epilogue.integer.flip + c, count));
+    return V::bit_xor(V::load(integers_ + p * channels_ + c, count), V::load(flip_ + c, count));
   }
   [[gnu::always_inline]] Vector threshold(std::size_t l, std::size_t c, std::size_t count) const {
-    return V::load(epilogue.integer.thresholds + l * row.channels + c, count);
+    return V::load(thresholds_ + l * channels_ + c, count);
   }
+
+ private:
+  std::size_t channels_;
+  const std::int32_t *integers_, *flip_, *thresholds_;
 };
 
 /// The rank by one comparison per threshold.
