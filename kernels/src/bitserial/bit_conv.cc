@@ -14,6 +14,7 @@ namespace {
 struct Output {
   float* z = nullptr;
   std::int32_t* integers = nullptr;
+  ChannelAffine affine{};  ///< of z, where it is applied on the way
 };
 
 class StripRunner {
@@ -31,7 +32,7 @@ class StripRunner {
         prepare_strip(kernels_, view_, group, range, scratch_);
         const std::size_t at = first * shape.out_channels + group * per_group;
         const Output strip_out{out.z == nullptr ? nullptr : out.z + at,
-                               out.integers == nullptr ? nullptr : out.integers + at};
+                               out.integers == nullptr ? nullptr : out.integers + at, out.affine};
         run_group(group, range.count, strip_out);
       }
     }
@@ -43,6 +44,10 @@ class StripRunner {
     const std::size_t planes = packed.weights.size() / (view_.shape.groups * packed.stride * packed.words);
     for (const ChannelBlock& block : packed.blocks) {
       BitTile tile = group_tile(group);
+      if (out.affine.scale != nullptr) {
+        tile.scale = out.affine.scale + group * packed.stride;
+        tile.shift = out.affine.shift + group * packed.stride;
+      }
       tile.weights = packed.weights.data() + (group * packed.stride + block.first) * planes * packed.words;
       tile.first_channel = block.first;
       tile.channels = block.channels;
@@ -54,10 +59,11 @@ class StripRunner {
       std::size_t first = 0;
       for (std::size_t size = 0; size < kMaxPixelSizes && kernels_.pixel_sizes[size] != 0; ++size) {
         const std::size_t width = kernels_.pixel_sizes[size];
-        for (; first + width <= pixels; first += width) {
-          move_to(tile, first, out);
-          functions[size](tile);
-        }
+        tile.tiles = (pixels - first) / width;
+        if (tile.tiles == 0) continue;
+        move_to(tile, first, out);
+        functions[size](tile);
+        first += tile.tiles * width;
       }
     }
   }
@@ -114,26 +120,62 @@ std::size_t BitConv::scratch_bytes() const noexcept {
   return cut_scratch(shape(), *packed_, input_layout().planes, nullptr).bytes;
 }
 
+namespace {
+
+/// Rows [row, row + rows) of z or of integers through the epilogue.
+void apply_rows(const EpilogueKernels& epilogues, const Epilogue& epilogue, const EpilogueRow& first,
+                std::size_t rows) noexcept {
+  // Floats and ranks of consecutive rows lie one after the other: one call, as if all were one row.
+  if (epilogue.kind != EpilogueKind::Planes) {
+    const std::size_t offset = first.row * first.pixels * first.channels;
+    Epilogue from_here = epilogue;
+    if (epilogue.residual != nullptr) from_here.residual += offset;
+    if (epilogue.out != nullptr) from_here.out += offset;
+    if (epilogue.out_ranks != nullptr) from_here.out_ranks += offset;
+    EpilogueRow all = first;
+    all.row = 0;
+    all.pixels = rows * first.pixels;
+    return epilogues.apply(from_here, all);
+  }
+  EpilogueRow row = first;
+  for (std::size_t r = 0; r < rows; ++r, ++row.row) {
+    epilogues.apply(epilogue, row);
+    if (row.z != nullptr) row.z += row.pixels * row.channels;
+    if (row.integers != nullptr) row.integers += row.pixels * row.channels;
+  }
+}
+
+}  // namespace
+
 void BitConv::run(const PackedActivations& input, RowRange rows, const EpilogueKernels& epilogues,
                   const Epilogue& epilogue, std::byte* scratch) const noexcept {
   assert(input.layout == input_layout());
+  const bool uniform = packed_->combination == Combination::UniformBoth &&
+                       packed_->weight_offset.size() == 0 && packed_->weight_sums.size() == 0;
+  const bool integers = epilogue.integer.thresholds != nullptr;
+  assert(!integers || uniform);
   const ConvView view{shape(), *packed_, input};
   const StripScratch arrays = cut_scratch(shape(), *packed_, input_layout().planes, scratch);
   const StripRunner runner(*kernels_, view, arrays);
-  const bool integers = epilogue.integer.thresholds != nullptr;
-  assert(!integers || (packed_->combination == Combination::UniformBoth &&
-                       packed_->weight_offset.size() == 0 && packed_->weight_sums.size() == 0));
   const std::size_t width = shape().out_width(), row_size = width * shape().out_channels;
+  // A plain affine is as cheap as the conversion to float: z does not pass through memory.
+  const bool affine_only = uniform && epilogue.kind == EpilogueKind::Float &&
+                           epilogue.activation == Activation::None && epilogue.residual == nullptr &&
+                           packed_->stride * shape().groups == shape().out_channels;
   for (std::size_t row = rows.begin; row < rows.end; row += packed_->strip.rows) {
     const std::size_t count = std::min(packed_->strip.rows, rows.end - row);
-    runner.run_rows(row, count, integers ? Output{.integers = arrays.integers} : Output{.z = arrays.z});
-    for (std::size_t r = 0; r < count; ++r) {
-      epilogues.apply(epilogue, {.z = integers ? nullptr : arrays.z + r * row_size,
-                                 .integers = integers ? arrays.integers + r * row_size : nullptr,
-                                 .row = row + r,
-                                 .pixels = width,
-                                 .channels = shape().out_channels});
+    if (affine_only) {
+      runner.run_rows(row, count, {.z = epilogue.out + row * row_size, .affine = epilogue.affine});
+      continue;
     }
+    runner.run_rows(row, count, integers ? Output{.integers = arrays.integers} : Output{.z = arrays.z});
+    apply_rows(epilogues, epilogue,
+               {.z = integers ? nullptr : arrays.z,
+                .integers = integers ? arrays.integers : nullptr,
+                .row = row,
+                .pixels = width,
+                .channels = shape().out_channels},
+               count);
   }
 }
 

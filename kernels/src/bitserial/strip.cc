@@ -126,17 +126,18 @@ void prepare_strip(const BitSerialKernels& kernels, const ConvView& view, std::s
   const auto& [shape, packed, input] = view;
   const ActivationLayout& layout = input.layout;
   const std::size_t window_bytes = layout.planes * packed.words * sizeof(std::uint64_t);
-  const std::size_t width = shape.out_width();
-  std::size_t row = range.row + range.first / width, x = range.first % width;
-  for (std::size_t at = 0; at < range.count; ++row, x = 0) {
-    const RowSegment segment{row / shape.out_height(), row % shape.out_height(), x,
-                             std::min(width - x, range.count - at)};
+  const std::size_t width = shape.out_width(), height = shape.out_height();
+  const std::size_t first_row = range.row + range.first / width;
+  std::size_t picture = first_row / height, y = first_row % height, x = range.first % width;
+  for (std::size_t at = 0; at < range.count;) {
+    const RowSegment segment{picture, y, x, std::min(width - x, range.count - at)};
     if (packed.in_place) {
-      const std::byte* first = input.data + segment.picture * layout.picture_bytes() +
+      const std::byte* pixel = input.data + segment.picture * layout.picture_bytes() +
                                segment.y * shape.stride_h * layout.row_bytes() +
                                group * layout.planes * layout.plane_stride();
       const std::size_t step = shape.stride_w * layout.pixel_bytes();
-      for (std::size_t i = 0; i < segment.count; ++i) scratch.pixels[at + i] = first + (segment.x + i) * step;
+      pixel += segment.x * step;
+      for (std::size_t i = 0; i < segment.count; ++i, pixel += step) scratch.pixels[at + i] = pixel;
     } else {
       std::byte* windows = scratch.windows + at * window_bytes;
       gather_windows(shape, packed.border, input, group, segment, windows);
@@ -144,6 +145,11 @@ void prepare_strip(const BitSerialKernels& kernels, const ConvView& view, std::s
     }
     if (packed.wants_pixel_values()) fill_segment(kernels, view, group, segment, at, scratch);
     at += segment.count;
+    x = 0;
+    if (++y == height) {
+      y = 0;
+      ++picture;
+    }
   }
 }
 

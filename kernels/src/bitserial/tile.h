@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What one bit-serial micro-kernel computes: a tile of output channels x output pixels, all of its plane
-// pairs, and z from them. Plain data only: this header is included by the files that are compiled with -m
-// flags.
+// What one bit-serial micro-kernel computes: tiles of output channels x output pixels, all of their plane
+// pairs, and z from them. One call covers a block of channels and any number of tiles of pixels side by side:
+// what depends on the block alone is worked out once. Plain data only: this header is included by the files
+// that are compiled with -m flags.
 //
 // Integer part. A *term* t is the integer sum over the plane pairs that it groups,
 //
@@ -48,8 +49,10 @@ struct TermSteps {
   bool negate = false;
 };
 
-/// Operands of one tile. "[stride]" arrays are per channel of the group, padded to whole registers.
+/// Operands of `tiles` tiles, one after the other in pixels. "[stride]" arrays are per channel of the group,
+/// padded to whole registers.
 struct BitTile {
+  std::size_t tiles = 1;
   const std::uint64_t* weights = nullptr;    ///< [plane][word][channel of the tile]
   std::size_t words = 0;                     ///< of K
   const std::byte* const* pixels = nullptr;  ///< [pixel] -> [plane][word]
@@ -62,8 +65,10 @@ struct BitTile {
   const float* coefficients = nullptr;                 ///< [term][stride]; null: z = float(I_0)
   const float* weight_offset = nullptr;                ///< [stride] or null
   const float* activation_sums = nullptr;              ///< [pixel]; with weight_offset
-  const float* const* weight_sums = nullptr;           ///< [pixel] -> [stride], or null
-  float activation_offset = 0.0F;                      ///< with weight_sums
+  const float* scale = nullptr;  ///< [stride] or null; one uniform term, no offsets: z = fma(z, scale, shift)
+  const float* shift = nullptr;  ///< [stride]; with scale
+  const float* const* weight_sums = nullptr;  ///< [pixel] -> [stride], or null
+  float activation_offset = 0.0F;             ///< with weight_sums
   std::size_t first_channel = 0;  ///< of the tile, in the group: where it starts in the [stride] arrays
   std::size_t stride = 0;
   std::size_t channels = 0;  ///< valid channels of the tile; nothing is written beyond them

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "bitserial/finish.h"
 #include "bitserial/tile.h"
 
 namespace bitplane::kernels {
@@ -74,13 +75,13 @@ template <class B, PairOp kOp, int kRegisters, int kPixels, class AnyCounters>
 
 /// totals += C of one plane pair.
 template <class B, PairOp kOp, int kRegisters, int kPixels>
-[[gnu::always_inline]] inline void count_pair(const BitTile& tile, const PlaneStep& step,
-                                              Totals<B, kRegisters, kPixels>& totals) {
+[[gnu::always_inline]] inline void count_pair(const BitTile& tile, const std::byte* const* pixels,
+                                              const PlaneStep& step, Totals<B, kRegisters, kPixels>& totals) {
   const std::uint64_t* w =
       tile.weights + std::size_t{step.weight_plane} * tile.words * (kRegisters * B::kLanes);
   const std::byte* a[kPixels];
   unroll<0, kPixels>([&](auto p) __attribute__((always_inline)) {
-    a[p.value] = tile.pixels[p.value] + step.activation_plane * tile.plane_stride;
+    a[p.value] = pixels[p.value] + step.activation_plane * tile.plane_stride;
   });
   if constexpr (B::kFlushEvery == 0) {
     count_words<B, kOp, kRegisters, kPixels>(totals, w, a, 0, tile.words);
@@ -116,169 +117,76 @@ template <class B, int kRegisters, int kPixels>
   }
 }
 
-/// alpha * sum over the steps of a term; the shift of a term with a coefficient is left to finish_term.
+/// alpha * sum over the steps of a term, but for the last shift, which is left to term_sum.
 template <class B, PairOp kOp, int kRegisters, int kPixels>
-[[gnu::always_inline]] inline void count_term(const BitTile& tile, const TermSteps& term,
-                                              Totals<B, kRegisters, kPixels>& totals) {
+[[gnu::always_inline]] inline void count_term(const BitTile& tile, const std::byte* const* pixels,
+                                              const TermSteps& term, Totals<B, kRegisters, kPixels>& totals) {
   for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
     totals.at[r.value][p.value] = B::zero();
   });
   for (std::uint32_t s = 0; s < term.count; ++s) {
     const PlaneStep step = tile.steps[term.first + s];
     adjust<B>(totals, step.shift, step.negate);
-    count_pair<B, kOp>(tile, step, totals);
+    count_pair<B, kOp>(tile, pixels, step, totals);
   }
-  adjust<B>(totals, tile.coefficients == nullptr ? term.shift : 0U, term.negate);
+  adjust<B>(totals, 0, term.negate);
 }
-
-// From totals to z. A backend's Pair narrows two registers of totals into one of 32-bit integers, which
-// halves the work behind the counting; it is used wherever a tile has an even number of registers. The width
-// is the same for all terms of a tile, and that matters: z passes through memory from term to term, and a
-// load that spans two stores cannot be forwarded from them.
 
 template <class B, int kRegisters>
 concept Paired = kRegisters % 2 == 0 && requires {
   typename B::Pair;
 };
 
-/// One register at a time, with the operations of the backend itself.
-template <class B, int kRegisters>
-struct Narrowing {
-  using Ops = B;
-  static constexpr int kTotals = 1;
-  template <int kFirst, int kPixel, class AnyTotals>
-  static typename Ops::Ints low_halves(const AnyTotals& totals) {
-    return B::low_halves(totals.at[kFirst][kPixel]);
-  }
-};
-
-template <class B, int kRegisters>
-requires Paired<B, kRegisters>
-struct Narrowing<B, kRegisters> {
-  using Ops = typename B::Pair;
-  static constexpr int kTotals = 2;
-  template <int kFirst, int kPixel, class AnyTotals>
-  static typename Ops::Ints low_halves(const AnyTotals& totals) {
-    return Ops::low_halves(totals.at[kFirst][kPixel], totals.at[kFirst + 1][kPixel]);
-  }
-};
-
-/// What becomes of a term's integers.
-enum class Finish : std::uint8_t {
-  Integers,   ///< stored as they are
-  Convert,    ///< z = float(I): the one term of two uniform sides
-  FirstTerm,  ///< z = fma(coefficient, float(I), +0)
-  LaterTerm,  ///< z = fma(coefficient, float(I), z)
-};
-
-/// Where a whole tile of z or of integers goes: the caller's memory, or a buffer if some channels are
-/// padding.
-template <class T>
-struct Destination {
-  T* data = nullptr;
-  std::size_t pixel_stride = 0;
-};
-
-template <class B, Finish kFinish, int kRegisters, int kPixels, class T>
-[[gnu::always_inline]] inline void finish_term(const BitTile& tile, std::size_t term,
-                                               const Totals<B, kRegisters, kPixels>& totals,
-                                               const Destination<T>& to) {
-  using Narrow = Narrowing<B, kRegisters>;
-  using Ops = typename Narrow::Ops;
-  const std::size_t first = term * tile.stride + tile.first_channel;
-  const unsigned shift = tile.terms[term].shift;
-  unroll<0, kPixels>([&](auto p) __attribute__((always_inline)) {
-    const std::int32_t pixel_term =
-        tile.pixel_terms == nullptr ? 0 : tile.pixel_terms[p.value * tile.term_count + term];
-    const std::int32_t* channel_terms =
-        tile.channel_terms == nullptr ? nullptr : tile.channel_terms[p.value] + first;
-    unroll<0, kRegisters / Narrow::kTotals>([&](auto i) __attribute__((always_inline)) {
-      constexpr std::size_t kChannel = i.value * Ops::kLanes;
-      typename Ops::Ints sum = Narrow::template low_halves<i.value * Narrow::kTotals, p.value>(totals);
-      if constexpr (kFinish == Finish::FirstTerm || kFinish == Finish::LaterTerm) {
-        sum = Ops::shift_left(sum, shift);
-      }
-      sum = Ops::add(sum, Ops::broadcast(pixel_term));
-      if (channel_terms != nullptr) sum = Ops::add(sum, Ops::load(channel_terms + kChannel));
-      T* out = to.data + p.value * to.pixel_stride + kChannel;
-      if constexpr (kFinish == Finish::Integers) {
-        Ops::store(out, sum);
-      } else if constexpr (kFinish == Finish::Convert) {
-        Ops::store(out, Ops::to_float(sum));
-      } else {
-        const auto before = kFinish == Finish::FirstTerm ? Ops::broadcast(0.0F) : Ops::load(out);
-        Ops::store(out,
-                   Ops::fma(Ops::load(tile.coefficients + first + kChannel), Ops::to_float(sum), before));
-      }
-    });
+/// sums: [pixel][channel of the tile]. A backend's Pair narrows two registers of totals into one.
+template <class B, int kRegisters, int kPixels>
+[[gnu::always_inline]] inline void narrow(const Totals<B, kRegisters, kPixels>& totals, std::int32_t* sums) {
+  for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
+    std::int32_t* to = sums + (p.value * kRegisters + r.value) * B::kLanes;
+    if constexpr (!Paired<B, kRegisters>) {
+      B::store(to, B::low_halves(totals.at[r.value][p.value]));
+    } else if constexpr (r.value % 2 == 0) {
+      using Pair = typename B::Pair;
+      Pair::store(to, Pair::low_halves(totals.at[r.value][p.value], totals.at[r.value + 1][p.value]));
+    }
   });
 }
 
-template <class B, int kRegisters, int kPixels>
-[[gnu::always_inline]] inline void add_offsets(const BitTile& tile, const Destination<float>& to) {
-  using Ops = typename Narrowing<B, kRegisters>::Ops;
-  for (std::size_t p = 0; p < kPixels; ++p) {
-    for (std::size_t c = 0; c < kRegisters * B::kLanes; c += Ops::kLanes) {
-      float* z = to.data + p * to.pixel_stride + c;
-      if (tile.weight_offset != nullptr) {
-        const auto offset = Ops::load(tile.weight_offset + tile.first_channel + c);
-        Ops::store(z, Ops::fma(offset, Ops::broadcast(tile.activation_sums[p]), Ops::load(z)));
-      }
-      if (tile.weight_sums != nullptr) {
-        const auto sum = Ops::load(tile.weight_sums[p] + tile.first_channel + c);
-        Ops::store(z, Ops::fma(Ops::broadcast(tile.activation_offset), sum, Ops::load(z)));
-      }
-    }
-  }
-}
-
-/// Both kinds of results; one is wanted.
-struct TileOutput {
-  Destination<float> z;
-  Destination<std::int32_t> integers;
+template <class B, int kRegisters>
+struct FinishingOps {
+  using Type = B;
+};
+template <class B, int kRegisters>
+requires Paired<B, kRegisters>
+struct FinishingOps<B, kRegisters> {
+  using Type = typename B::Pair;
 };
 
 template <class B, PairOp kOp, int kRegisters, int kPixels>
-[[gnu::always_inline]] inline void run_terms(const BitTile& tile, const TileOutput& to) {
-  for (std::size_t term = 0; term < tile.term_count; ++term) {
-    Totals<B, kRegisters, kPixels> totals;
-    count_term<B, kOp>(tile, tile.terms[term], totals);
-    if (tile.z == nullptr) {
-      finish_term<B, Finish::Integers>(tile, term, totals, to.integers);
-    } else if (tile.coefficients == nullptr) {
-      finish_term<B, Finish::Convert>(tile, term, totals, to.z);
-    } else if (term == 0) {
-      finish_term<B, Finish::FirstTerm>(tile, term, totals, to.z);
-    } else {
-      finish_term<B, Finish::LaterTerm>(tile, term, totals, to.z);
+void run_tile(const BitTile& tile) noexcept {
+  using Ops = typename FinishingOps<B, kRegisters>::Type;
+  constexpr std::size_t kSums = kPixels * kRegisters * B::kLanes;
+  // The sums are finished one batch late: by then they have left the store buffer, and their latency is
+  // hidden behind the counting of the next ones.
+  alignas(64) std::int32_t sums[2][kHeldTerms * kSums];
+  HeldTerms held{.pixels = kPixels, .channels = kRegisters * B::kLanes};
+  std::size_t buffer = 0;
+  for (std::size_t i = 0; i < tile.tiles; ++i) {
+    for (std::size_t first = 0; first < tile.term_count; first += kHeldTerms, buffer ^= 1U) {
+      const std::size_t left = tile.term_count - first, count = left < kHeldTerms ? left : kHeldTerms;
+      for (std::size_t t = 0; t < count; ++t) {
+        Totals<B, kRegisters, kPixels> totals;
+        count_term<B, kOp, kRegisters, kPixels>(tile, tile.pixels + i * kPixels, tile.terms[first + t],
+                                                totals);
+        narrow<B>(totals, sums[buffer] + t * kSums);
+      }
+      if (held.sums != nullptr) finish_terms<Ops, kRegisters * B::kLanes, kPixels>(tile, held);
+      held.sums = sums[buffer];
+      held.first = first;
+      held.count = count;
+      held.first_pixel = i * kPixels;
     }
   }
-  if (tile.z != nullptr) add_offsets<B, kRegisters, kPixels>(tile, to.z);
-}
-
-template <class T>
-void copy_valid_channels(const BitTile& tile, std::size_t pixels, const Destination<T>& from, T* to) {
-  for (std::size_t p = 0; p < pixels; ++p) {
-    for (std::size_t c = 0; c < tile.channels; ++c)
-      to[p * tile.pixel_stride + c] = from.data[p * from.pixel_stride + c];
-  }
-}
-
-template <class B, PairOp kOp, int kRegisters, int kPixels>
-void run_tile(const BitTile& tile) noexcept {
-  constexpr std::size_t kChannels = kRegisters * B::kLanes;
-  alignas(64) float z[kPixels * kChannels];
-  alignas(64) std::int32_t integers[kPixels * kChannels];
-  const bool whole = tile.channels == kChannels;
-  const TileOutput to = whole ? TileOutput{{tile.z, tile.pixel_stride}, {tile.integers, tile.pixel_stride}}
-                              : TileOutput{{z, kChannels}, {integers, kChannels}};
-  run_terms<B, kOp, kRegisters, kPixels>(tile, to);
-  if (whole) return;
-  if (tile.z != nullptr) {
-    copy_valid_channels(tile, kPixels, to.z, tile.z);
-  } else {
-    copy_valid_channels(tile, kPixels, to.integers, tile.integers);
-  }
+  if (held.sums != nullptr) finish_terms<Ops, kRegisters * B::kLanes, kPixels>(tile, held);
 }
 
 template <class B>
