@@ -150,16 +150,15 @@ void apply_rows(const EpilogueKernels& epilogues, const Epilogue& epilogue, cons
 void BitConv::run(const PackedActivations& input, RowRange rows, const EpilogueKernels& epilogues,
                   const Epilogue& epilogue, std::byte* scratch) const noexcept {
   assert(input.layout == input_layout());
-  const bool uniform = packed_->combination == Combination::UniformBoth &&
-                       packed_->weight_offset.size() == 0 && packed_->weight_sums.size() == 0;
+  const bool no_offsets = packed_->weight_offset.size() == 0 && packed_->weight_sums.size() == 0;
   const bool integers = epilogue.integer.thresholds != nullptr;
-  assert(!integers || uniform);
+  assert(!integers || (no_offsets && packed_->combination == Combination::UniformBoth));
   const ConvView view{shape(), *packed_, input};
   const StripScratch arrays = cut_scratch(shape(), *packed_, input_layout().planes, scratch);
   const StripRunner runner(*kernels_, view, arrays);
   const std::size_t width = shape().out_width(), row_size = width * shape().out_channels;
   // A plain affine is as cheap as the conversion to float: z does not pass through memory.
-  const bool affine_only = uniform && epilogue.kind == EpilogueKind::Float &&
+  const bool affine_only = no_offsets && epilogue.kind == EpilogueKind::Float &&
                            epilogue.activation == Activation::None && epilogue.residual == nullptr &&
                            packed_->stride * shape().groups == shape().out_channels;
   for (std::size_t row = rows.begin; row < rows.end; row += packed_->strip.rows) {

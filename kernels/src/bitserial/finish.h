@@ -110,7 +110,9 @@ template <class Ops, std::size_t kChannels, std::size_t kTerms>
   const TermSums<Ops, kChannels> sums(tile, held);
   const std::size_t stride = tile.stride;
   const float* coefficients = tile.coefficients + held.first * stride + tile.first_channel;
-  const bool continues = held.first != 0;
+  const bool continues = held.first != 0, last = held.first + held.count == tile.term_count;
+  const float* scale = last && tile.scale != nullptr ? tile.scale + tile.first_channel : nullptr;
+  const float* shift = scale == nullptr ? nullptr : tile.shift + tile.first_channel;
   float* z = to.data;
   for (std::size_t p = 0; p < held.pixels; ++p, z += to.pixel_stride) {
     for (std::size_t c = 0; c < kChannels; c += Ops::kLanes) {
@@ -118,6 +120,7 @@ template <class Ops, std::size_t kChannels, std::size_t kTerms>
       unroll<kTerms>([&](auto t) __attribute__((always_inline)) {
         value = Ops::fma(Ops::load(coefficients + t * stride + c), Ops::to_float(sums.at(t, p, c)), value);
       });
+      if (scale != nullptr) value = Ops::fma(value, Ops::load(scale + c), Ops::load(shift + c));
       Ops::store(z + c, value);
     }
   }

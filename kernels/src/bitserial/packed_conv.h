@@ -47,8 +47,10 @@ struct PackedBitConv {
            (weight_encoding == Encoding::Bipolar && activation_encoding == Encoding::Unsigned);
   }
   [[nodiscard]] bool has_pixel_terms() const noexcept { return weight_encoding == Encoding::Bipolar; }
-  [[nodiscard]] bool wants_pixel_values() const noexcept {  ///< anything but the windows
-    return counts_pixels() || has_pixel_terms() || channel_terms.size() != 0 || weight_sums.size() != 0;
+  /// Does anything per pixel depend on the taps inside the picture?
+  [[nodiscard]] bool wants_border_values() const noexcept {
+    return channel_terms.size() != 0 || weight_sums.size() != 0 || weight_offset.size() != 0 ||
+           (has_pixel_terms() && activation_encoding == Encoding::Bipolar);
   }
   /// Bytes from one plane of a window to the next.
   [[nodiscard]] std::size_t plane_stride(const ActivationLayout& layout) const noexcept {

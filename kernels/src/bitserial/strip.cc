@@ -26,27 +26,36 @@ class Cutter {
   std::size_t used_ = 0;
 };
 
-using PlaneCounts = std::int32_t[kMaxActivationPlanes];
+/// Unsigned: modulo 2^32, as in the micro-kernel.
+std::int32_t product(std::int32_t a, std::int32_t b) noexcept {
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) * static_cast<std::uint32_t>(b));
+}
 
-void write_pixel_terms(const PackedBitConv& packed, const PlaneCounts& counts, std::size_t planes,
-                       std::size_t inside, std::int32_t* pixel_terms) noexcept {
-  // Unsigned: modulo 2^32, as in the micro-kernel.
+/// The terms of one pixel, each a multiple of S_j (of one plane: a learned side) or a sum of such.
+void write_pixel_terms(const PackedBitConv& packed, const std::int32_t* counts, std::size_t planes,
+                       std::int32_t* pixel_terms) noexcept {
   const std::int32_t* factors = packed.pixel_factors.data();
-  for (std::size_t t = 0; t < packed.terms.size(); ++t) {
-    std::uint32_t sum = 0;
-    if (packed.activation_encoding == Encoding::Bipolar) {
-      sum = static_cast<std::uint32_t>(factors[t]) * static_cast<std::uint32_t>(inside);
-    } else {
-      for (std::size_t j = 0; j < planes; ++j) {
-        sum += static_cast<std::uint32_t>(factors[t * planes + j]) * static_cast<std::uint32_t>(counts[j]);
+  const std::size_t terms = packed.terms.size();
+  if (!activations_are_uniform(packed.combination)) {
+    const std::size_t per_plane = terms / planes;  // activation planes are the outer loop over terms
+    for (std::size_t j = 0, t = 0; j < planes; ++j) {
+      for (std::size_t i = 0; i < per_plane; ++i, ++t) {
+        pixel_terms[t] = product(factors[t * planes + j], counts[j]);
       }
+    }
+    return;
+  }
+  for (std::size_t t = 0; t < terms; ++t) {
+    std::uint32_t sum = 0;
+    for (std::size_t j = 0; j < planes; ++j) {
+      sum += static_cast<std::uint32_t>(product(factors[t * planes + j], counts[j]));
     }
     pixel_terms[t] = static_cast<std::int32_t>(sum);
   }
 }
 
 /// SA: the sum of the activations' values in the window.
-float activation_sum(const PackedBitConv& packed, const PlaneCounts& counts, std::size_t planes,
+float activation_sum(const PackedBitConv& packed, const std::int32_t* counts, std::size_t planes,
                      std::int64_t inside) noexcept {
   const auto as_read = [&](std::size_t j) {
     return packed.activation_encoding == Encoding::Bipolar ? 2 * std::int64_t{counts[j]} - inside
@@ -81,6 +90,7 @@ StripScratch cut_scratch(const ConvShape& shape, const PackedBitConv& packed, st
   scratch.weight_sums = cutter.take<const float*>(pixels);
   scratch.pixel_terms = cutter.take<std::int32_t>(pixels * packed.terms.size());
   scratch.activation_sums = cutter.take<float>(pixels);
+  scratch.counts = cutter.take<std::int32_t>(pixels * planes);
   scratch.z = cutter.take<float>(packed.strip.rows * shape.out_width() * shape.out_channels);
   scratch.integers = reinterpret_cast<std::int32_t*>(scratch.z);
   scratch.bytes = cutter.used();
@@ -89,33 +99,83 @@ StripScratch cut_scratch(const ConvShape& shape, const PackedBitConv& packed, st
 
 namespace {
 
-/// The per-pixel arrays of one segment, from pixel `at` of the strip on; the windows are in place or
-/// gathered.
-void fill_segment(const BitSerialKernels& kernels, const ConvView& view, std::size_t group,
-                  const RowSegment& segment, std::size_t at, const StripScratch& scratch) noexcept {
+/// What depends on the taps inside the picture, of one segment from pixel `at` of the strip on.
+void fill_border_values(const ConvView& view, std::size_t group, const RowSegment& segment, std::size_t at,
+                        const StripScratch& scratch) noexcept {
   const auto& [shape, packed, input] = view;
-  const ActivationLayout& layout = input.layout;
-  const std::size_t terms = packed.terms.size(), plane_stride = packed.plane_stride(layout);
+  const std::size_t terms = packed.terms.size();
   for (std::size_t i = 0; i < segment.count; ++i) {
     const std::size_t p = at + i, border_class = packed.border.of(segment.y, segment.x + i);
     const std::size_t table = group * packed.border.size() + border_class;
+    const auto inside = static_cast<std::int32_t>(packed.inside[border_class]);
     if (packed.channel_terms.size() != 0) {
       scratch.channel_terms[p] = packed.channel_terms.data() + table * terms * packed.stride;
     }
     if (packed.weight_sums.size() != 0)
       scratch.weight_sums[p] = packed.weight_sums.data() + table * packed.stride;
-    const std::size_t inside = packed.inside[border_class];
-    PlaneCounts counts;
-    if (packed.counts_pixels()) {
-      kernels.count_planes(scratch.pixels[p], plane_stride, layout.planes, packed.words, counts);
-    }
-    if (packed.has_pixel_terms()) {
-      write_pixel_terms(packed, counts, layout.planes, inside, scratch.pixel_terms + p * terms);
+    if (packed.has_pixel_terms() && packed.activation_encoding == Encoding::Bipolar) {
+      for (std::size_t t = 0; t < terms; ++t) {
+        scratch.pixel_terms[p * terms + t] = product(packed.pixel_factors[t], inside);
+      }
     }
     if (packed.weight_offset.size() != 0) {
-      scratch.activation_sums[p] =
-          activation_sum(packed, counts, layout.planes, static_cast<std::int64_t>(inside));
+      const std::size_t planes = input.layout.planes;
+      scratch.activation_sums[p] = activation_sum(packed, scratch.counts + p * planes, planes, inside);
     }
+  }
+}
+
+/// The values of all pixels of a strip that depend on S_j alone.
+void fill_counts(const BitSerialKernels& kernels, const ConvView& view, std::size_t pixels,
+                 const StripScratch& scratch) noexcept {
+  const auto& [shape, packed, input] = view;
+  const std::size_t planes = input.layout.planes, terms = packed.terms.size();
+  kernels.count_planes({.pixels = scratch.pixels,
+                        .count = pixels,
+                        .plane_stride = packed.plane_stride(input.layout),
+                        .planes = planes,
+                        .words = packed.words},
+                       scratch.counts);
+  if (!packed.has_pixel_terms() || packed.activation_encoding == Encoding::Bipolar) return;
+  for (std::size_t p = 0; p < pixels; ++p) {
+    write_pixel_terms(packed, scratch.counts + p * planes, planes, scratch.pixel_terms + p * terms);
+  }
+}
+
+/// The windows of a segment, in place or gathered.
+void place_windows(const ConvView& view, std::size_t group, const RowSegment& segment, std::size_t at,
+                   const StripScratch& scratch) noexcept {
+  const auto& [shape, packed, input] = view;
+  const ActivationLayout& layout = input.layout;
+  const std::byte* window = nullptr;
+  std::size_t step = 0;
+  if (packed.in_place) {
+    step = shape.stride_w * layout.pixel_bytes();
+    window = input.data + segment.picture * layout.picture_bytes() +
+             segment.y * shape.stride_h * layout.row_bytes() + group * layout.planes * layout.plane_stride() +
+             segment.x * step;
+  } else {
+    step = layout.planes * packed.words * sizeof(std::uint64_t);
+    std::byte* windows = scratch.windows + at * step;
+    gather_windows(shape, packed.border, input, group, segment, windows);
+    window = windows;
+  }
+  for (std::size_t i = 0; i < segment.count; ++i, window += step) scratch.pixels[at + i] = window;
+}
+
+/// A linear layer over a batch, or rows of one pixel: no segments to speak of.
+void place_single_pixels(const ConvView& view, std::size_t group, const StripRange& range,
+                         const StripScratch& scratch) noexcept {
+  const auto& [shape, packed, input] = view;
+  const ActivationLayout& layout = input.layout;
+  const std::size_t height = shape.out_height(), step = shape.stride_h * layout.row_bytes();
+  const std::size_t first = range.row + range.first;
+  const std::byte* start = input.data + group * layout.planes * layout.plane_stride();
+  std::size_t picture = first / height, y = first % height;
+  for (std::size_t i = 0; i < range.count; ++picture, y = 0) {
+    const std::byte* pixel = start + picture * layout.picture_bytes() + y * step;
+    const std::size_t end = i + std::min(range.count - i, height - y);
+    for (; i < end; ++i, pixel += step) scratch.pixels[i] = pixel;
   }
 }
 
@@ -124,33 +184,33 @@ void fill_segment(const BitSerialKernels& kernels, const ConvView& view, std::si
 void prepare_strip(const BitSerialKernels& kernels, const ConvView& view, std::size_t group,
                    const StripRange& range, const StripScratch& scratch) noexcept {
   const auto& [shape, packed, input] = view;
-  const ActivationLayout& layout = input.layout;
-  const std::size_t window_bytes = layout.planes * packed.words * sizeof(std::uint64_t);
   const std::size_t width = shape.out_width(), height = shape.out_height();
-  const std::size_t first_row = range.row + range.first / width;
-  std::size_t picture = first_row / height, y = first_row % height, x = range.first % width;
-  for (std::size_t at = 0; at < range.count;) {
-    const RowSegment segment{picture, y, x, std::min(width - x, range.count - at)};
-    if (packed.in_place) {
-      const std::byte* pixel = input.data + segment.picture * layout.picture_bytes() +
-                               segment.y * shape.stride_h * layout.row_bytes() +
-                               group * layout.planes * layout.plane_stride();
-      const std::size_t step = shape.stride_w * layout.pixel_bytes();
-      pixel += segment.x * step;
-      for (std::size_t i = 0; i < segment.count; ++i, pixel += step) scratch.pixels[at + i] = pixel;
-    } else {
-      std::byte* windows = scratch.windows + at * window_bytes;
-      gather_windows(shape, packed.border, input, group, segment, windows);
-      for (std::size_t i = 0; i < segment.count; ++i) scratch.pixels[at + i] = windows + i * window_bytes;
-    }
-    if (packed.wants_pixel_values()) fill_segment(kernels, view, group, segment, at, scratch);
-    at += segment.count;
-    x = 0;
-    if (++y == height) {
-      y = 0;
-      ++picture;
-    }
+  const bool border_values = packed.wants_border_values();
+  if (width == 1 && packed.in_place && !border_values) {
+    place_single_pixels(view, group, range, scratch);
+    if (packed.counts_pixels()) fill_counts(kernels, view, range.count, scratch);
+    return;
   }
+  const auto for_segments = [&](auto&& body) {
+    const std::size_t first_row = range.row + range.first / width;
+    std::size_t picture = first_row / height, y = first_row % height, x = range.first % width;
+    for (std::size_t at = 0; at < range.count; x = 0) {
+      const RowSegment segment{picture, y, x, std::min(width - x, range.count - at)};
+      body(segment, at);
+      at += segment.count;
+      if (++y == height) {
+        y = 0;
+        ++picture;
+      }
+    }
+  };
+  for_segments(
+      [&](const RowSegment& segment, std::size_t at) { place_windows(view, group, segment, at, scratch); });
+  if (packed.counts_pixels()) fill_counts(kernels, view, range.count, scratch);
+  if (!border_values) return;
+  for_segments([&](const RowSegment& segment, std::size_t at) {
+    fill_border_values(view, group, segment, at, scratch);
+  });
 }
 
 }  // namespace bitplane::kernels

@@ -28,6 +28,7 @@ struct StripScratch {
   const float** weight_sums = nullptr;           ///< [pixel]
   std::int32_t* pixel_terms = nullptr;           ///< [pixel][term]
   float* activation_sums = nullptr;              ///< [pixel]
+  std::int32_t* counts = nullptr;                ///< S_j: [pixel][plane]
   float* z = nullptr;                            ///< [row][pixel][out channel]
   std::int32_t* integers = nullptr;              ///< the same memory, where the epilogue takes integers
   std::size_t bytes = 0;                         ///< all of it

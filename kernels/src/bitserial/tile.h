@@ -65,8 +65,8 @@ struct BitTile {
   const float* coefficients = nullptr;                 ///< [term][stride]; null: z = float(I_0)
   const float* weight_offset = nullptr;                ///< [stride] or null
   const float* activation_sums = nullptr;              ///< [pixel]; with weight_offset
-  const float* scale = nullptr;  ///< [stride] or null; one uniform term, no offsets: z = fma(z, scale, shift)
-  const float* shift = nullptr;  ///< [stride]; with scale
+  const float* scale = nullptr;               ///< [stride] or null: z = fma(z, scale, shift); no offsets then
+  const float* shift = nullptr;               ///< [stride]; with scale
   const float* const* weight_sums = nullptr;  ///< [pixel] -> [stride], or null
   float activation_offset = 0.0F;             ///< with weight_sums
   std::size_t first_channel = 0;  ///< of the tile, in the group: where it starts in the [stride] arrays
@@ -79,6 +79,14 @@ struct BitTile {
 
 using TileFunction = void (*)(const BitTile&) noexcept;
 
+/// Windows whose planes' bits are to be counted.
+struct PlaneCountArgs {
+  const std::byte* const* pixels = nullptr;  ///< [count] -> [plane][word]
+  std::size_t count = 0;
+  std::size_t plane_stride = 0;  ///< bytes
+  std::size_t planes = 0, words = 0;
+};
+
 inline constexpr std::size_t kMaxRegisterSizes = 3, kMaxPixelSizes = 4;
 
 /// One ISA's kernels. A tile has register_sizes[a] * lanes channels and pixel_sizes[b] pixels.
@@ -88,9 +96,8 @@ struct BitSerialKernels {
   std::size_t register_sizes[kMaxRegisterSizes];  ///< descending, down to 1; unused entries 0
   std::size_t pixel_sizes[kMaxPixelSizes];        ///< likewise
   TileFunction run_tile[kPairOps][kMaxRegisterSizes][kMaxPixelSizes];
-  /// counts[plane] = number of set bits of that plane of one pixel.
-  void (*count_planes)(const std::byte* pixel, std::size_t plane_stride, std::size_t planes,
-                       std::size_t words, std::int32_t* counts) noexcept;
+  /// counts[pixel][plane] = number of set bits: S_j.
+  void (*count_planes)(const PlaneCountArgs&, std::int32_t* counts) noexcept;
 };
 
 extern const BitSerialKernels kBitSerialScalar;

@@ -190,14 +190,14 @@ void run_tile(const BitTile& tile) noexcept {
 }
 
 template <class B>
-void count_planes(const std::byte* pixel, std::size_t plane_stride, std::size_t planes, std::size_t words,
-                  std::int32_t* counts) noexcept {
-  for (std::size_t plane = 0; plane < planes; ++plane) {
-    std::uint64_t count = 0;
-    for (std::size_t k = 0; k < words; ++k) {
-      count += B::popcount(load_word(pixel + plane * plane_stride + k * sizeof(std::uint64_t)));
+void count_planes(const PlaneCountArgs& args, std::int32_t* counts) noexcept {
+  for (std::size_t p = 0; p < args.count; ++p) {
+    const std::byte* plane = args.pixels[p];
+    for (std::size_t j = 0; j < args.planes; ++j, plane += args.plane_stride) {
+      std::uint64_t count = 0;
+      for (std::size_t k = 0; k < args.words; ++k) count += B::popcount(load_word(plane + k * 8));
+      *counts++ = static_cast<std::int32_t>(count);
     }
-    counts[plane] = static_cast<std::int32_t>(count);
   }
 }
 
