@@ -61,6 +61,9 @@ struct Neon {
   static Ints load(const std::int32_t* p) { return vld1q_s32(p); }
   static Ints broadcast(std::int32_t value) { return vdupq_n_s32(value); }
   static Ints add(Ints a, Ints b) { return vaddq_s32(a, b); }
+  static Ints shift_left(Ints a, unsigned shift) {
+    return vshlq_s32(a, vdupq_n_s32(static_cast<int>(shift)));
+  }
   static void store(std::int32_t* p, Ints x) { vst1q_s32(p, x); }
   static Floats to_float(Ints x) { return vcvtq_f32_s32(x); }
   static Floats load(const float* p) { return vld1q_f32(p); }
