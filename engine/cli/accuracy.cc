@@ -9,8 +9,7 @@ namespace bitplane::cli {
 Accuracy measure_accuracy(const engine::Model& model, const engine::data::PictureSet& set,
                           const ModelOptions& options) {
   const std::size_t batch = batch_for(set.count, options.threads);
-  auto session =
-      take(engine::Session::create(model, {.batch = batch, .threads = options.threads, .isa = options.isa}));
+  auto session = take(engine::Session::create(model, session_options(options, batch)));
   Accuracy result{.pictures = set.count, .isa = std::string(session.isa())};
   const double seconds = run_in_batches(session, batch, set, [&](const Batch& done) {
     for (std::size_t i = 0; i < done.count; ++i) {

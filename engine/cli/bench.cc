@@ -68,8 +68,7 @@ Json profile_json(const engine::Session& session, const Timings& timings, std::s
 
 ExitCode bench(const BenchOptions& options) {
   const auto model = take(engine::Model::load(options.model.path));
-  auto session = take(engine::Session::create(
-      model, {.batch = options.batch, .threads = options.model.threads, .isa = options.model.isa}));
+  auto session = take(engine::Session::create(model, session_options(options.model, options.batch)));
   const Timings timings = measure_latency(session, make_pictures(model.input(), options.batch),
                                           {.repetitions = options.repetitions, .warm_up = options.warm_up});
   const auto pictures = static_cast<double>(options.batch);
@@ -109,7 +108,7 @@ Action declare_bench(CLI::App& app) {
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 24))
       ->capture_default_str();
   app.add_option("--warm-up", options->warm_up, "runs before them")->capture_default_str();
-  add_isa(app, options->model);
+  add_kernel_choice(app, options->model);
   add_json(app, options->format);
   return [options] { return bench(*options); };
 }

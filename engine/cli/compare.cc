@@ -45,8 +45,7 @@ std::vector<std::string> kernels_of(const engine::Session& session) {
 Row measure(const std::string& path, const CompareOptions& options) {
   const auto model = take(engine::Model::load(path));
   const auto set = load_test_set(options.data, model);
-  auto session =
-      take(engine::Session::create(model, {.threads = options.model.threads, .isa = options.model.isa}));
+  auto session = take(engine::Session::create(model, session_options(options.model)));
   const Timings timings = measure_latency(session, make_pictures(model.input(), 1), {});
   return {.path = path,
           .isa = std::string(session.isa()),
@@ -101,7 +100,7 @@ Action declare_compare(CLI::App& app) {
   app.add_option("MODEL", options->paths, "model files, one row each")->required();
   add_data(app, options->data);
   add_threads(app, options->model);
-  add_isa(app, options->model);
+  add_kernel_choice(app, options->model);
   add_json(app, options->format);
   return [options] { return compare(*options); };
 }

@@ -46,7 +46,7 @@ Action declare_eval(CLI::App& app) {
   add_model(app, options->model);
   add_data(app, options->data);
   add_threads(app, options->model);
-  add_isa(app, options->model);
+  add_kernel_choice(app, options->model);
   add_json(app, options->format);
   return [options] { return eval(*options); };
 }

@@ -73,7 +73,7 @@ void print_as_text(const engine::Model& model, const engine::Session& session) {
 
 ExitCode info(const InfoOptions& options) {
   const auto model = take(engine::Model::load(options.model.path));
-  const auto session = take(engine::Session::create(model, {.isa = options.model.isa}));
+  const auto session = take(engine::Session::create(model, session_options(options.model)));
   if (options.format == Format::JsonDocument) {
     print_as_json(model, session);
   } else {
@@ -87,7 +87,7 @@ ExitCode info(const InfoOptions& options) {
 Action declare_info(CLI::App& app) {
   auto options = std::make_shared<InfoOptions>();
   add_model(app, options->model);
-  add_isa(app, options->model);
+  add_kernel_choice(app, options->model);
   add_json(app, options->format);
   return [options] { return info(*options); };
 }

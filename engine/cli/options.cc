@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/cli/options.h"
 
+#include <vector>
+
 #include "bitplane/kernels/isa.h"
+#include "bitplane/kernels/lowbit_conv.h"
 #include "engine/cli/shared/errors.h"
 
 namespace bitplane::cli {
@@ -10,16 +13,20 @@ namespace {
 constexpr std::size_t kMaxThreads = 1024;
 
 /// "a, b or c"
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    text += i == 0 ? "" : i + 1 == names.size() ? " or " : ", ";
+    text += names[i];
+  }
+  return text;
+}
+
 template <class List>
 std::string names_of(const List& list) {
-  std::string names;
-  std::size_t left = list.size();
-  for (const auto& entry : list) {
-    names += names.empty() ? "" : (left == 1 ? " or " : ", ");
-    names += entry.name;
-    --left;
-  }
-  return names;
+  std::vector<std::string> names;
+  for (const auto& entry : list) names.emplace_back(entry.name);
+  return joined(names);
 }
 
 }  // namespace
@@ -28,10 +35,25 @@ void add_model(CLI::App& app, ModelOptions& options) {
   app.add_option("MODEL", options.path, "model file, as `trainer export` writes it")->required();
 }
 
-void add_isa(CLI::App& app, ModelOptions& options) {
+void add_kernel_choice(CLI::App& app, ModelOptions& options) {
   app.add_option("--isa", options.isa,
                  "highest instruction set to use: " + names_of(kernels::kIsas) +
                      " (default: BITPLANE_ISA, else the best)");
+  std::vector<std::string> families;
+  for (const kernels::Family family : kernels::lowbit_families())
+    families.emplace_back(kernels::family_name(family));
+  app.add_option("--family", options.family,
+                 "kernels of quantized layers, wherever they support the layer: " + joined(families) +
+                     " (default: the cheapest per layer)");
+  app.add_flag("--autotune", options.autotune, "choose the kernels of quantized layers by timing them first");
+}
+
+engine::SessionOptions session_options(const ModelOptions& options, std::size_t batch) {
+  return {.batch = batch,
+          .threads = options.threads,
+          .isa = options.isa,
+          .family = options.family,
+          .autotune = options.autotune};
 }
 
 void add_threads(CLI::App& app, ModelOptions& options) {

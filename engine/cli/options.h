@@ -15,12 +15,17 @@
 namespace bitplane::cli {
 
 struct ModelOptions {
-  std::string path, isa;
+  std::string path, isa, family;
+  bool autotune = false;
   std::size_t threads = 1;
 };
 void add_model(CLI::App& app, ModelOptions& options);
-void add_isa(CLI::App& app, ModelOptions& options);
+/// --isa, --family, --autotune.
+void add_kernel_choice(CLI::App& app, ModelOptions& options);
 void add_threads(CLI::App& app, ModelOptions& options);
+
+/// What they say, for `batch` pictures a run.
+[[nodiscard]] engine::SessionOptions session_options(const ModelOptions& options, std::size_t batch = 1);
 
 struct DataOptions {
   std::string name, dir;

@@ -105,7 +105,7 @@ Json guesses_json(const std::string& path, const engine::Model& model, const std
 
 ExitCode run(const RunOptions& options) {
   const auto model = take(engine::Model::load(options.model.path));
-  auto session = take(engine::Session::create(model, {.isa = options.model.isa}));
+  auto session = take(engine::Session::create(model, session_options(options.model)));
   std::vector<std::vector<std::uint8_t>>
       inputs;  // all of them first: a bad one stops before anything is printed
   for (const std::string& path : options.pictures)
@@ -137,7 +137,7 @@ Action declare_run(CLI::App& app) {
   app.add_option("--top", options->top, "classes to print")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  add_isa(app, options->model);
+  add_kernel_choice(app, options->model);
   add_json(app, options->format);
   return [options] { return run(*options); };
 }

@@ -136,8 +136,7 @@ ExitCode verify(const VerifyOptions& options) {
     report.trace_path = options.trace;
     report.dataset = trace.header.dataset;
     const auto set = load_test_set({.name = report.dataset, .dir = options.data_dir}, model);
-    report.trace =
-        check_trace(model, {.threads = options.model.threads, .isa = options.model.isa}, trace, set);
+    report.trace = check_trace(model, session_options(options.model), trace, set);
   }
   report.isas = present_isas();
   report.self_test = run_self_test(model, report.isas);
@@ -162,7 +161,7 @@ Action declare_verify(CLI::App& app) {
   app.add_option("--data-dir", options->data_dir,
                  "folder of the trace's data set (default: where its package puts it)");
   add_threads(app, options->model);
-  add_isa(app, options->model);
+  add_kernel_choice(app, options->model);
   add_json(app, options->format);
   return [options] { return verify(*options); };
 }

@@ -9,6 +9,7 @@
 
 #include "bitplane/engine.h"
 #include "bitplane/kernels/isa.h"
+#include "bitplane/kernels/lowbit_conv.h"
 #include "engine/reference/interpreter.h"
 #include "engine/reference/random_graph.h"
 
@@ -50,6 +51,23 @@ std::vector<kernels::Isa> present_isas() {
   return isas;
 }
 
+/// Every ISA with 1 to 3 threads, every family of kernels of quantized layers, and the choice by timing.
+std::vector<SessionOptions> variants() {
+  std::vector<SessionOptions> all;
+  for (const kernels::Isa isa : present_isas()) {
+    SessionOptions options{
+        .batch = kBatch, .isa = std::string(kernels::isa_name(isa)), .capture_codes = true};
+    for (options.threads = 1; options.threads <= 3; ++options.threads) all.push_back(options);
+    options.threads = 1;
+    for (const kernels::Family family : kernels::lowbit_families()) {
+      options.family = kernels::family_name(family);
+      all.push_back(options);
+    }
+  }
+  all.push_back({.batch = kBatch, .autotune = true, .capture_codes = true});
+  return all;
+}
+
 void expect_same(const Session& session, const Expected& expected) {
   ASSERT_EQ(session.quantizers().size(), expected.codes.size());
   for (std::size_t q = 0; q < expected.codes.size(); ++q) {
@@ -86,19 +104,15 @@ TEST_P(ParityReference, CodesAndOutputsAreEqual) {
     const std::vector<std::uint8_t> pictures = graph.bytes(kBatch * size);
     const std::vector<float> floats = reference::preprocess(spec.input, pictures);
     const Expected expected = expect(spec, pictures);
-    for (const kernels::Isa isa : present_isas()) {
-      for (const std::size_t threads : {1, 2, 3}) {
-        SCOPED_TRACE(std::string(kernels::isa_name(isa)) + ", threads " + std::to_string(threads));
-        Result<Session> session = Session::create(model.value(), {.batch = kBatch,
-                                                                  .threads = threads,
-                                                                  .isa = std::string(kernels::isa_name(isa)),
-                                                                  .capture_codes = true});
-        ASSERT_TRUE(session.ok()) << session.status().message();
-        ASSERT_TRUE(session->run(pictures).ok());
-        ASSERT_NO_FATAL_FAILURE(expect_same(session.value(), expected));
-        ASSERT_TRUE(session->run(floats).ok());
-        ASSERT_NO_FATAL_FAILURE(expect_same(session.value(), expected));
-      }
+    for (const SessionOptions& options : variants()) {
+      SCOPED_TRACE(options.isa + ", threads " + std::to_string(options.threads) + ", family " +
+                   options.family);
+      Result<Session> session = Session::create(model.value(), options);
+      ASSERT_TRUE(session.ok()) << session.status().message();
+      ASSERT_TRUE(session->run(pictures).ok());
+      ASSERT_NO_FATAL_FAILURE(expect_same(session.value(), expected));
+      ASSERT_TRUE(session->run(floats).ok());
+      ASSERT_NO_FATAL_FAILURE(expect_same(session.value(), expected));
     }
   }
 }

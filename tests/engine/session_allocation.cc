@@ -41,8 +41,8 @@ void* operator new[](std::size_t size, std::align_val_t a) {
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   return counted(size, alignof(std::max_align_t));
 }
-// Not inlined: GCC 12 otherwise sees free() on what an operator new of its own returned and warns of a mismatch,
-// since it inlines one of the two and not the other (-Wmismatched-new-delete at -O1).
+// Not inlined: GCC 12 otherwise sees free() on what an operator new of its own returned and warns of a
+// mismatch, since it inlines one of the two and not the other (-Wmismatched-new-delete at -O1).
 [[gnu::noinline]] void operator delete(void* p) noexcept {
   std::free(p);
 }

@@ -59,8 +59,12 @@ class Model {
 
 struct SessionOptions {
   std::size_t batch = 1;
-  std::size_t threads = 1;     ///< the calling thread and threads - 1 workers; results do not depend on it
-  std::string isa = {};        ///< "" = BITPLANE_ISA, else the best present; a name limits to that level
+  std::size_t threads = 1;  ///< the calling thread and threads - 1 workers; results do not depend on it
+  std::string isa = {};     ///< "" = BITPLANE_ISA, else the best present; a name limits to that level
+  /// Family of the kernels that convolve planes: "" = the cheapest per layer, else e.g. "bitserial" wherever
+  /// it supports the layer. The results do not depend on it.
+  std::string family = {};
+  bool autotune = false;       ///< choose those kernels by timing each on its layer, instead of by estimate
   bool capture_codes = false;  ///< keep every quantizer's codes for codes()
 };
 

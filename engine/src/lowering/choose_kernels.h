@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "bitplane/kernels/bitserial.h"
+#include <cstddef>
+#include <vector>
+
 #include "bitplane/kernels/epilogue.h"
 #include "bitplane/kernels/f32.h"
 #include "bitplane/kernels/isa.h"
+#include "bitplane/kernels/lowbit_conv.h"
+#include "lowering/program.h"
 
 namespace bitplane::engine {
 
-/// One kernel per family, for every step of a session.
+/// The kernels of a session.
 struct KernelChoice {
-  kernels::Isa isa;
-  const kernels::F32Kernels* f32;
-  const kernels::BitSerialKernels* bitserial;
-  const kernels::EpilogueKernels* epilogue;
+  kernels::Isa isa = kernels::Isa::Scalar;
+  const kernels::F32Kernels* f32 = nullptr;
+  const kernels::EpilogueKernels* epilogue = nullptr;
+  /// [step of the program]; null where the step is no convolution of planes.
+  std::vector<const kernels::LowBitKernel*> planes;
 };
 
-/// Pure: the same features give the same kernels, on any host.
-[[nodiscard]] inline KernelChoice choose_kernels(kernels::CpuFeatures features) noexcept {
-  return {.isa = features.best(),
-          .f32 = &kernels::select_f32(features),
-          .bitserial = &kernels::select_bitserial(features),
-          .epilogue = &kernels::select_epilogue(features)};
-}
+/// By estimated cost. Pure: the same wishes give the same kernels, on any host. Throws std::bad_alloc.
+[[nodiscard]] KernelChoice choose_kernels(const ModelSpec& spec, const Program& program,
+                                          const kernels::LowBitWishes& wishes, std::size_t batch);
 
 }  // namespace bitplane::engine

@@ -68,12 +68,11 @@ std::size_t constant_channels(const PlaneWeights& weights, const Quantize& input
 
 void count_constant_channels(const ModelSpec& spec, Program& program) {
   for (Step& step : program.steps) {
-    if (step.kind != StepKind::Convolution || !step.stages.quantize || !step.stages.affine) continue;
-    const auto* weights = std::get_if<PlaneWeights>(&weights_of(spec.nodes[step.node].op));
-    if (weights == nullptr || !is_uniform(weights->basis) || !weights->offset.empty()) continue;
+    if (!step.stages.quantize || !step.stages.affine || !has_integer_accumulators(spec, program, step))
+      continue;
+    const auto& weights = std::get<PlaneWeights>(weights_of(spec.nodes[step.node].op));
     const Quantize& input = std::get<Quantize>(spec.nodes[program.values[step.in].quantizer].op);
-    if (!is_uniform(input.basis) || input.offset != 0.0F) continue;
-    step.constant_channels = constant_channels(*weights, input, step.stages);
+    step.constant_channels = constant_channels(weights, input, step.stages);
   }
 }
 

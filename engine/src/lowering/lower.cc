@@ -45,6 +45,7 @@ Result<Program> lower(const ModelSpec& spec, std::span<const NodeShape> shapes) 
   complete_affines(program.value());
   Status finite = check_affines(spec, program.value());
   if (!finite.ok()) return finite;
+  compare_integers(spec, program.value());
   count_constant_channels(spec, program.value());
   return program;
 }

@@ -31,6 +31,13 @@ void pool_on_ranks(Program& program);
 /// has one input today, so a quantizer has one reader.)
 void lay_out_planes(const ModelSpec& spec, Program& program);
 
+/// Does the step's z come from integers alone: a convolution of planes, both sides uniform, no offsets?
+[[nodiscard]] bool has_integer_accumulators(const ModelSpec& spec, const Program& program, const Step& step);
+
+/// Fills Step::integers where such a step has few thresholds: the kernels then compare A itself, and neither
+/// convert it nor apply the affine. Exact: the integer tests are found on the predicate that they replace.
+void compare_integers(const ModelSpec& spec, Program& program);
+
 /// Fills Step::constant_channels of quantized, uniform convolutions with a quantizer: the channels for which
 /// no reachable accumulator turns any threshold test. They cost time and carry nothing: `info` shows them.
 void count_constant_channels(const ModelSpec& spec, Program& program);

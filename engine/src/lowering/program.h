@@ -7,6 +7,7 @@
 //   fuse             affine + ReLU + quantizer become the epilogue of the step that computes their input
 //   pool_on_ranks    max-pooling between a convolution and its quantizer moves behind the quantizer
 //   lay_out_planes   packed planes take the number of groups of the convolution that reads them
+//   compare_integers   where few thresholds follow integer accumulators, they become integers too
 //   constant_channels  counts output channels whose code cannot depend on the input
 //
 // choose_kernels and plan_arena follow when a session is created, since they depend on the CPU and the batch.
@@ -61,14 +62,22 @@ struct Stages {
 
 enum class StepKind : std::uint8_t { Convolution, Elementwise, MaxPool, PackRanks, GlobalAverage };
 
+/// The thresholds of a quantizer as tests on the integer accumulator A:
+/// rank[c] = #{l : (A ^ flip[c]) > thresholds[l][c]} (kernels::IntegerThresholds).
+struct IntegerStage {
+  std::vector<std::int32_t> thresholds;  ///< [count][channels]
+  std::vector<std::int32_t> flip;        ///< [channels]
+};
+
 struct Step {
   StepKind kind = StepKind::Elementwise;
   std::size_t node = 0;            ///< the node whose weights, window or codes the step uses
   std::vector<std::size_t> nodes;  ///< all nodes that it computes
   ValueId in = kInputValue, out = kInputValue;
-  NodeShape in_shape;                 ///< as the node sees its input: behind Flatten not the value's own
-  Stages stages;                      ///< Convolution, Elementwise
-  std::vector<std::uint8_t> minimum;  ///< MaxPool on ranks: channels that take the minimum
+  NodeShape in_shape;                    ///< as the node sees its input: behind Flatten not the value's own
+  Stages stages;                         ///< Convolution, Elementwise
+  std::optional<IntegerStage> integers;  ///< instead of the stages: Convolution of uniform planes
+  std::vector<std::uint8_t> minimum;     ///< MaxPool on ranks: channels that take the minimum
   std::size_t constant_channels = 0;
 };
 

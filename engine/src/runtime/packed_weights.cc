@@ -1,59 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/packed_weights.h"
 
-#include "lowering/fold.h"
-#include "lowering/multiples.h"
+#include "lowering/plane_operands.h"
 
 namespace bitplane::engine {
 namespace {
-
-using kernels::Combination;
-
-Combination combination_of(const Basis& weights, const Basis& activations) noexcept {
-  if (is_uniform(weights)) {
-    return is_uniform(activations) ? Combination::UniformBoth : Combination::LearnedActivations;
-  }
-  return is_uniform(activations) ? Combination::LearnedWeights : Combination::LearnedBoth;
-}
-
-kernels::Encoding kernel_encoding(PlaneEncoding encoding) noexcept {
-  return encoding == PlaneEncoding::Bipolar ? kernels::Encoding::Bipolar : kernels::Encoding::Unsigned;
-}
-
-kernels::BitConv pack_planes(const kernels::BitSerialKernels& kernels, const kernels::ConvShape& shape,
-                             const PlaneWeights& weights, const Quantize& input) {
-  kernels::BitConvSpec spec;
-  spec.shape = shape;
-  spec.weight_encoding = kernel_encoding(weights.encoding);
-  spec.activation_encoding = kernel_encoding(input.encoding);
-  spec.weights = {.words = weights.planes.words.data(),
-                  .planes = weights.planes.planes,
-                  .rows = weights.planes.rows,
-                  .k = weights.planes.k};
-  spec.activation_planes = input.bits;
-  spec.combination = combination_of(weights.basis, input.basis);
-
-  const std::vector<std::int32_t> weight_multiples = plane_multiples(weights.planes.planes, weights.encoding);
-  const std::vector<std::int32_t> activation_multiples = plane_multiples(input.bits, input.encoding);
-  if (const auto* learned = std::get_if<LearnedBasis>(&weights.basis)) {
-    spec.weight_basis = learned->values.data();
-  } else {
-    spec.weight_multiples = weight_multiples.data();
-  }
-  if (const auto* learned = std::get_if<LearnedBasis>(&input.basis)) {
-    spec.activation_basis = learned->values.data();
-  } else {
-    spec.activation_multiples = activation_multiples.data();
-  }
-
-  std::vector<float> offsets;
-  for (std::size_t c = 0; c < weights.offset.size(); ++c) {
-    offsets.push_back(offset_in_scale_units(weights.offset[c], weights.basis, c));
-  }
-  if (!offsets.empty()) spec.weight_offset = offsets.data();
-  if (input.offset != 0.0F) spec.activation_offset = offset_in_scale_units(input.offset, input.basis, 0);
-  return {kernels, spec};
-}
 
 std::vector<kernels::F32Panels> pack_panels(const kernels::ConvShape& shape, const FloatWeights& weights) {
   const std::size_t k = shape.filter_size();
@@ -68,17 +19,10 @@ std::vector<kernels::F32Panels> pack_panels(const kernels::ConvShape& shape, con
 
 }  // namespace
 
-const kernels::BitConv& PackedWeights::planes(std::size_t step, const kernels::BitSerialKernels& kernels) {
+const kernels::LowBitConv& PackedWeights::planes(std::size_t step, const kernels::LowBitKernel& kernel) {
   const std::lock_guard lock(mutex_);
-  std::unique_ptr<const kernels::BitConv>& packed = planes_[{step, kernels::kernel_name(kernels)}];
-  if (packed == nullptr) {
-    const Step& convolution = program_.steps[step];
-    const Value& in = program_.values[convolution.in];
-    const Quantize& input = std::get<Quantize>(spec_.nodes[in.quantizer].op);
-    const PlaneWeights& weights = std::get<PlaneWeights>(weights_of(spec_.nodes[convolution.node].op));
-    const kernels::ConvShape shape = convolution_shape(spec_, program_, convolution);
-    packed = std::make_unique<const kernels::BitConv>(pack_planes(kernels, shape, weights, input));
-  }
+  std::unique_ptr<const kernels::LowBitConv>& packed = planes_[{step, kernel.info.name}];
+  if (packed == nullptr) packed = kernel.make(plane_operands(spec_, program_, program_.steps[step], 1).spec);
   return *packed;
 }
 

@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "bitplane/kernels/bitserial.h"
 #include "bitplane/kernels/f32.h"
+#include "bitplane/kernels/lowbit_conv.h"
 #include "lowering/program.h"
 
 namespace bitplane::engine {
@@ -24,7 +24,7 @@ class PackedWeights {
   PackedWeights(const ModelSpec& spec, const Program& program) : spec_(spec), program_(program) {}
 
   /// Of a Convolution step on planes, for one kernel's layout. Throws std::bad_alloc.
-  [[nodiscard]] const kernels::BitConv& planes(std::size_t step, const kernels::BitSerialKernels& kernels);
+  [[nodiscard]] const kernels::LowBitConv& planes(std::size_t step, const kernels::LowBitKernel& kernel);
   /// Of a Convolution step on floats: panels of each group; one layout serves every ISA. Throws
   /// std::bad_alloc.
   [[nodiscard]] const std::vector<kernels::F32Panels>& panels(std::size_t step);
@@ -35,7 +35,7 @@ class PackedWeights {
   const ModelSpec& spec_;
   const Program& program_;
   std::mutex mutex_;
-  std::map<PlanesKey, std::unique_ptr<const kernels::BitConv>> planes_;
+  std::map<PlanesKey, std::unique_ptr<const kernels::LowBitConv>> planes_;
   std::map<std::size_t, std::vector<kernels::F32Panels>> panels_;
 };
 

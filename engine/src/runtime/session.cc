@@ -11,6 +11,7 @@
 #include "io/no_throw.h"
 #include "lowering/choose_kernels.h"
 #include "lowering/plan_arena.h"
+#include "runtime/autotune.h"
 #include "runtime/model_impl.h"
 #include "runtime/step_info.h"
 #include "runtime/steps/runner.h"
@@ -34,9 +35,9 @@ struct PlannedStep {
   std::vector<Capture> captures;
 };
 
-Result<KernelChoice> resolve_kernels(const std::string& isa) {
+Result<kernels::CpuFeatures> resolve_features(const std::string& isa) {
   const kernels::IsaResolution resolution = kernels::resolve_isa(isa);
-  if (resolution.error == kernels::IsaError::None) return choose_kernels(resolution.features);
+  if (resolution.error == kernels::IsaError::None) return resolution.features;
   std::string message(resolution.requested);
   if (resolution.error == kernels::IsaError::UnknownName) {
     message += ": no such instruction set; known are";
@@ -45,6 +46,19 @@ Result<KernelChoice> resolve_kernels(const std::string& isa) {
   }
   message += ": this CPU or this build lacks that instruction set; leave the choice to the engine";
   return Status(StatusCode::Unsupported, message);
+}
+
+/// "" is no wish.
+Result<std::optional<kernels::Family>> resolve_family(const std::string& name) {
+  std::optional<kernels::Family> found;
+  if (name.empty()) return found;
+  std::string known;
+  for (const kernels::Family family : kernels::lowbit_families()) {
+    if (name == kernels::family_name(family)) found = family;
+    known.append(" ").append(kernels::family_name(family));
+  }
+  if (found) return found;
+  return Status(StatusCode::InvalidArgument, name + ": no such family of low-bit kernels; known are" + known);
 }
 
 Status check_options(const Program& program, const SessionOptions& options) {
@@ -73,14 +87,17 @@ std::uint64_t nanoseconds_since(std::chrono::steady_clock::time_point start) noe
 }  // namespace
 
 struct Session::Impl {
-  Impl(std::shared_ptr<Model::Impl> shared_model, const KernelChoice& choice, const SessionOptions& options)
+  Impl(std::shared_ptr<Model::Impl> shared_model, const kernels::LowBitWishes& wishes,
+       const SessionOptions& options)
       : model(std::move(shared_model)),
-        kernels(choice),
+        kernels(choose_kernels(model->spec, model->program, wishes, options.batch)),
         batch(options.batch),
         plan(plan_arena(lifetimes(model->program, options.batch))),
-        infos(describe_steps(*model, kernels)),
-        nanoseconds(infos.size(), 0),
+        arena(plan.bytes),
         pool(options.threads) {
+    if (options.autotune) autotune({*model, plan, options.batch, arena.data()}, wishes, kernels);
+    infos = describe_steps(*model, kernels);
+    nanoseconds.assign(infos.size(), 0);
     const RunnerContext context{.model = *model, .kernels = kernels, .arena = plan, .batch = batch};
     steps.push_back({make_preprocess(context), {}});
     for (std::size_t s = 0; s < model->program.steps.size(); ++s) {
@@ -89,7 +106,6 @@ struct Session::Impl {
     for (const PlannedStep& step : steps) {
       scratch_stride = std::max(scratch_stride, aligned(step.runner->scratch_bytes()));
     }
-    arena = kernels::AlignedArray<std::byte>(plan.bytes);
     scratch = kernels::AlignedArray<std::byte>(scratch_stride * options.threads);
     for (const std::size_t node : model->program.quantizers) names.push_back(model->spec.nodes[node].name);
     codes.resize(names.size());
@@ -159,9 +175,12 @@ Session::~Session() = default;
 Result<Session> Session::create(const Model& model, const SessionOptions& options) {
   return no_throw([&]() -> Result<Session> {
     if (Status status = check_options(model.impl_->program, options); !status.ok()) return status;
-    Result<KernelChoice> kernels = resolve_kernels(options.isa);
-    if (!kernels.ok()) return kernels.status();
-    return Session(std::make_unique<Impl>(model.impl_, kernels.value(), options));
+    const Result<kernels::CpuFeatures> features = resolve_features(options.isa);
+    if (!features.ok()) return features.status();
+    const Result<std::optional<kernels::Family>> family = resolve_family(options.family);
+    if (!family.ok()) return family.status();
+    const kernels::LowBitWishes wishes{.features = features.value(), .family = family.value()};
+    return Session(std::make_unique<Impl>(model.impl_, wishes, options));
   });
 }
 

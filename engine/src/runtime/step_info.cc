@@ -70,15 +70,15 @@ InputShape input_shape(const NodeShape& shape) {
   return {shape.height, shape.width, shape.channels};
 }
 
-void describe_kernel(const Program& program, const Step& step, const KernelChoice& kernels, StepInfo& info) {
-  const bool planes = program.values[step.in].form == ValueForm::Planes;
-  if (step.kind == StepKind::Convolution && planes) {
-    info.kernel = kernels::kernel_name(*kernels.bitserial);
-    info.isa = kernels::isa_name(kernels::kernel_isa(*kernels.bitserial));
+void describe_kernel(const Step& step, const kernels::LowBitKernel* planes, const KernelChoice& kernels,
+                     StepInfo& info) {
+  if (planes != nullptr) {
+    info.kernel = planes->info.name;
+    info.isa = kernels::isa_name(planes->info.isa);
   } else if (step.kind == StepKind::Convolution) {
     info.kernel = kernels.f32->name;
     info.isa = kernels::isa_name(kernels.f32->isa);
-  } else if (step.kind == StepKind::Elementwise) {
+  } else if (step.kind == StepKind::Elementwise || step.kind == StepKind::PackRanks) {
     info.kernel = kernels.epilogue->name;
     info.isa = kernels::isa_name(kernels.epilogue->isa);
   } else {
@@ -96,8 +96,9 @@ void describe_work(const Model::Impl& model, const Step& step, StepInfo& info) {
   info.bit_operations = info.macs * info.weight_bits * info.activation_bits;
 }
 
-StepInfo describe(const Model::Impl& model, const Step& step, const KernelChoice& kernels) {
+StepInfo describe(const Model::Impl& model, std::size_t index, const KernelChoice& kernels) {
   const Program& program = model.program;
+  const Step& step = program.steps[index];
   StepInfo info;
   for (const std::size_t node : step.nodes) {
     const Node& n = model.spec.nodes[node];
@@ -114,7 +115,7 @@ StepInfo describe(const Model::Impl& model, const Step& step, const KernelChoice
   info.activation_bits = program.values[step.in].bits;
   info.out_bits = program.values[step.out].bits;
   info.constant_channels = step.constant_channels;
-  describe_kernel(program, step, kernels, info);
+  describe_kernel(step, kernels.planes[index], kernels, info);
   describe_work(model, step, info);
   return info;
 }
@@ -131,7 +132,7 @@ std::vector<StepInfo> describe_steps(const Model::Impl& model, const KernelChoic
   input.in = input.out = input_shape(model.program.values[kInputValue].shape);
   input.activation_bits = 8;
   steps.push_back(input);
-  for (const Step& step : model.program.steps) steps.push_back(describe(model, step, kernels));
+  for (std::size_t s = 0; s < model.program.steps.size(); ++s) steps.push_back(describe(model, s, kernels));
   return steps;
 }
 

@@ -47,11 +47,41 @@ std::span<const LowBitKernel* const> lowbit_kernels() noexcept {
   return kKernels;
 }
 
-const LowBitKernel& select_lowbit(CpuFeatures features, const BitConvSpec& spec) noexcept {
+std::span<const Family> lowbit_families() noexcept {
+  static constexpr auto kNames = [] {
+    std::array<Family, std::size(kFamilies)> families{};
+    for (std::size_t i = 0; i < families.size(); ++i) families[i] = kFamilies[i].front().info.family;
+    return families;
+  }();
+  return kNames;
+}
+
+namespace {
+
+bool can_run(const LowBitKernel& kernel, CpuFeatures features, const BitConvSpec& spec) noexcept {
+  return features.has(kernel.info.isa) && kernel.supports(spec);
+}
+
+bool family_can_run(Family family, CpuFeatures features, const BitConvSpec& spec) noexcept {
+  for (const LowBitKernel* kernel : kKernels) {
+    if (kernel->info.family == family && can_run(*kernel, features, spec)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool may_run(const LowBitKernel& kernel, const LowBitWishes& wishes, const BitConvSpec& spec) noexcept {
+  if (!can_run(kernel, wishes.features, spec)) return false;
+  return !wishes.family || kernel.info.family == *wishes.family ||
+         !family_can_run(*wishes.family, wishes.features, spec);
+}
+
+const LowBitKernel& select_lowbit(const LowBitWishes& wishes, const BitConvSpec& spec) noexcept {
   const LowBitKernel* best = nullptr;
   double lowest = 0.0;
   for (const LowBitKernel* kernel : kKernels) {
-    if (!features.has(kernel->info.isa) || !kernel->supports(spec)) continue;
+    if (!may_run(*kernel, wishes, spec)) continue;
     const double cost = kernel->cost(spec);
     if (best == nullptr || cost < lowest) {
       best = kernel;

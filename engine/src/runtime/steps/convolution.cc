@@ -68,9 +68,9 @@ class FloatConvolution final : public Runner {
 
 class PlaneConvolution final : public Runner {
  public:
-  PlaneConvolution(const RunnerContext& context, std::size_t step)
+  PlaneConvolution(const RunnerContext& context, std::size_t step, const kernels::LowBitConv& convolution)
       : kernels_(context.kernels),
-        convolution_(context.model.packed.planes(step, *context.kernels.bitserial)),
+        convolution_(convolution),
         batch_(context.batch),
         in_(context.place(context.model.program.steps[step].in)),
         out_(context.place(context.model.program.steps[step].out)),
@@ -91,7 +91,7 @@ class PlaneConvolution final : public Runner {
 
  private:
   const KernelChoice& kernels_;
-  const kernels::BitConv& convolution_;
+  const kernels::LowBitConv& convolution_;
   std::size_t batch_;
   Place in_, out_;
   kernels::ActivationLayout layout_;
@@ -107,8 +107,9 @@ std::unique_ptr<Runner> make_float_convolution(const RunnerContext& context, std
   return std::make_unique<FloatConvolution>(context, step, shape);
 }
 
-std::unique_ptr<Runner> make_plane_convolution(const RunnerContext& context, std::size_t step) {
-  return std::make_unique<PlaneConvolution>(context, step);
+std::unique_ptr<Runner> make_plane_convolution(const RunnerContext& context, std::size_t step,
+                                               const kernels::LowBitConv& convolution) {
+  return std::make_unique<PlaneConvolution>(context, step, convolution);
 }
 
 }  // namespace bitplane::engine

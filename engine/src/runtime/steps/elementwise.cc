@@ -64,27 +64,35 @@ class Elementwise final : public Runner {
 class PackRanks final : public Runner {
  public:
   PackRanks(const RunnerContext& context, const Step& step)
-      : layout_(planes_layout(context.value(step.out))),
+      : kernels_(context.kernels),
         batch_(context.batch),
         in_(context.place(step.in)),
-        out_(context.place(step.out)),
-        code_of_rank_(std::get<Quantize>(context.model.spec.nodes[step.node].op).code_of_rank.data()) {}
+        out_(context.place(step.out)) {
+    const Quantize& quantize = std::get<Quantize>(context.model.spec.nodes[step.node].op);
+    epilogue_.kind = kernels::EpilogueKind::Planes;
+    epilogue_.ranks.count = quantize.thresholds.size();
+    epilogue_.ranks.code_of_rank = quantize.code_of_rank.data();
+    epilogue_.layout = planes_layout(context.value(step.out));
+  }
 
-  [[nodiscard]] std::size_t rows() const noexcept override { return batch_ * layout_.height; }
+  [[nodiscard]] std::size_t rows() const noexcept override { return batch_ * epilogue_.layout.height; }
 
   void run(kernels::RowRange range, const Buffers& buffers, std::byte*) const noexcept override {
-    const std::uint8_t* ranks = in_.ranks(buffers);
+    const kernels::Epilogue epilogue = with_output(epilogue_, out_, buffers);
+    const std::size_t width = epilogue.layout.width, channels = epilogue.layout.channels;
     for (std::size_t row = range.begin; row < range.end; ++row) {
-      kernels::pack_ranks_row(ranks + row * layout_.width * layout_.channels, code_of_rank_, row, layout_,
-                              out_.bytes(buffers));
+      kernels_.epilogue->apply(epilogue, {.ranks = in_.ranks(buffers) + row * width * channels,
+                                          .row = row,
+                                          .pixels = width,
+                                          .channels = channels});
     }
   }
 
  private:
-  kernels::ActivationLayout layout_;
+  const KernelChoice& kernels_;
   std::size_t batch_;
   Place in_, out_;
-  const std::uint8_t* code_of_rank_;
+  kernels::Epilogue epilogue_;
 };
 
 }  // namespace

@@ -16,6 +16,9 @@ kernels::Epilogue make_epilogue(const RunnerContext& context, const Step& step) 
   epilogue.ranks = {.thresholds = stages.quantize->thresholds.data(),
                     .count = stages.quantize->thresholds.size(),
                     .code_of_rank = quantize.code_of_rank.data()};
+  if (step.integers) {
+    epilogue.integer = {.thresholds = step.integers->thresholds.data(), .flip = step.integers->flip.data()};
+  }
   epilogue.kind =
       out.form == ValueForm::Planes ? kernels::EpilogueKind::Planes : kernels::EpilogueKind::Ranks;
   if (out.form == ValueForm::Planes) epilogue.layout = planes_layout(out);
@@ -41,8 +44,9 @@ std::unique_ptr<Runner> make_runner(const RunnerContext& context, std::size_t st
   const Step& s = context.model.program.steps[step];
   switch (s.kind) {
     case StepKind::Convolution:
-      return context.value(s.in).form == ValueForm::Planes ? make_plane_convolution(context, step)
-                                                           : make_float_convolution(context, step);
+      if (context.kernels.planes[step] == nullptr) return make_float_convolution(context, step);
+      return make_plane_convolution(context, step,
+                                    context.model.packed.planes(step, *context.kernels.planes[step]));
     case StepKind::Elementwise:
       return make_elementwise(context, step);
     case StepKind::MaxPool:

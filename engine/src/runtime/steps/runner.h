@@ -70,7 +70,9 @@ struct RunnerContext {
 
 [[nodiscard]] std::unique_ptr<Runner> make_preprocess(const RunnerContext& context);
 [[nodiscard]] std::unique_ptr<Runner> make_float_convolution(const RunnerContext& context, std::size_t step);
-[[nodiscard]] std::unique_ptr<Runner> make_plane_convolution(const RunnerContext& context, std::size_t step);
+/// `convolution` is the step's, packed for any kernel; it outlives the runner.
+[[nodiscard]] std::unique_ptr<Runner> make_plane_convolution(const RunnerContext& context, std::size_t step,
+                                                             const kernels::LowBitConv& convolution);
 [[nodiscard]] std::unique_ptr<Runner> make_elementwise(const RunnerContext& context, std::size_t step);
 [[nodiscard]] std::unique_ptr<Runner> make_max_pool(const RunnerContext& context, std::size_t step);
 [[nodiscard]] std::unique_ptr<Runner> make_pack_ranks(const RunnerContext& context, std::size_t step);

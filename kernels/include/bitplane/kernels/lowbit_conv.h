@@ -24,6 +24,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "bitplane/kernels/conv_shape.h"
@@ -99,7 +100,18 @@ struct LowBitKernel {
 
 /// Every one that was built: the families in order, each in the order of kIsas.
 [[nodiscard]] std::span<const LowBitKernel* const> lowbit_kernels() noexcept;
-/// The cheapest by cost among those that `features` has and that support the convolution. Pure.
-[[nodiscard]] const LowBitKernel& select_lowbit(CpuFeatures features, const BitConvSpec& spec) noexcept;
+/// Their families, each once.
+[[nodiscard]] std::span<const Family> lowbit_families() noexcept;
+/// Of which kernels to choose one.
+struct LowBitWishes {
+  CpuFeatures features;
+  std::optional<Family> family;  ///< this one wherever it supports the convolution; none: all
+};
+/// Those of lowbit_kernels() that may run the convolution: of the wished family, or of all if that has none
+/// for it.
+[[nodiscard]] bool may_run(const LowBitKernel& kernel, const LowBitWishes& wishes,
+                           const BitConvSpec& spec) noexcept;
+/// The cheapest of them by cost; there is always one. Pure.
+[[nodiscard]] const LowBitKernel& select_lowbit(const LowBitWishes& wishes, const BitConvSpec& spec) noexcept;
 
 }  // namespace bitplane::kernels
