@@ -43,51 +43,70 @@ void expand_weights(const DotCodes& codes, std::byte* to) noexcept {
   }
 }
 
-/// One run of channels: `Word` is what is read of a plane at a time, no more than there is.
-template <class E, class Word>
+/// Where the words of a plane's pixels come from and where their elements go.
+struct ExpandRun {
+  const std::byte* from = nullptr;
+  std::byte* to = nullptr;
+  std::size_t words = 0;
+};
+
+/// `Word` is what is read of a plane at a time, no more than there is.
+template <class E, class Word, std::size_t kPlanes>
 [[gnu::always_inline]] inline void expand_words(const DotPixels& pixels, const typename E::Vector* steps,
-                                                std::size_t words, const std::byte* from, std::byte* to) {
+                                                const ExpandRun& run) {
   constexpr std::size_t kWordBits = sizeof(Word) * 8;
-  for (std::size_t word = 0; word < words; ++word) {
+  const typename E::Vector base = E::set(pixels.base);
+  const std::byte* from = run.from;
+  std::byte* to = run.to;
+  for (std::size_t word = 0; word < run.words; ++word, from += sizeof(Word)) {
+    Word bits[kPlanes];
+    unroll<kPlanes>([&](auto j) __attribute__((always_inline)) {
+      __builtin_memcpy(&bits[j], from + j * pixels.plane_stride, sizeof(Word));
+    });
     for (std::size_t shift = 0; shift < kWordBits; shift += E::kBits, to += E::kBits * E::kElementBytes) {
-      typename E::Vector x = E::set(pixels.base);
-      const std::byte* plane = from + word * sizeof(Word);
-      for (std::size_t j = 0; j < pixels.plane_count; ++j, plane += pixels.plane_stride) {
-        Word bits;
-        __builtin_memcpy(&bits, plane, sizeof(Word));
-        x = E::add_where(x, static_cast<std::uint64_t>(bits) >> shift, steps[j]);
-      }
+      typename E::Vector x = base;
+      unroll<kPlanes>([&](auto j) __attribute__((always_inline)) {
+        x = E::add_where(x, static_cast<std::uint64_t>(bits[j]) >> shift, steps[j]);
+      });
       E::store(to, x);
     }
   }
 }
 
 /// Each pixel overruns its channels by what its granules are wider; the next one is written over that.
-template <class E, class Word>
+template <class E, class Word, std::size_t kPlanes>
 [[gnu::always_inline]] inline void expand_row(const DotPixels& pixels, const typename E::Vector* steps,
                                               std::byte* to) {
   const std::size_t words = pixels.pixel_bytes / sizeof(Word);
   for (std::size_t p = 0; p < pixels.pixels; ++p, to += pixels.channels * E::kElementBytes) {
-    expand_words<E, Word>(pixels, steps, words, pixels.planes + p * pixels.pixel_bytes, to);
+    expand_words<E, Word, kPlanes>(pixels, steps, {pixels.planes + p * pixels.pixel_bytes, to, words});
+  }
+}
+
+template <class E, std::size_t kPlanes>
+void expand_planes(const DotPixels& pixels, std::byte* to) {
+  typename E::Vector steps[kPlanes];
+  unroll<kPlanes>([&](auto j) __attribute__((always_inline)) { steps[j] = E::set(pixels.steps[j]); });
+  const std::size_t bits = pixels.pixel_bytes * 8;
+  if (pixels.channels == bits) {  // no gaps: the row is one run, padded to 8 bytes
+    const std::size_t words = (pixels.pixels * bits + 63) / 64;
+    return expand_words<E, std::uint64_t, kPlanes>(pixels, steps, {pixels.planes, to, words});
+  }
+  switch (pixels.pixel_bytes) {
+    case 2:
+      return expand_row<E, std::uint16_t, kPlanes>(pixels, steps, to);
+    case 4:
+      return expand_row<E, std::uint32_t, kPlanes>(pixels, steps, to);
+    default:
+      return expand_row<E, std::uint64_t, kPlanes>(pixels, steps, to);
   }
 }
 
 template <class E>
 void expand_pixels(const DotPixels& pixels, std::byte* to) noexcept {
-  typename E::Vector steps[kMaxActivationPlanes];
-  for (std::size_t j = 0; j < pixels.plane_count; ++j) steps[j] = E::set(pixels.steps[j]);
-  const std::size_t bits = pixels.pixel_bytes * 8;
-  if (pixels.channels == bits) {  // no gaps: the row is one run, padded to 8 bytes
-    return expand_words<E, std::uint64_t>(pixels, steps, (pixels.pixels * bits + 63) / 64, pixels.planes, to);
-  }
-  switch (pixels.pixel_bytes) {
-    case 2:
-      return expand_row<E, std::uint16_t>(pixels, steps, to);
-    case 4:
-      return expand_row<E, std::uint32_t>(pixels, steps, to);
-    default:
-      return expand_row<E, std::uint64_t>(pixels, steps, to);
-  }
+  unroll<kMaxActivationPlanes>([&](auto j) {
+    if (pixels.plane_count == j + 1) expand_planes<E, j + 1>(pixels, to);
+  });
 }
 
 }  // namespace

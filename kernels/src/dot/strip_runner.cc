@@ -51,7 +51,6 @@ DotScratch cut_scratch(const PackedDot& packed, std::byte* base) noexcept {
 }
 
 void fill_padding(const PackedDot& packed, std::size_t group, std::size_t count, std::byte* to) noexcept {
-  if (count == 0) return;
   const std::size_t bytes = packed.pixel_bytes();
   if (packed.padding.empty()) {  // 16-bit elements need no offset: zero is two zero bytes
     std::memset(to, packed.elements.offset, count * bytes);

@@ -91,6 +91,7 @@ class DotRunner {
   void expand_strip(std::size_t row, std::size_t count, std::size_t group, std::size_t kept) noexcept {
     const ConvShape& shape = packed_.shape;
     const std::size_t height = shape.out_height(), row_bytes = packed_.row_bytes();
+    const bool all_read = shape.stride_h == 1 && shape.dilation_h == 1;
     std::byte* to = scratch_.picture;
     const std::byte** pixel = scratch_.pixels;
     for (std::size_t r = row; r < row + count;) {
@@ -103,7 +104,7 @@ class DotRunner {
         }
       }
       for (std::size_t i = 0; i < inputs; ++i, to += row_bytes) {
-        if (i >= kept && row_is_read(shape, rows, i))
+        if (i >= kept && (all_read || row_is_read(shape, rows, i)))
           expand_row({.picture = r / height, .row = y * shape.stride_h + i, .group = group}, to);
       }
       r += rows;
@@ -131,9 +132,10 @@ class DotRunner {
       return fill_padding(packed_, at.group, shape.width + 2 * shape.pad_w, to);
     }
     const std::size_t pixel_bytes = packed_.pixel_bytes();
-    fill_padding(packed_, at.group, shape.pad_w, to);
+    if (shape.pad_w != 0) fill_padding(packed_, at.group, shape.pad_w, to);
     source_.expand({at.picture, at.row - shape.pad_h, at.group}, to + shape.pad_w * pixel_bytes);
-    fill_padding(packed_, at.group, shape.pad_w, to + (shape.pad_w + shape.width) * pixel_bytes);
+    if (shape.pad_w != 0)
+      fill_padding(packed_, at.group, shape.pad_w, to + (shape.pad_w + shape.width) * pixel_bytes);
   }
 
   const PackedDot& packed_;
