@@ -2,18 +2,12 @@
 #include <cassert>
 
 #include "bitplane/kernels/dot.h"
+#include "dot/cost.h"
 #include "dot/packed_dot.h"
 #include "dot/strip_runner.h"
 
 namespace bitplane::kernels {
 namespace {
-
-std::span<const std::int32_t> weight_multiples(const BitConvSpec& spec) {
-  return {spec.weight_multiples, spec.weights.planes};
-}
-std::span<const std::int32_t> activation_multiples(const BitConvSpec& spec) {
-  return {spec.activation_multiples, spec.activation_planes};
-}
 
 /// The integer of every weight: [out channel][K].
 std::vector<std::int16_t> weight_values(const BitConvSpec& spec) {
@@ -75,19 +69,14 @@ class PlaneRows {
 
 bool dot_supports(const DotKernels& kernels, const BitConvSpec& spec) noexcept {
   return spec.combination == Combination::UniformBoth && spec.weight_offset == nullptr &&
-         spec.activation_offset == 0.0F &&
-         choose_format(kernels, value_range(spec.weight_encoding, weight_multiples(spec)),
-                       value_range(spec.activation_encoding, activation_multiples(spec))) != nullptr;
+         spec.activation_offset == 0.0F && choose_format(kernels, value_ranges(spec)) != nullptr;
 }
 
 DotConv::DotConv(const DotKernels& kernels, const BitConvSpec& spec) : LowBitConv(spec) {
   assert(dot_supports(kernels, spec));
   assert(spec.weights.rows == spec.shape.out_channels && spec.weights.k == spec.shape.filter_size());
   PackedDot packed =
-      pack_dot(kernels, spec.shape,
-               {.weights = weight_values(spec),
-                .weight_range = value_range(spec.weight_encoding, weight_multiples(spec)),
-                .activation_range = value_range(spec.activation_encoding, activation_multiples(spec))});
+      pack_dot(kernels, spec.shape, {.weights = weight_values(spec), .ranges = value_ranges(spec)});
   set_elements(spec, packed.elements);
   packed_ = std::make_shared<const PackedDot>(std::move(packed));
 }

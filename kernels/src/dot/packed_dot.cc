@@ -2,64 +2,13 @@
 #include "dot/packed_dot.h"
 
 #include <algorithm>
-#include <bit>
 #include <cassert>
-#include <cstdlib>
-#include <cstring>
 
 namespace bitplane::kernels {
 namespace {
 
-// Pixels of a strip: enough to expand the weights rarely, few enough for results and picture to stay in the
-// second-level cache.
-constexpr std::size_t kStripPixels = 192;
-constexpr std::size_t kStripResultBytes = 512 * 1024, kStripPictureBytes = 256 * 1024;
-// Chunks of fewer steps spend more time on widening and storing sums than 16-bit elements would cost.
-constexpr std::int64_t kLeastChunkSteps = 8;
-
-std::int64_t largest(ValueRange range, std::int64_t offset) {
-  return std::max(std::abs(range.min + offset), std::abs(range.max + offset));
-}
-
-bool fits(ValueRange operand, ValueRange values, std::int64_t offset) {
-  return values.min + offset >= operand.min && values.max + offset <= operand.max;
-}
-
-/// What makes the values fit, if anything does.
-std::int32_t offset_into(ValueRange operand, ValueRange values) {
-  return fits(operand, values, 0) ? 0 : operand.min - values.min;
-}
-
-/// Steps that a lane may add up; each adds two products to every 16-bit half of it.
-std::int64_t chunk_steps_limit(const DotFormat& format, ValueRange weights, ValueRange activations) {
-  const std::int64_t offset = offset_into(format.activations, activations);
-  const std::int64_t step = 2 * largest(weights, 0) * largest(activations, offset);
-  return step == 0 ? INT64_MAX : format.lane_limit / step;
-}
-
-/// Runs of a window that lie side by side: kernel rows, or taps if columns are dilated.
-struct Runs {
-  std::size_t count = 0, elements = 0, steps = 0;
-};
-
-Runs runs_of(const PackedDot& packed) {
-  const ConvShape& shape = packed.shape;
-  const bool whole_rows = shape.dilation_w == 1;
-  const std::size_t elements = (whole_rows ? shape.kernel_w : 1) * packed.group_channels();
-  const std::size_t step_unit = packed.kernels->segment_steps * kStepBytes;
-  const std::size_t bytes = (elements * packed.format->element_bytes + step_unit - 1) / step_unit * step_unit;
-  return {whole_rows ? shape.kernel_h : shape.taps(), elements, bytes / kStepBytes};
-}
-
-std::size_t run_offset(const PackedDot& packed, std::size_t run) {
-  const ConvShape& shape = packed.shape;
-  const std::size_t row = shape.dilation_w == 1 ? run : run / shape.kernel_w;
-  const std::size_t column = shape.dilation_w == 1 ? 0 : run % shape.kernel_w;
-  return row * shape.dilation_h * packed.row_bytes() + column * shape.dilation_w * packed.pixel_bytes();
-}
-
 /// Cuts all runs into chunks of about equal length, at most `limit` steps; segments end where either ends.
-void cut_chunks(const Runs& runs, std::size_t limit, PackedDot& packed) {
+void cut_chunks(const DotRuns& runs, std::size_t limit, PackedDot& packed) {
   const std::size_t unit = packed.kernels->segment_steps, total = runs.count * runs.steps;
   const std::size_t count = (total + limit - 1) / limit;
   const std::size_t steps = ((total + count - 1) / count + unit - 1) / unit * unit;
@@ -80,12 +29,11 @@ void cut_chunks(const Runs& runs, std::size_t limit, PackedDot& packed) {
 
 void cut_blocks(PackedDot& packed) {
   const DotKernels& kernels = *packed.kernels;
-  const std::size_t channels = packed.shape.out_channels / packed.shape.groups;
-  packed.stride = (channels + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
+  const std::size_t channels = packed.group_outputs(), stride = packed.stride();
   std::size_t first = 0;
   for (std::size_t index = 0; index < kMaxDotRegisterSizes && kernels.register_sizes[index] != 0; ++index) {
     const std::size_t width = kernels.register_sizes[index] * kernels.lanes;
-    for (; first + width <= packed.stride; first += width) {
+    for (; first + width <= stride; first += width) {
       packed.blocks.push_back({first, std::min(width, channels - first), index});
     }
   }
@@ -113,7 +61,7 @@ void choose_codes(const DotOperands& operands, bool wants_zero, PackedDot& packe
 /// Packs chunk after chunk: expanded as the kernel reads it, then coded.
 class WeightPacker {
  public:
-  WeightPacker(const DotOperands& operands, const Runs& runs, PackedDot& packed)
+  WeightPacker(const DotOperands& operands, const DotRuns& runs, PackedDot& packed)
       : operands_(operands), runs_(runs), packed_(packed), vector_bytes_(packed.kernels->lanes * kStepBytes) {
     choose_codes(operands, runs.steps * kStepBytes != runs.elements * packed.format->element_bytes, packed,
                  code_of_);
@@ -163,7 +111,7 @@ class WeightPacker {
   void pack_chunk(std::size_t group, const DotBlock& block, const DotChunk& chunk, std::byte* to) const {
     const std::size_t lanes = packed_.kernels->lanes, registers = registers_of(block);
     const std::size_t fields = 8 / packed_.code_bits;
-    const std::size_t first = group * (packed_.shape.out_channels / packed_.shape.groups) + block.first;
+    const std::size_t first = group * (packed_.group_outputs()) + block.first;
     for (std::size_t step = 0; step < chunk.steps; ++step) {
       for (std::size_t c = 0; c < block.channels; ++c) {
         const std::size_t vector = step * registers + c / lanes;
@@ -178,7 +126,7 @@ class WeightPacker {
   }
 
   const DotOperands& operands_;
-  const Runs& runs_;
+  const DotRuns& runs_;
   PackedDot& packed_;
   std::size_t vector_bytes_;
   std::array<std::uint8_t, 256> code_of_{};
@@ -186,67 +134,30 @@ class WeightPacker {
 
 void fill_start(const DotOperands& operands, PackedDot& packed) {
   const ConvShape& shape = packed.shape;
-  const std::size_t per_group = shape.out_channels / shape.groups, k = shape.filter_size();
-  packed.start = AlignedArray<std::int32_t>(shape.groups * packed.stride);
+  const std::size_t per_group = packed.group_outputs(), k = shape.filter_size();
+  packed.start = AlignedArray<std::int32_t>(shape.groups * packed.stride());
   for (std::size_t channel = 0; channel < shape.out_channels; ++channel) {
     std::int64_t sum = 0;
     for (std::size_t i = 0; i < k; ++i) sum += operands.weights[channel * k + i];
-    packed.start[channel / per_group * packed.stride + channel % per_group] =
+    packed.start[channel / per_group * packed.stride() + channel % per_group] =
         static_cast<std::int32_t>(-packed.elements.offset * sum);
   }
 }
 
-std::size_t plan_rows(const PackedDot& packed) {
-  const ConvShape& shape = packed.shape;
-  const std::size_t width = shape.out_width();
-  const std::size_t most = std::min(kStripResultBytes / (width * shape.out_channels * sizeof(std::int32_t)),
-                                    kStripPictureBytes / (packed.row_bytes() * shape.stride_h));
-  return std::max<std::size_t>(1, std::min((kStripPixels + width - 1) / width, most));
-}
-
 }  // namespace
-
-ValueRange value_range(Encoding encoding, std::span<const std::int32_t> multiples) noexcept {
-  ValueRange range;
-  for (const std::int32_t multiple : multiples) {
-    if (multiple > 0 || encoding == Encoding::Bipolar) range.max += std::abs(multiple);
-    if (multiple < 0 || encoding == Encoding::Bipolar) range.min -= std::abs(multiple);
-  }
-  return range;
-}
-
-const DotFormat* choose_format(const DotKernels& kernels, ValueRange weights,
-                               ValueRange activations) noexcept {
-  for (const DotFormat& format : kernels.formats) {
-    if (format.element_bytes == 0 || !fits(format.weights, weights, 0) ||
-        !fits(format.activations, activations, offset_into(format.activations, activations)))
-      continue;
-    if (format.lane_limit == 0 || chunk_steps_limit(format, weights, activations) >= kLeastChunkSteps)
-      return &format;
-  }
-  return nullptr;
-}
 
 PackedDot pack_dot(const DotKernels& kernels, const ConvShape& shape, const DotOperands& operands) {
   PackedDot packed;
   packed.kernels = &kernels;
-  packed.format = choose_format(kernels, operands.weight_range, operands.activation_range);
+  packed.format = choose_format(kernels, operands.ranges);
   assert(packed.format != nullptr);
   packed.shape = shape;
-  packed.elements.offset = offset_into(packed.format->activations, operands.activation_range);
+  packed.elements.offset = activation_offset(*packed.format, operands.ranges.activations);
   cut_blocks(packed);
-  const std::size_t registers = kernels.register_sizes[packed.blocks.front().register_index];
-  std::int64_t limit =
-      static_cast<std::int64_t>(kernels.chunk_bytes / (registers * kernels.lanes * kStepBytes));
-  if (packed.format->lane_limit != 0) {
-    limit =
-        std::min(limit, chunk_steps_limit(*packed.format, operands.weight_range, operands.activation_range));
-  }
-  const Runs runs = runs_of(packed);
-  cut_chunks(runs, static_cast<std::size_t>(limit), packed);
+  const DotRuns runs = runs_of(packed);
+  cut_chunks(runs, chunk_steps(packed, operands.ranges), packed);
   WeightPacker(operands, runs, packed).pack();
   fill_start(operands, packed);
-  packed.strip_rows = plan_rows(packed);
   return packed;
 }
 

@@ -12,7 +12,7 @@ constexpr std::size_t whole_lines(std::size_t bytes) {
 
 /// Input rows of a strip at most. It may begin and end inside a picture; each picture of it has its own rows.
 std::size_t most_input_rows(const PackedDot& packed) {
-  const std::size_t rows = packed.strip_rows, height = packed.shape.out_height();
+  const std::size_t rows = packed.strip_rows(), height = packed.shape.out_height();
   const std::size_t pictures = std::min(rows, (rows + height - 2) / height + 1);
   const auto inputs = [&](std::size_t count) {
     return (rows - count) * packed.shape.stride_h + count * packed.span_rows();
@@ -26,7 +26,7 @@ std::size_t most_chunk_bytes(const PackedDot& packed) {
   std::size_t steps = 0;
   for (const DotChunk& chunk : packed.chunks) steps = std::max(steps, chunk.steps);
   // The last coded vector may hold fields that are not used.
-  const std::size_t vectors = steps * kernels.register_sizes[packed.blocks.front().register_index] + 8;
+  const std::size_t vectors = steps * packed.most_registers() + 8;
   return vectors * kernels.lanes * kStepBytes;
 }
 
@@ -34,7 +34,7 @@ std::size_t most_chunk_bytes(const PackedDot& packed) {
 
 DotScratch cut_scratch(const PackedDot& packed, std::byte* base) noexcept {
   const ConvShape& shape = packed.shape;
-  const std::size_t pixels = packed.strip_rows * shape.out_width();
+  const std::size_t pixels = packed.strip_rows() * shape.out_width();
   std::size_t used = 0;
   const auto take = [&](std::size_t bytes) {
     std::byte* at = base == nullptr ? nullptr : base + used;
@@ -97,7 +97,7 @@ void multiply_group(const PackedDot& packed, std::size_t group, std::size_t pixe
       panel.segments = packed.segments.data() + chunk.first_segment;
       panel.segment_count = chunk.segments;
       panel.start = &chunk == &packed.chunks.front()
-                        ? packed.start.data() + group * packed.stride + block.first
+                        ? packed.start.data() + group * packed.stride() + block.first
                         : nullptr;
       panel.finish = &chunk == &packed.chunks.back() ? finish : DotFinish::Integers;
       packed.format->run_panel[block.register_index](panel);

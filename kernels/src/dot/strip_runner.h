@@ -42,7 +42,10 @@ template <class Source>
 class DotRunner {
  public:
   DotRunner(const PackedDot& packed, const Source& source, std::byte* scratch)
-      : packed_(packed), source_(source), scratch_(cut_scratch(packed, scratch)) {
+      : packed_(packed),
+        source_(source),
+        scratch_(cut_scratch(packed, scratch)),
+        strip_rows_(packed.strip_rows()) {
     if (packed.kernels->begin != nullptr) packed.kernels->begin();
   }
   ~DotRunner() {
@@ -54,8 +57,8 @@ class DotRunner {
   void run(RowRange rows, const EpilogueKernels& epilogues, const Epilogue& epilogue) noexcept {
     const std::size_t width = packed_.shape.out_width(), channels = packed_.shape.out_channels;
     const bool integers = epilogue.kind != EpilogueKind::Float && epilogue.integer.thresholds != nullptr;
-    for (std::size_t row = rows.begin; row < rows.end; row += packed_.strip_rows) {
-      const std::size_t count = std::min(packed_.strip_rows, rows.end - row);
+    for (std::size_t row = rows.begin; row < rows.end; row += strip_rows_) {
+      const std::size_t count = std::min(strip_rows_, rows.end - row);
       run_strip(row, count, integers ? DotFinish::Integers : DotFinish::Floats, scratch_.results);
       for (std::size_t r = 0; r < count; ++r) {
         const std::byte* results = scratch_.results + r * width * channels * sizeof(std::int32_t);
@@ -72,8 +75,8 @@ class DotRunner {
 
   void run_integer(RowRange rows, std::int32_t* out) noexcept {
     const std::size_t row_size = packed_.shape.out_width() * packed_.shape.out_channels;
-    for (std::size_t row = rows.begin; row < rows.end; row += packed_.strip_rows) {
-      run_strip(row, std::min(packed_.strip_rows, rows.end - row), DotFinish::Integers,
+    for (std::size_t row = rows.begin; row < rows.end; row += strip_rows_) {
+      run_strip(row, std::min(strip_rows_, rows.end - row), DotFinish::Integers,
                 reinterpret_cast<std::byte*>(out + (row - rows.begin) * row_size));
     }
   }
@@ -147,6 +150,7 @@ class DotRunner {
 
   const Source& source_;
   DotScratch scratch_;
+  std::size_t strip_rows_;
   LastPicture last_;
 };
 
