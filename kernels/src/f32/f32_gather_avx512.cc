@@ -8,9 +8,9 @@
 namespace bitplane::kernels {
 namespace {
 
-/// 8 rows x 3 vectors: 24 accumulators, three of b and one broadcast of 32 registers.
+/// 6 rows x 4 vectors: 24 accumulators, four of b and one broadcast of 32 registers.
 struct Avx512Lanes {
-  static constexpr std::size_t kLanes = 16, kMaxRows = 8, kMaxVectors = 3;
+  static constexpr std::size_t kLanes = 16, kMaxRows = 6, kMaxVectors = 4;
   using Vector = __m512;
   using Mask = __mmask16;
 

@@ -11,7 +11,7 @@ namespace bitplane::kernels {
 constexpr KernelInfo kF32Infos[] = {
     {.name = "f32_gather_2x4_scalar", .family = Family::F32, .isa = Isa::Scalar, .tile = "2 x 4 outputs"},
     {.name = "f32_gather_6x16_avx2", .family = Family::F32, .isa = Isa::Avx2, .tile = "6 x 16 outputs"},
-    {.name = "f32_gather_8x48_avx512", .family = Family::F32, .isa = Isa::Avx512, .tile = "8 x 48 outputs"},
+    {.name = "f32_gather_6x64_avx512", .family = Family::F32, .isa = Isa::Avx512, .tile = "6 x 64 outputs"},
     {.name = "f32_gather_6x16_neon", .family = Family::F32, .isa = Isa::Neon, .tile = "6 x 16 outputs"},
 };
 

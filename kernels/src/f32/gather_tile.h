@@ -7,21 +7,26 @@
 //
 // The loops, outside in:
 //
-//   steps in blocks     the block of b that one column group needs stays in the L1 cache while all rows pass
-//   by;
-//                       continuing from c is the same chain of fma, so the blocks change no bit
-//   columns in groups   of up to V::kMaxVectors vectors
-//   rows in tiles       of up to V::kMaxRows, as equal as they can be (28 rows are 4 x 7, not 3 x 8 + 4)
+//   steps in blocks     of up to kMaxSteps; going on from c is the same chain of fma, so no bit changes
+//   columns in blocks   so that the block of b (steps x columns) stays in the L2 cache while all rows pass by
+//   rows in tiles       of up to V::kMaxRows, as equal as they can be (28 rows: 6 6 6 5 5, not 4 x 6 + 4);
+//                       what a tile reads of a comes from afar once and stays in L1 for
+//   columns in groups   of up to V::kMaxVectors vectors, which stream b out of L2 in order
 //   the tile            kRows x kVectors accumulators in registers, one pass over the steps of the block
 //
-// What the generated code showed (GCC 12 -O3: the 8x3 AVX-512 tile read with objdump, the others searched for
-// vector traffic on the stack):
+// Groups outside and rows inside (b in L1, a streaming) is 4 to 10 % slower on S1..S5 of the benchmark: it
+// reads a once per group, and rows of a that lie 4 KiB apart meet in the same sets of the cache.
+//
+// What the generated code showed (GCC 12 -O3: the 6x4 AVX-512 and the 6x2 AVX2 tile read with objdump, the
+// others searched for vector traffic on the stack):
 // - accumulators stay in registers only when every index is a constant before scalar replacement runs, hence
 //   unroll(). With `for` over rows GCC 12 copied the arrays through the stack around the inner loop (2060
 //   stack accesses in the AVX-512 object, now none; 5 % slower on 28x28x16->32).
-// - eight row pointers, the step table, b and its strides do not quite fit 16 general registers: two are
-// reloaded
-//   each step, which 24 fma hide. 12 rows x 2 vectors reload more and are 5 % slower than 8 x 2.
+// - eight row pointers, the step table, b and its strides do not fit 16 general registers, six do. 6 x 4 need
+//   10 loads for 24 fma where 8 x 3 need 11, and divide the usual 64, 128, 256 columns without a rest (S2,
+//   S3, S5: 4 to 5 % faster than 8 x 3). 12 x 2 are 5 % slower than 8 x 2.
+// - GCC writes the row pointers as `a` plus offsets, which takes an addition per row and step (AVX2: 33
+//   instructions for 12 fma, now 25); the empty asm hides where they come from.
 #pragma once
 
 #include <cstddef>
@@ -65,6 +70,7 @@ void run_tile(const TileJob& job) {
 
   unroll<kRows>([&](auto r) __attribute__((always_inline)) {
     row[r] = job.a + job.row_offset[r];
+    asm("" : "+r"(row[r]));
     const float* c = job.c + r * job.c_row_stride;
     unroll<kVectors>([&](auto v) __attribute__((always_inline)) {
       if (job.accumulate == Accumulate::Overwrite) {
@@ -134,64 +140,75 @@ constexpr std::size_t smaller(std::size_t a, std::size_t b) {
   return a < b ? a : b;
 }
 
+constexpr std::size_t larger(std::size_t a, std::size_t b) {
+  return a > b ? a : b;
+}
+
+/// Of one block: 12 KiB of a for a tile of 6 rows. More is faster still by 1 % where rows are contiguous, and
+/// slower where every step of a is another cache line (weight gradients).
+constexpr std::size_t kMaxSteps = 512;
+/// Of the block of b: 256 KiB, half of a small L2 cache.
+constexpr std::size_t kBlockFloats = 64 * 1024;
+
+/// Steps and vectors of columns, from first to before last.
+struct Block {
+  std::size_t first_step, last_step, first_vector, last_vector;
+};
+
 /// Where `total` things end up when they are cut into the fewest parts of at most `most`, as equal as
 /// possible.
 constexpr std::size_t equal_part(std::size_t total, std::size_t most) {
   return total == 0 ? 0 : ceil_div(total, ceil_div(total, most));
 }
 
-/// Passes the tiles of all rows over one group of columns. `job` is the group's, its first row.
+/// What one tile of rows passes by: one block of steps, one block of columns.
 template <class V>
-void run_rows(TileJob job, std::size_t rows, const RunTile (*by_rows)[V::kMaxVectors][2], std::size_t vectors,
-              bool masked) {
-  while (rows > 0) {
-    const std::size_t tile = equal_part(rows, V::kMaxRows);
-    by_rows[tile - 1][vectors - 1][masked ? 1 : 0](job);
-    rows -= tile;
-    job.row_offset += tile;
-    job.c += tile * job.c_row_stride;
-  }
-}
-
-/// All rows by all columns for `steps` steps from `step` on.
-template <class V>
-void run_step_block(const GatherGemm& g, std::size_t step, std::size_t steps) {
+void run_row_tile(const GatherGemm& g, const Block& block, std::size_t row, std::size_t rows) {
   static constexpr TileTable<V> kTiles{};
-  constexpr std::size_t kPerPanel = kF32PanelWidth / V::kLanes;
+  constexpr std::size_t kPerPanel = V::kLanes < kF32PanelWidth ? kF32PanelWidth / V::kLanes : 1;
   static_assert(kPerPanel == 1 || kPerPanel % V::kMaxVectors == 0);
-  const std::size_t vectors = ceil_div(g.columns, V::kLanes);
-  // Panels side by side may be cut anywhere between vectors; parts of one panel only into whole groups.
-  const std::size_t group = kPerPanel == 1 ? equal_part(vectors, V::kMaxVectors) : V::kMaxVectors;
-  for (std::size_t v = 0; v < vectors; v += group) {
-    const std::size_t count = smaller(group, vectors - v);
+  for (std::size_t v = block.first_vector; v < block.last_vector;) {
+    const std::size_t left = block.last_vector - v;
+    // Panels side by side may be cut anywhere between vectors; parts of one panel only into whole groups.
+    const std::size_t count =
+        kPerPanel == 1 ? equal_part(left, V::kMaxVectors) : smaller(left, V::kMaxVectors);
     const std::size_t lanes = smaller(g.columns - (v + count - 1) * V::kLanes, V::kLanes);
-    const TileJob job{.a = g.a,
-                      .row_offset = g.row_offset,
-                      .step_offset = g.step_offset + step,
-                      .steps = steps,
-                      .b = g.b + step * g.b_row_stride + vector_offset<V>(v, g.b_panel_stride),
-                      .b_row_stride = g.b_row_stride,
-                      .b_panel_stride = g.b_panel_stride,
-                      .c = g.c + v * V::kLanes,
-                      .c_row_stride = g.c_row_stride,
-                      .last_lanes = lanes,
-                      .accumulate = step == 0 ? g.accumulate : Accumulate::Add};
-    run_rows<V>(job, g.rows, kTiles.run, count, lanes != V::kLanes);
+    kTiles.run[rows - 1][count - 1][lanes != V::kLanes ? 1 : 0](
+        {.a = g.a,
+         .row_offset = g.row_offset + row,
+         .step_offset = g.step_offset + block.first_step,
+         .steps = block.last_step - block.first_step,
+         .b = g.b + block.first_step * g.b_row_stride + vector_offset<V>(v, g.b_panel_stride),
+         .b_row_stride = g.b_row_stride,
+         .b_panel_stride = g.b_panel_stride,
+         .c = g.c + row * g.c_row_stride + v * V::kLanes,
+         .c_row_stride = g.c_row_stride,
+         .last_lanes = lanes,
+         .accumulate = block.first_step == 0 ? g.accumulate : Accumulate::Add});
+    v += count;
   }
 }
 
 template <class V>
 void gather_gemm(const GatherGemm& g) noexcept {
-  // Floats of b that one column group touches per block of steps: 24 KiB of a 32 KiB L1. A single tile of
-  // rows reads b once, so it reads it in one go: matrix-vector products are bound by memory, and streams that
-  // end after 8 KiB keep the prefetcher from getting ahead.
-  constexpr std::size_t kBlockFloats = 6 * 1024;
-  const std::size_t block = g.rows <= V::kMaxRows ? g.steps : kBlockFloats / (V::kMaxVectors * V::kLanes);
+  // A single tile of rows reads b once, so it reads it in one go: matrix-vector products are bound by memory,
+  // and streams that end early keep the prefetcher from getting ahead.
+  const std::size_t vectors = ceil_div(g.columns, V::kLanes);
+  const std::size_t most_steps = g.rows <= V::kMaxRows ? g.steps : equal_part(g.steps, kMaxSteps);
   std::size_t step = 0;
   do {
-    const std::size_t steps = smaller(block, g.steps - step);
-    run_step_block<V>(g, step, steps);
-    step += steps;
+    const std::size_t last_step = smaller(step + most_steps, g.steps);
+    const std::size_t most_vectors =
+        equal_part(vectors, larger(V::kMaxVectors, kBlockFloats / (V::kLanes * larger(1, last_step - step))));
+    for (std::size_t v = 0; v < vectors; v += most_vectors) {
+      const Block block{step, last_step, v, smaller(v + most_vectors, vectors)};
+      for (std::size_t row = 0; row < g.rows;) {
+        const std::size_t rows = equal_part(g.rows - row, V::kMaxRows);
+        run_row_tile<V>(g, block, row, rows);
+        row += rows;
+      }
+    }
+    step = last_step;
   } while (step < g.steps);
 }
 

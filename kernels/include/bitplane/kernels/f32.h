@@ -71,7 +71,7 @@ struct GatherGemm {
 
 /// One ISA's f32 kernels.
 struct F32Kernels {
-  std::string_view name;  ///< e.g. "f32_gather_8x48_avx512"
+  std::string_view name;  ///< e.g. "f32_gather_6x64_avx512"
   Isa isa;
   void (*gather_gemm)(const GatherGemm&) noexcept;
 };

@@ -16,7 +16,7 @@ struct KernelInfo {
   std::string_view name;
   Family family;
   Isa isa;
-  std::string_view tile;  ///< e.g. "8 x 48 outputs"
+  std::string_view tile;  ///< e.g. "6 x 64 outputs"
 };
 
 /// Every kernel that was built, in the order of kIsas.
