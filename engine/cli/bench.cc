@@ -67,7 +67,7 @@ Json profile_json(const engine::Session& session, const Timings& timings, std::s
 }
 
 ExitCode bench(const BenchOptions& options) {
-  const auto model = take(engine::Model::load(options.model.path));
+  const auto model = load_model(options.model.path);
   auto session = take(engine::Session::create(model, session_options(options.model, options.batch)));
   const Timings timings = measure_latency(session, make_pictures(model.input(), options.batch),
                                           {.repetitions = options.repetitions, .warm_up = options.warm_up});

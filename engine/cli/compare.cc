@@ -43,7 +43,7 @@ std::vector<std::string> kernels_of(const engine::Session& session) {
 }
 
 Row measure(const std::string& path, const CompareOptions& options) {
-  const auto model = take(engine::Model::load(path));
+  const auto model = load_model(path);
   const auto set = load_test_set(options.data, model);
   auto session = take(engine::Session::create(model, session_options(options.model)));
   const Timings timings = measure_latency(session, make_pictures(model.input(), 1), {});

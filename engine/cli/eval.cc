@@ -18,7 +18,7 @@ struct EvalOptions {
 };
 
 ExitCode eval(const EvalOptions& options) {
-  const auto model = take(engine::Model::load(options.model.path));
+  const auto model = load_model(options.model.path);
   const auto set = load_test_set(options.data, model);
   const Accuracy result = measure_accuracy(model, set, options.model);
   const double accuracy = result.fraction();

@@ -72,7 +72,7 @@ void print_as_text(const engine::Model& model, const engine::Session& session) {
 }
 
 ExitCode info(const InfoOptions& options) {
-  const auto model = take(engine::Model::load(options.model.path));
+  const auto model = load_model(options.model.path);
   const auto session = take(engine::Session::create(model, session_options(options.model)));
   if (options.format == Format::JsonDocument) {
     print_as_json(model, session);

@@ -35,6 +35,19 @@ void add_model(CLI::App& app, ModelOptions& options) {
   app.add_option("MODEL", options.path, "model file, as `trainer export` writes it")->required();
 }
 
+engine::Model load_model(const std::string& path) {
+  engine::Result<engine::Model> model = engine::Model::load(path);
+  if (model.ok()) return std::move(model).value();
+  const engine::Status& status = model.status();
+  const char* next = "";
+  if (status.code() == engine::StatusCode::NotFound) {
+    next = "; check the path";
+  } else if (status.code() == engine::StatusCode::InvalidFile) {
+    next = "; copy it again, or write it anew with `trainer export`";
+  }
+  throw CommandError(exit_code_of(status.code()), status.message() + next);
+}
+
 void add_kernel_choice(CLI::App& app, ModelOptions& options) {
   app.add_option("--isa", options.isa,
                  "highest instruction set to use: " + names_of(kernels::kIsas) +

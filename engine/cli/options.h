@@ -20,6 +20,8 @@ struct ModelOptions {
   std::size_t threads = 1;
 };
 void add_model(CLI::App& app, ModelOptions& options);
+/// The model, or an error that also says what to do next.
+[[nodiscard]] engine::Model load_model(const std::string& path);
 /// --isa, --family, --autotune.
 void add_kernel_choice(CLI::App& app, ModelOptions& options);
 void add_threads(CLI::App& app, ModelOptions& options);

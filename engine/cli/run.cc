@@ -104,7 +104,7 @@ Json guesses_json(const std::string& path, const engine::Model& model, const std
 }
 
 ExitCode run(const RunOptions& options) {
-  const auto model = take(engine::Model::load(options.model.path));
+  const auto model = load_model(options.model.path);
   auto session = take(engine::Session::create(model, session_options(options.model)));
   std::vector<std::vector<std::uint8_t>>
       inputs;  // all of them first: a bad one stops before anything is printed

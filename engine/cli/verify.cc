@@ -129,7 +129,7 @@ void print_as_json(const Report& report) {
 }
 
 ExitCode verify(const VerifyOptions& options) {
-  const auto model = take(engine::Model::load(options.model.path));
+  const auto model = load_model(options.model.path);
   Report report;
   if (!options.trace.empty()) {
     const auto trace = take(engine::data::read_trace(options.trace));

@@ -152,6 +152,21 @@ TEST_F(ModelCommands, UnknownAndAbsentIsas) {
   expect_success(run_command({"info", model_, "--isa", "scalar"}, "BITPLANE_ISA=pentium"));
 }
 
+TEST_F(ModelCommands, TheKernelsOfQuantizedLayersCanBeChosen) {
+  const Outcome document = run_command({"info", model_, "--family", "bitserial", "--json"});
+  expect_success(document);
+  const auto json = nlohmann::json::parse(document.out);
+  bool quantized = false;
+  for (const auto& step : json.at("steps")) {
+    const auto kernel = step.at("kernel").get<std::string>();
+    quantized = quantized || kernel.starts_with("bitserial");
+    EXPECT_FALSE(kernel.starts_with("dot")) << kernel;
+  }
+  EXPECT_TRUE(quantized);
+  expect_success(run_command({"run", model_, picture("tuned.png", 28, 28), "--autotune"}));
+  expect_refusal(run_command({"info", model_, "--family", "bitparallel"}), 2, {"bitparallel", "bitserial"});
+}
+
 TEST_F(ModelCommands, FilesThatAreNoModels) {
   const Bytes whole = read_bytes(model_);
   const std::string cut = folder_.write(
@@ -166,7 +181,7 @@ TEST_F(ModelCommands, FilesThatAreNoModels) {
     SCOPED_TRACE(subcommand);
     for (const std::string& path : {cut, empty, damaged, missing, picture_file}) {
       SCOPED_TRACE(path);
-      expect_refusal(run_command({subcommand, path}), 3, {path});
+      expect_refusal(run_command({subcommand, path}), 3, {path, ";"});
     }
     const Outcome folder = run_command({subcommand, folder_.path()});
     EXPECT_NE(folder.code, 0);
