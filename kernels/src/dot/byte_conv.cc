@@ -57,9 +57,10 @@ class ByteRows {
 ByteConv::ByteConv(const DotKernels& kernels, const ByteConvSpec& spec) : shape_(spec.shape) {
   const std::size_t count = spec.shape.out_channels * spec.shape.filter_size();
   const auto [least, most] = std::minmax_element(spec.weights, spec.weights + count);
-  PackedDot packed =
-      pack_dot(kernels, spec.shape,
-               {.weights = {spec.weights, spec.weights + count}, .ranges = {{*least, *most}, kBytes}});
+  PackedDot packed = pack_dot(kernels, spec.shape,
+                              {.weights = {spec.weights, spec.weights + count},
+                               .ranges = {{*least, *most}, kBytes},
+                               .padding_is_zero = spec.padding == nullptr});
   const std::size_t size = packed.format->element_bytes;
   packed.padding.resize(spec.shape.channels * size);
   for (std::size_t c = 0; c < spec.shape.channels; ++c) {

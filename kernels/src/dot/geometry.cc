@@ -88,7 +88,8 @@ std::size_t chunk_steps(const DotGeometry& geometry, const DotRanges& ranges) no
   const DotKernels& kernels = *geometry.kernels;
   const std::size_t in_cache = kernels.chunk_bytes / (geometry.most_registers() * kernels.lanes * kStepBytes);
   const std::int64_t in_lanes = lane_steps(*geometry.format, ranges);
-  return static_cast<std::size_t>(std::min(static_cast<std::int64_t>(in_cache), in_lanes));
+  const auto steps = static_cast<std::size_t>(std::min(static_cast<std::int64_t>(in_cache), in_lanes));
+  return steps / kernels.segment_steps * kernels.segment_steps;
 }
 
 }  // namespace bitplane::kernels

@@ -7,24 +7,55 @@
 namespace bitplane::kernels {
 namespace {
 
-/// Cuts all runs into chunks of about equal length, at most `limit` steps; segments end where either ends.
+/// Whole runs where several fit into a chunk, else parts of one, of about equal length.
 void cut_chunks(const DotRuns& runs, std::size_t limit, PackedDot& packed) {
-  const std::size_t unit = packed.kernels->segment_steps, total = runs.count * runs.steps;
-  const std::size_t count = (total + limit - 1) / limit;
-  const std::size_t steps = ((total + count - 1) / count + unit - 1) / unit * unit;
-  for (std::size_t begin = 0; begin < total; begin += steps) {
-    DotChunk chunk{.first_segment = packed.segments.size(),
-                   .first_step = begin,
-                   .steps = std::min(steps, total - begin)};
-    for (std::size_t at = begin; at < begin + chunk.steps;) {
-      const std::size_t run = at / runs.steps, in_run = at % runs.steps;
-      const std::size_t length = std::min(runs.steps - in_run, begin + chunk.steps - at);
-      packed.segments.push_back({run_offset(packed, run) + in_run * kStepBytes, length});
-      at += length;
+  const auto divide_up = [](std::size_t value, std::size_t by) { return (value + by - 1) / by; };
+  const auto add_chunk = [&](std::size_t first_run, std::size_t count, const DotSegment& part) {
+    const std::size_t per_row = runs.count / packed.shape.kernel_h;
+    packed.chunks.push_back({.first_segment = packed.segments.size(),
+                             .segments = count,
+                             .first_step = first_run * runs.steps + part.offset / kStepBytes,
+                             .steps = count * part.steps,
+                             .kernel_rows = {first_run / per_row, (first_run + count - 1) / per_row + 1}});
+    for (std::size_t run = first_run; run < first_run + count; ++run) {
+      packed.segments.push_back({run_offset(packed, run) + part.offset, part.steps});
     }
-    chunk.segments = packed.segments.size() - chunk.first_segment;
-    packed.chunks.push_back(chunk);
+  };
+  if (runs.steps <= limit) {
+    const std::size_t chunks = divide_up(runs.count, limit / runs.steps);
+    const std::size_t together = divide_up(runs.count, chunks);
+    for (std::size_t run = 0; run < runs.count; run += together) {
+      add_chunk(run, std::min(together, runs.count - run), {0, runs.steps});
+    }
+    return;
   }
+  const std::size_t unit = packed.kernels->segment_steps;
+  const std::size_t steps = divide_up(divide_up(runs.steps, divide_up(runs.steps, limit)), unit) * unit;
+  for (std::size_t run = 0; run < runs.count; ++run) {
+    for (std::size_t step = 0; step < runs.steps; step += steps) {
+      add_chunk(run, 1, {step * kStepBytes, std::min(steps, runs.steps - step)});
+    }
+  }
+}
+
+/// A chunk of kernel rows that an output row has outside the picture multiplies nothing but padding. That is
+/// skipped where padding is zeros.
+void find_chunks_of_rows(PackedDot& packed) {
+  const ConvShape& shape = packed.shape;
+  const TapGeometry rows{shape.height, shape.kernel_h, shape.stride_h, shape.pad_h, shape.dilation_h};
+  const IndexRange all{0, packed.chunks.size()};
+  for (std::size_t y = 0; y < shape.out_height(); ++y) {
+    const IndexRange inside = taps_inside(rows, y);
+    IndexRange range = all;
+    if (inside.begin < inside.end) {
+      while (packed.chunks[range.begin].kernel_rows.end <= inside.begin) ++range.begin;
+      while (packed.chunks[range.end - 1].kernel_rows.begin >= inside.end) --range.end;
+    }
+    packed.chunks_of_row.push_back(range);
+  }
+  const auto takes_all = [&](const IndexRange& range) { return range == all; };
+  if (std::all_of(packed.chunks_of_row.begin(), packed.chunks_of_row.end(), takes_all))
+    packed.chunks_of_row.clear();
 }
 
 void cut_blocks(PackedDot& packed) {
@@ -156,6 +187,7 @@ PackedDot pack_dot(const DotKernels& kernels, const ConvShape& shape, const DotO
   cut_blocks(packed);
   const DotRuns runs = runs_of(packed);
   cut_chunks(runs, chunk_steps(packed, operands.ranges), packed);
+  if (operands.padding_is_zero && packed.elements.offset == 0) find_chunks_of_rows(packed);
   WeightPacker(operands, runs, packed).pack();
   fill_start(operands, packed);
   return packed;

@@ -12,6 +12,7 @@
 #include "bitplane/kernels/aligned.h"
 #include "bitplane/kernels/conv_shape.h"
 #include "bitplane/kernels/planes.h"
+#include "bitserial/border.h"
 #include "dot/geometry.h"
 
 namespace bitplane::kernels {
@@ -19,6 +20,7 @@ namespace bitplane::kernels {
 struct DotChunk {
   std::size_t first_segment = 0, segments = 0;
   std::size_t first_step = 0, steps = 0;
+  IndexRange kernel_rows;  ///< that it is of
 };
 
 struct DotBlock {
@@ -40,6 +42,9 @@ struct PackedDot : DotGeometry {
   std::vector<DotSegment> segments;
   std::vector<DotChunk> chunks;
   std::vector<DotBlock> blocks;
+  /// [output row of a picture]: its other chunks meet padded rows alone, whose elements are zero. Empty:
+  /// every row takes all chunks.
+  std::vector<IndexRange> chunks_of_row;
   std::size_t code_bits = 8;            ///< of a packed weight; 8: elements as they are
   std::array<std::byte, 16> values{};   ///< of the codes
   AlignedArray<std::byte> weights;      ///< [group][block][chunk]
@@ -53,6 +58,7 @@ struct PackedDot : DotGeometry {
 struct DotOperands {
   std::vector<std::int16_t> weights;  ///< [out channel][K]
   DotRanges ranges;
+  bool padding_is_zero = true;  ///< the value of a padded pixel, in all channels
 };
 /// A format exists. Throws std::bad_alloc.
 [[nodiscard]] PackedDot pack_dot(const DotKernels& kernels, const ConvShape& shape,

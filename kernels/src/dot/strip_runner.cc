@@ -68,39 +68,86 @@ bool row_is_read(const ConvShape& shape, std::size_t output_rows, std::size_t ro
   return false;
 }
 
-void multiply_group(const PackedDot& packed, std::size_t group, std::size_t pixels, DotFinish finish,
-                    const DotScratch& scratch, std::byte* out) noexcept {
-  const ConvShape& shape = packed.shape;
-  const DotKernels& kernels = *packed.kernels;
-  const std::size_t per_group = shape.out_channels / shape.groups;
+namespace {
+
+/// What a chunk means to an output row.
+struct ChunkUse {
+  bool wanted = false, first = false, last = false;
+  friend bool operator==(const ChunkUse&, const ChunkUse&) = default;
+};
+
+ChunkUse use_of(const PackedDot& packed, std::size_t chunk, std::size_t row) noexcept {
+  if (packed.chunks_of_row.empty()) return {true, chunk == 0, chunk + 1 == packed.chunks.size()};
+  const IndexRange range = packed.chunks_of_row[row % packed.chunks_of_row.size()];
+  const bool wanted = chunk >= range.begin && chunk < range.end;
+  return {wanted, wanted && chunk == range.begin, wanted && chunk + 1 == range.end};
+}
+
+/// One block of one group.
+struct BlockRun {
+  const PackedDot& packed;
+  const DotStrip& strip;
+  const DotScratch& scratch;
+  const DotBlock& block;
+  const std::int32_t* start;
+  std::byte* out;
+};
+
+/// The panel of a chunk, once for each run of output rows to which the chunk means the same.
+void run_chunk(const BlockRun& run, std::size_t chunk, const std::byte* weights) noexcept {
+  const auto& [packed, strip, scratch, block, start, out] = run;
+  const std::size_t width = packed.shape.out_width();
+  DotPanel panel{.segments = packed.segments.data() + packed.chunks[chunk].first_segment,
+                 .segment_count = packed.chunks[chunk].segments,
+                 .weights = weights,
+                 .out_stride = packed.shape.out_channels * sizeof(std::int32_t),
+                 .channels = block.channels};
+  for (std::size_t row = 0; row < strip.count;) {
+    const ChunkUse use = use_of(packed, chunk, strip.row + row);
+    std::size_t end = packed.chunks_of_row.empty() ? strip.count : row + 1;
+    while (end < strip.count && use_of(packed, chunk, strip.row + end) == use) ++end;
+    if (use.wanted) {
+      panel.pixels = scratch.pixels + row * width;
+      panel.pixel_count = (end - row) * width;
+      panel.start = use.first ? start : nullptr;
+      panel.finish = use.last ? strip.finish : DotFinish::Integers;
+      panel.out = out + row * width * panel.out_stride;
+      packed.format->run_panel[block.register_index](panel);
+    }
+    row = end;
+  }
+}
+
+const std::byte* expanded_weights(const PackedDot& packed, const DotBlock& block, const DotChunk& chunk,
+                                  const std::byte* weights, std::byte* to) noexcept {
+  if (packed.code_bits == 8) return weights;
+  const std::size_t fields = 8 / packed.code_bits;
+  const std::size_t vectors = chunk.steps * packed.kernels->register_sizes[block.register_index];
+  packed.kernels->expand_weights({.codes = weights,
+                                  .vectors = (vectors + fields - 1) / fields,
+                                  .code_bits = packed.code_bits,
+                                  .values = packed.values.data()},
+                                 to);
+  return to;
+}
+
+}  // namespace
+
+void multiply_group(const PackedDot& packed, std::size_t group, const DotStrip& strip,
+                    const DotScratch& scratch) noexcept {
   const std::size_t* weights_at =
       packed.weights_at.data() + group * packed.blocks.size() * packed.chunks.size();
-  DotPanel panel{.pixels = scratch.pixels,
-                 .pixel_count = pixels,
-                 .out_stride = shape.out_channels * sizeof(std::int32_t)};
   for (const DotBlock& block : packed.blocks) {
-    panel.out = out + (group * per_group + block.first) * sizeof(std::int32_t);
-    panel.channels = block.channels;
-    for (const DotChunk& chunk : packed.chunks) {
+    const std::size_t channel = group * packed.group_outputs() + block.first;
+    const BlockRun run{.packed = packed,
+                       .strip = strip,
+                       .scratch = scratch,
+                       .block = block,
+                       .start = packed.start.data() + group * packed.stride() + block.first,
+                       .out = strip.out + channel * sizeof(std::int32_t)};
+    for (std::size_t chunk = 0; chunk < packed.chunks.size(); ++chunk) {
       const std::byte* weights = packed.weights.data() + *weights_at++;
-      if (packed.code_bits != 8) {
-        const std::size_t fields = 8 / packed.code_bits;
-        const std::size_t vectors = chunk.steps * kernels.register_sizes[block.register_index];
-        kernels.expand_weights({.codes = weights,
-                                .vectors = (vectors + fields - 1) / fields,
-                                .code_bits = packed.code_bits,
-                                .values = packed.values.data()},
-                               scratch.weights);
-        weights = scratch.weights;
-      }
-      panel.weights = weights;
-      panel.segments = packed.segments.data() + chunk.first_segment;
-      panel.segment_count = chunk.segments;
-      panel.start = &chunk == &packed.chunks.front()
-                        ? packed.start.data() + group * packed.stride() + block.first
-                        : nullptr;
-      panel.finish = &chunk == &packed.chunks.back() ? finish : DotFinish::Integers;
-      packed.format->run_panel[block.register_index](panel);
+      run_chunk(run, chunk, expanded_weights(packed, block, packed.chunks[chunk], weights, scratch.weights));
     }
   }
 }

@@ -34,9 +34,15 @@ struct DotScratch {
 void fill_padding(const PackedDot& packed, std::size_t group, std::size_t count, std::byte* to) noexcept;
 /// Does any window of `output_rows` rows read input row `row` of those that they span?
 [[nodiscard]] bool row_is_read(const ConvShape& shape, std::size_t output_rows, std::size_t row) noexcept;
-/// Multiplies: all blocks and chunks of one group for `pixels` pixels into `out`: [pixel][out channel].
-void multiply_group(const PackedDot& packed, std::size_t group, std::size_t pixels, DotFinish finish,
-                    const DotScratch& scratch, std::byte* out) noexcept;
+/// Output rows [row, row + count) over the batch and what becomes of them.
+struct DotStrip {
+  std::size_t row = 0, count = 0;
+  DotFinish finish = DotFinish::Integers;
+  std::byte* out = nullptr;  ///< [row][pixel][out channel], 4 bytes each
+};
+/// Multiplies: all blocks and chunks of one group.
+void multiply_group(const PackedDot& packed, std::size_t group, const DotStrip& strip,
+                    const DotScratch& scratch) noexcept;
 
 template <class Source>
 class DotRunner {
@@ -59,7 +65,7 @@ class DotRunner {
     const bool integers = epilogue.kind != EpilogueKind::Float && epilogue.integer.thresholds != nullptr;
     for (std::size_t row = rows.begin; row < rows.end; row += strip_rows_) {
       const std::size_t count = std::min(strip_rows_, rows.end - row);
-      run_strip(row, count, integers ? DotFinish::Integers : DotFinish::Floats, scratch_.results);
+      run_strip({row, count, integers ? DotFinish::Integers : DotFinish::Floats, scratch_.results});
       for (std::size_t r = 0; r < count; ++r) {
         const std::byte* results = scratch_.results + r * width * channels * sizeof(std::int32_t);
         EpilogueRow out{.row = row + r, .pixels = width, .channels = channels};
@@ -76,16 +82,16 @@ class DotRunner {
   void run_integer(RowRange rows, std::int32_t* out) noexcept {
     const std::size_t row_size = packed_.shape.out_width() * packed_.shape.out_channels;
     for (std::size_t row = rows.begin; row < rows.end; row += strip_rows_) {
-      run_strip(row, std::min(strip_rows_, rows.end - row), DotFinish::Integers,
-                reinterpret_cast<std::byte*>(out + (row - rows.begin) * row_size));
+      run_strip({row, std::min(strip_rows_, rows.end - row), DotFinish::Integers,
+                 reinterpret_cast<std::byte*>(out + (row - rows.begin) * row_size)});
     }
   }
 
  private:
-  void run_strip(std::size_t row, std::size_t count, DotFinish finish, std::byte* out) noexcept {
+  void run_strip(const DotStrip& strip) noexcept {
     for (std::size_t group = 0; group < packed_.shape.groups; ++group) {
-      expand_strip(row, count, group, keep_rows(row));
-      multiply_group(packed_, group, count * packed_.shape.out_width(), finish, scratch_, out);
+      expand_strip(strip.row, strip.count, group, keep_rows(strip.row));
+      multiply_group(packed_, group, strip, scratch_);
     }
   }
 
