@@ -47,6 +47,7 @@ constinit const DotKernels kDotAmx{
     .lanes = kTileChannels,
     .register_sizes = {2, 1, 0},
     .segment_steps = kTileSteps,
+    .slack_pixels = kTileRows - 1,
     .chunk_bytes = 32 * 1024,
     .formats = {{.element_bytes = 1,
                  .weights = {-128, 127},

@@ -50,6 +50,7 @@ constinit const DotKernels kDotAvx2{
     .lanes = Avx2Lanes::kLanes,
     .register_sizes = {2, 1, 0},
     .segment_steps = 1,
+    .slack_pixels = 0,
     .chunk_bytes = 16 * 1024,
     .formats = {{.element_bytes = 1,
                  .weights = {-128, 127},

@@ -8,6 +8,7 @@ constinit const DotKernels kDotAvx512{
     .lanes = Avx512Lanes::kLanes,
     .register_sizes = {4, 2, 1},
     .segment_steps = 1,
+    .slack_pixels = 0,
     .chunk_bytes = 24 * 1024,
     .formats = {{.element_bytes = 1,
                  .weights = {-128, 127},

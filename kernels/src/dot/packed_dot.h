@@ -51,6 +51,10 @@ struct PackedDot : DotGeometry {
   std::vector<std::size_t> weights_at;  ///< bytes, [group][block][chunk]
   AlignedArray<std::int32_t> start;     ///< [group][stride()]
 
+  /// Bytes of the expanded picture behind its last window.
+  [[nodiscard]] std::size_t slack() const noexcept {
+    return kernels->slack_pixels * shape.stride_w * pixel_bytes();
+  }
   [[nodiscard]] std::size_t bytes() const noexcept { return weights.bytes() + start.bytes(); }
 };
 

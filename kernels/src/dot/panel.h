@@ -35,6 +35,7 @@ enum class DotFinish : std::uint8_t { Integers, Floats };
 struct DotPanel {
   const std::byte* const* pixels = nullptr;  ///< [pixel] -> its window in the expanded picture
   std::size_t pixel_count = 0;
+  std::size_t slack = 0;  ///< bytes that may be read behind the last window, beside those of kDotSlack
   const DotSegment* segments = nullptr;
   std::size_t segment_count = 0;
   const std::byte* weights = nullptr;   ///< [step][register][lane][4 bytes]
@@ -89,6 +90,7 @@ struct DotKernels {
   std::size_t lanes;                                 ///< 32-bit ones of a register: output channels
   std::size_t register_sizes[kMaxDotRegisterSizes];  ///< of a block of channels, descending to 1; unused: 0
   std::size_t segment_steps;                         ///< segments are filled up to a multiple of it
+  std::size_t slack_pixels;                          ///< windows that may be read behind the last one
   std::size_t chunk_bytes;                           ///< of expanded weights, at most
   DotFormat formats[kMaxDotFormats];                 ///< the faster first
   /// Writes vectors * (8 / code_bits) * lanes * 4 bytes, aligned to 64.

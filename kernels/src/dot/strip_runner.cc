@@ -42,7 +42,7 @@ DotScratch cut_scratch(const PackedDot& packed, std::byte* base) noexcept {
     return at;
   };
   DotScratch scratch;
-  scratch.picture = take(most_input_rows(packed) * packed.row_bytes() + kDotSlack);
+  scratch.picture = take(most_input_rows(packed) * packed.row_bytes() + packed.slack() + kDotSlack);
   scratch.weights = take(most_chunk_bytes(packed));
   scratch.pixels = reinterpret_cast<const std::byte**>(take(pixels * sizeof(const std::byte*)));
   scratch.results = take(pixels * shape.out_channels * sizeof(std::int32_t));
@@ -97,7 +97,8 @@ struct BlockRun {
 void run_chunk(const BlockRun& run, std::size_t chunk, const std::byte* weights) noexcept {
   const auto& [packed, strip, scratch, block, start, out] = run;
   const std::size_t width = packed.shape.out_width();
-  DotPanel panel{.segments = packed.segments.data() + packed.chunks[chunk].first_segment,
+  DotPanel panel{.slack = packed.slack(),
+                 .segments = packed.segments.data() + packed.chunks[chunk].first_segment,
                  .segment_count = packed.chunks[chunk].segments,
                  .weights = weights,
                  .out_stride = packed.shape.out_channels * sizeof(std::int32_t),
