@@ -41,7 +41,7 @@ class StripRunner {
  private:
   void run_group(std::size_t group, std::size_t pixels, const Output& out) const noexcept {
     const PackedBitConv& packed = view_.packed;
-    const std::size_t planes = packed.weights.size() / (view_.shape.groups * packed.stride * packed.words);
+    const std::size_t planes = packed.weight_planes;
     for (const ChannelBlock& block : packed.blocks) {
       BitTile tile = group_tile(group);
       if (out.affine.scale != nullptr) {
@@ -73,6 +73,8 @@ class StripRunner {
     const std::size_t stride = packed.stride, terms = packed.terms.size();
     BitTile tile;
     tile.words = packed.words;
+    tile.weight_planes = packed.weight_planes;
+    tile.activation_planes = input.layout.planes;
     tile.plane_stride = packed.plane_stride(input.layout);
     tile.steps = packed.schedule.steps.data();
     tile.terms = packed.schedule.terms.data();

@@ -52,6 +52,7 @@ struct Avx2 {
   static Ints load(const std::int32_t* p) { return _mm_loadu_si128(reinterpret_cast<const Ints*>(p)); }
   static Ints broadcast(std::int32_t value) { return _mm_set1_epi32(value); }
   static Ints add(Ints a, Ints b) { return _mm_add_epi32(a, b); }
+  static Ints negate(Ints a) { return _mm_sub_epi32(_mm_setzero_si128(), a); }
   static Ints shift_left(Ints a, unsigned shift) {
     return _mm_sll_epi32(a, _mm_cvtsi32_si128(static_cast<int>(shift)));
   }
@@ -74,6 +75,7 @@ struct Avx2 {
     static Ints load(const std::int32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const Ints*>(p)); }
     static Ints broadcast(std::int32_t value) { return _mm256_set1_epi32(value); }
     static Ints add(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
+    static Ints negate(Ints a) { return _mm256_sub_epi32(_mm256_setzero_si256(), a); }
     static Ints shift_left(Ints a, unsigned shift) {
       return _mm256_sll_epi32(a, _mm_cvtsi32_si128(static_cast<int>(shift)));
     }
@@ -94,13 +96,13 @@ constinit const BitSerialKernels kBitSerialAvx2{
     .register_sizes = {2, 1},
     .pixel_sizes = {4, 2, 1},
     .run_tile = {{{run_tile<Avx2, PairOp::And, 2, 4>, run_tile<Avx2, PairOp::And, 2, 2>,
-                   run_tile<Avx2, PairOp::And, 2, 1>},
+                   run_vector<Avx2, PairOp::And, 2>},
                   {run_tile<Avx2, PairOp::And, 1, 4>, run_tile<Avx2, PairOp::And, 1, 2>,
-                   run_tile<Avx2, PairOp::And, 1, 1>}},
+                   run_vector<Avx2, PairOp::And, 1>}},
                  {{run_tile<Avx2, PairOp::Xor, 2, 4>, run_tile<Avx2, PairOp::Xor, 2, 2>,
-                   run_tile<Avx2, PairOp::Xor, 2, 1>},
+                   run_vector<Avx2, PairOp::Xor, 2>},
                   {run_tile<Avx2, PairOp::Xor, 1, 4>, run_tile<Avx2, PairOp::Xor, 1, 2>,
-                   run_tile<Avx2, PairOp::Xor, 1, 1>}}},
+                   run_vector<Avx2, PairOp::Xor, 1>}}},
     .count_planes = count_planes<Avx2>,
 };
 

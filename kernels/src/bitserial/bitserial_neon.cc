@@ -61,6 +61,7 @@ struct Neon {
   static Ints load(const std::int32_t* p) { return vld1q_s32(p); }
   static Ints broadcast(std::int32_t value) { return vdupq_n_s32(value); }
   static Ints add(Ints a, Ints b) { return vaddq_s32(a, b); }
+  static Ints negate(Ints a) { return vnegq_s32(a); }
   static Ints shift_left(Ints a, unsigned shift) {
     return vshlq_s32(a, vdupq_n_s32(static_cast<int>(shift)));
   }
@@ -89,12 +90,12 @@ constinit const BitSerialKernels kBitSerialNeon{
     .lanes = Neon::kLanes,
     .register_sizes = {4, 2, 1},
     .pixel_sizes = {2, 1},
-    .run_tile = {{{run_tile<Neon, PairOp::And, 4, 2>, run_tile<Neon, PairOp::And, 4, 1>},
-                  {run_tile<Neon, PairOp::And, 2, 2>, run_tile<Neon, PairOp::And, 2, 1>},
-                  {run_tile<Neon, PairOp::And, 1, 2>, run_tile<Neon, PairOp::And, 1, 1>}},
-                 {{run_tile<Neon, PairOp::Xor, 4, 2>, run_tile<Neon, PairOp::Xor, 4, 1>},
-                  {run_tile<Neon, PairOp::Xor, 2, 2>, run_tile<Neon, PairOp::Xor, 2, 1>},
-                  {run_tile<Neon, PairOp::Xor, 1, 2>, run_tile<Neon, PairOp::Xor, 1, 1>}}},
+    .run_tile = {{{run_tile<Neon, PairOp::And, 4, 2>, run_vector<Neon, PairOp::And, 4>},
+                  {run_tile<Neon, PairOp::And, 2, 2>, run_vector<Neon, PairOp::And, 2>},
+                  {run_tile<Neon, PairOp::And, 1, 2>, run_vector<Neon, PairOp::And, 1>}},
+                 {{run_tile<Neon, PairOp::Xor, 4, 2>, run_vector<Neon, PairOp::Xor, 4>},
+                  {run_tile<Neon, PairOp::Xor, 2, 2>, run_vector<Neon, PairOp::Xor, 2>},
+                  {run_tile<Neon, PairOp::Xor, 1, 2>, run_vector<Neon, PairOp::Xor, 1>}}},
     .count_planes = count_planes<Neon>,
 };
 

@@ -34,6 +34,7 @@ struct Scalar {
   static Ints broadcast(std::int32_t value) { return static_cast<Ints>(value); }
   static Ints add(Ints a, Ints b) { return a + b; }
   static Ints shift_left(Ints a, unsigned shift) { return a << shift; }
+  static Ints negate(Ints a) { return 0U - a; }
   static void store(std::int32_t* p, Ints x) { *p = static_cast<std::int32_t>(x); }
   static float to_float(Ints x) { return static_cast<float>(static_cast<std::int32_t>(x)); }
   static float load(const float* p) { return *p; }
@@ -49,8 +50,8 @@ constinit const BitSerialKernels kBitSerialScalar{
     .lanes = Scalar::kLanes,
     .register_sizes = {1},
     .pixel_sizes = {4, 1},
-    .run_tile = {{{run_tile<Scalar, PairOp::And, 1, 4>, run_tile<Scalar, PairOp::And, 1, 1>}},
-                 {{run_tile<Scalar, PairOp::Xor, 1, 4>, run_tile<Scalar, PairOp::Xor, 1, 1>}}},
+    .run_tile = {{{run_tile<Scalar, PairOp::And, 1, 4>, run_vector<Scalar, PairOp::And, 1>}},
+                 {{run_tile<Scalar, PairOp::Xor, 1, 4>, run_vector<Scalar, PairOp::Xor, 1>}}},
     .count_planes = count_planes<Scalar>,
 };
 

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "bitplane/kernels/planes.h"
 #include "bitserial/tile.h"
 #include "isa_unroll.h"
 
@@ -165,6 +166,23 @@ template <class Ops, std::size_t kChannels>
   const bool last = held.first + held.count == tile.term_count;
   if (last && (tile.weight_offset != nullptr || tile.weight_sums != nullptr)) {
     add_offsets<Ops, kChannels>(tile, held, to);
+  }
+}
+
+/// A term's sums from those of its plane pairs, counts[i][j][channel], but for the last shift: as adjust()
+/// and count_pair() do with totals.
+template <class Ops, std::size_t kChannels>
+void combine_counts(const BitTile& tile, const TermSteps& term, const std::int32_t* counts,
+                    std::int32_t* sums) noexcept {
+  for (std::size_t c = 0; c < kChannels; c += Ops::kLanes) {
+    typename Ops::Ints total = Ops::broadcast(std::int32_t{0});
+    for (std::uint32_t s = 0; s < term.count; ++s) {
+      const PlaneStep step = tile.steps[term.first + s];
+      if (step.negate) total = Ops::negate(total);
+      const std::size_t pair = step.weight_plane * kMaxActivationPlanes + step.activation_plane;
+      total = Ops::add(Ops::shift_left(total, step.shift), Ops::load(counts + pair * kChannels + c));
+    }
+    Ops::store(sums + c, term.negate ? Ops::negate(total) : total);
   }
 }
 

@@ -148,6 +148,7 @@ PackedBitConv make_packed_conv(const BitSerialKernels& kernels, const BitConvSpe
   packed.weight_encoding = spec.weight_encoding;
   packed.activation_encoding = spec.activation_encoding;
   packed.combination = spec.combination;
+  packed.weight_planes = spec.weights.planes;
   packed.terms = make_terms(spec);
   packed.schedule = make_schedule(packed.terms, spec);
   packed.words = window_words(shape, input);

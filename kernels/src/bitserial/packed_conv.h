@@ -24,6 +24,7 @@ struct StripPlan {
 struct PackedBitConv {
   Encoding weight_encoding = Encoding::Unsigned, activation_encoding = Encoding::Unsigned;
   Combination combination = Combination::UniformBoth;
+  std::size_t weight_planes = 0;
   std::vector<Term> terms;
   Schedule schedule;
   std::size_t words = 0;  ///< of one window and plane

@@ -53,8 +53,9 @@ struct TermSteps {
 /// padded to whole registers.
 struct BitTile {
   std::size_t tiles = 1;
-  const std::uint64_t* weights = nullptr;    ///< [plane][word][channel of the tile]
-  std::size_t words = 0;                     ///< of K
+  const std::uint64_t* weights = nullptr;  ///< [plane][word][channel of the tile]
+  std::size_t words = 0;                   ///< of K
+  std::size_t weight_planes = 0, activation_planes = 0;
   const std::byte* const* pixels = nullptr;  ///< [pixel] -> [plane][word]
   std::size_t plane_stride = 0;              ///< bytes from one plane of a pixel to the next
   const PlaneStep* steps = nullptr;

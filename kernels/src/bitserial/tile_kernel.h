@@ -73,21 +73,16 @@ template <class B, PairOp kOp, int kRegisters, int kPixels, class AnyCounters>
   }
 }
 
-/// totals += C of one plane pair.
+/// totals += C of one plane pair, through narrow counters where the backend has such.
 template <class B, PairOp kOp, int kRegisters, int kPixels>
-[[gnu::always_inline]] inline void count_pair(const BitTile& tile, const std::byte* const* pixels,
-                                              const PlaneStep& step, Totals<B, kRegisters, kPixels>& totals) {
-  const std::uint64_t* w =
-      tile.weights + std::size_t{step.weight_plane} * tile.words * (kRegisters * B::kLanes);
-  const std::byte* a[kPixels];
-  unroll<0, kPixels>([&](auto p) __attribute__((always_inline)) {
-    a[p.value] = pixels[p.value] + step.activation_plane * tile.plane_stride;
-  });
+[[gnu::always_inline]] inline void count_flushed(Totals<B, kRegisters, kPixels>& totals,
+                                                 const std::uint64_t* w, const std::byte* const (&a)[kPixels],
+                                                 std::size_t words) {
   if constexpr (B::kFlushEvery == 0) {
-    count_words<B, kOp, kRegisters, kPixels>(totals, w, a, 0, tile.words);
+    count_words<B, kOp, kRegisters, kPixels>(totals, w, a, 0, words);
   } else {
-    for (std::size_t begin = 0; begin < tile.words; begin += B::kFlushEvery) {
-      const std::size_t left = tile.words - begin;
+    for (std::size_t begin = 0; begin < words; begin += B::kFlushEvery) {
+      const std::size_t left = words - begin;
       const std::size_t end = begin + (left < B::kFlushEvery ? left : B::kFlushEvery);
       Counters<B, kRegisters, kPixels> counters;
       for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
@@ -100,6 +95,19 @@ template <class B, PairOp kOp, int kRegisters, int kPixels>
       });
     }
   }
+}
+
+/// The same for a step of the schedule and the windows of a tile.
+template <class B, PairOp kOp, int kRegisters, int kPixels>
+[[gnu::always_inline]] inline void count_pair(const BitTile& tile, const std::byte* const* pixels,
+                                              const PlaneStep& step, Totals<B, kRegisters, kPixels>& totals) {
+  const std::uint64_t* w =
+      tile.weights + std::size_t{step.weight_plane} * tile.words * (kRegisters * B::kLanes);
+  const std::byte* a[kPixels];
+  unroll<0, kPixels>([&](auto p) __attribute__((always_inline)) {
+    a[p.value] = pixels[p.value] + step.activation_plane * tile.plane_stride;
+  });
+  count_flushed<B, kOp, kRegisters, kPixels>(totals, w, a, tile.words);
 }
 
 template <class B, int kRegisters, int kPixels>
@@ -187,6 +195,60 @@ void run_tile(const BitTile& tile) noexcept {
     }
   }
   if (held.sums != nullptr) finish_terms<Ops, kRegisters * B::kLanes, kPixels>(tile, held);
+}
+
+/// counts[j][channel] of one weight plane against kPlanes activation planes of one pixel.
+template <class B, PairOp kOp, int kRegisters, int kPlanes>
+[[gnu::always_inline]] inline void count_vector(const BitTile& tile, const std::uint64_t* weights,
+                                                const std::byte* plane, std::int32_t* counts) {
+  const std::byte* planes[kPlanes];
+  unroll<0, kPlanes>([&](auto j) __attribute__((always_inline)) {
+    planes[j.value] = plane + j.value * tile.plane_stride;
+  });
+  Totals<B, kRegisters, kPlanes> totals;
+  for_tile<kRegisters, kPlanes>([&](auto r, auto j) __attribute__((always_inline)) {
+    totals.at[r.value][j.value] = B::zero();
+  });
+  count_flushed<B, kOp, kRegisters, kPlanes>(totals, weights, planes, tile.words);
+  narrow<B>(totals, counts);
+}
+
+/// One pixel at a time: its planes take the places of the pixels of a tile, so that every word of the weights
+/// is loaded once, in the order of memory, and serves all of them. The sums of plane pairs are combined
+/// afterwards, by the same steps as totals are.
+template <class B, PairOp kOp, int kRegisters>
+void run_vector(const BitTile& tile) noexcept {
+  using Ops = typename FinishingOps<B, kRegisters>::Type;
+  constexpr std::size_t kChannels = kRegisters * B::kLanes;
+  alignas(64) std::int32_t counts[kMaxPlanes * kMaxActivationPlanes * kChannels];
+  alignas(64) std::int32_t sums[kHeldTerms * kChannels];
+  for (std::size_t pixel = 0; pixel < tile.tiles; ++pixel) {
+    for (std::size_t i = 0; i < tile.weight_planes; ++i) {
+      const std::uint64_t* weights = tile.weights + i * tile.words * kChannels;
+      const std::byte* plane = tile.pixels[pixel];
+      std::int32_t* to = counts + i * kMaxActivationPlanes * kChannels;
+      std::size_t left = tile.activation_planes;
+      for (; left >= 4; left -= 4, plane += 4 * tile.plane_stride, to += 4 * kChannels) {
+        count_vector<B, kOp, kRegisters, 4>(tile, weights, plane, to);
+      }
+      for (; left >= 2; left -= 2, plane += 2 * tile.plane_stride, to += 2 * kChannels) {
+        count_vector<B, kOp, kRegisters, 2>(tile, weights, plane, to);
+      }
+      if (left != 0) count_vector<B, kOp, kRegisters, 1>(tile, weights, plane, to);
+    }
+    for (std::size_t first = 0; first < tile.term_count; first += kHeldTerms) {
+      const std::size_t left = tile.term_count - first, count = left < kHeldTerms ? left : kHeldTerms;
+      for (std::size_t t = 0; t < count; ++t) {
+        combine_counts<Ops, kChannels>(tile, tile.terms[first + t], counts, sums + t * kChannels);
+      }
+      finish_terms<Ops, kChannels, 1>(tile, {.sums = sums,
+                                             .first = first,
+                                             .count = count,
+                                             .first_pixel = pixel,
+                                             .pixels = 1,
+                                             .channels = kChannels});
+    }
+  }
 }
 
 template <class B>
