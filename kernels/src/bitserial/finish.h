@@ -18,12 +18,14 @@ namespace {
 
 inline constexpr std::size_t kHeldTerms = 4;
 
-/// The terms [first, first + count) of one tile, as counted: sums[term - first][pixel][channel].
+/// The terms [first, first + count) of some tiles, as counted: sums[term - first][pixel][channel].
 struct HeldTerms {
   const std::int32_t* sums = nullptr;
   std::size_t first = 0, count = 0;
-  std::size_t first_pixel = 0;           ///< of the tile, among those of the call
-  std::size_t pixels = 0, channels = 0;  ///< of the tile
+  std::size_t first_pixel = 0;     ///< among those of the call
+  std::size_t pixels = 0;          ///< held
+  std::size_t pixel_capacity = 0;  ///< of sums
+  std::size_t channels = 0;        ///< of the tile
 };
 
 /// Where z or the integers of the tile go: the caller's memory, or a buffer if some channels are padding.
@@ -38,7 +40,9 @@ template <class Ops, std::size_t kChannels>
 class TermSums {
  public:
   TermSums(const BitTile& tile, const HeldTerms& held)
-      : sums_(held.sums), pixels_(held.pixels), first_(held.first * tile.stride + tile.first_channel) {
+      : sums_(held.sums),
+        pixels_(held.pixel_capacity),
+        first_(held.first * tile.stride + tile.first_channel) {
     if (tile.pixel_terms != nullptr) {
       pixel_terms_ = tile.pixel_terms + held.first_pixel * tile.term_count + held.first;
       pixel_step_ = tile.term_count;

@@ -54,6 +54,13 @@ template <int kRegisters, int kPixels, class F>
   });
 }
 
+template <class B, int kRegisters, int kPixels>
+[[gnu::always_inline]] inline void set_zero(Totals<B, kRegisters, kPixels>& totals) {
+  for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
+    totals.at[r.value][p.value] = B::zero();
+  });
+}
+
 /// counters += C over words [begin, end) of one plane pair.
 template <class B, PairOp kOp, int kRegisters, int kPixels, class AnyCounters>
 [[gnu::always_inline]] inline void count_words(AnyCounters& counters, const std::uint64_t* w,
@@ -73,15 +80,19 @@ template <class B, PairOp kOp, int kRegisters, int kPixels, class AnyCounters>
   }
 }
 
-/// totals += C of one plane pair, through narrow counters where the backend has such.
-template <class B, PairOp kOp, int kRegisters, int kPixels>
+/// What the totals hold before a plane pair is counted into them.
+enum class Before : std::uint8_t { Nothing, Sum };
+
+/// totals (+)= C of one plane pair, through narrow counters where the backend has such.
+template <class B, PairOp kOp, Before kBefore, int kRegisters, int kPixels>
 [[gnu::always_inline]] inline void count_flushed(Totals<B, kRegisters, kPixels>& totals,
                                                  const std::uint64_t* w, const std::byte* const (&a)[kPixels],
                                                  std::size_t words) {
   if constexpr (B::kFlushEvery == 0) {
+    if constexpr (kBefore == Before::Nothing) set_zero<B>(totals);
     count_words<B, kOp, kRegisters, kPixels>(totals, w, a, 0, words);
   } else {
-    for (std::size_t begin = 0; begin < words; begin += B::kFlushEvery) {
+    const auto count_run = [&](std::size_t begin, auto&& take) __attribute__((always_inline)) {
       const std::size_t left = words - begin;
       const std::size_t end = begin + (left < B::kFlushEvery ? left : B::kFlushEvery);
       Counters<B, kRegisters, kPixels> counters;
@@ -90,15 +101,26 @@ template <class B, PairOp kOp, int kRegisters, int kPixels>
       });
       count_words<B, kOp, kRegisters, kPixels>(counters, w, a, begin, end);
       for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
-        auto& total = totals.at[r.value][p.value];
-        total = B::flush(total, counters.at[r.value][p.value]);
+        take(totals.at[r.value][p.value], counters.at[r.value][p.value]);
       });
+    };
+    const auto add =
+        [](typename B::Total & total, typename B::Counter counter) __attribute__((always_inline)) {
+      total = B::flush(total, counter);
+    };
+    std::size_t begin = 0;
+    if constexpr (kBefore == Before::Nothing) {
+      count_run(
+          0, [](typename B::Total & total, typename B::Counter counter)
+                 __attribute__((always_inline)) { total = B::flush(B::zero(), counter); });
+      begin = B::kFlushEvery;
     }
+    for (; begin < words; begin += B::kFlushEvery) count_run(begin, add);
   }
 }
 
 /// The same for a step of the schedule and the windows of a tile.
-template <class B, PairOp kOp, int kRegisters, int kPixels>
+template <class B, PairOp kOp, Before kBefore, int kRegisters, int kPixels>
 [[gnu::always_inline]] inline void count_pair(const BitTile& tile, const std::byte* const* pixels,
                                               const PlaneStep& step, Totals<B, kRegisters, kPixels>& totals) {
   const std::uint64_t* w =
@@ -107,7 +129,7 @@ template <class B, PairOp kOp, int kRegisters, int kPixels>
   unroll<0, kPixels>([&](auto p) __attribute__((always_inline)) {
     a[p.value] = pixels[p.value] + step.activation_plane * tile.plane_stride;
   });
-  count_flushed<B, kOp, kRegisters, kPixels>(totals, w, a, tile.words);
+  count_flushed<B, kOp, kBefore, kRegisters, kPixels>(totals, w, a, tile.words);
 }
 
 template <class B, int kRegisters, int kPixels>
@@ -129,13 +151,15 @@ template <class B, int kRegisters, int kPixels>
 template <class B, PairOp kOp, int kRegisters, int kPixels>
 [[gnu::always_inline]] inline void count_term(const BitTile& tile, const std::byte* const* pixels,
                                               const TermSteps& term, Totals<B, kRegisters, kPixels>& totals) {
-  for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
-    totals.at[r.value][p.value] = B::zero();
-  });
-  for (std::uint32_t s = 0; s < term.count; ++s) {
+  if (term.count == 0) {
+    set_zero<B>(totals);
+    return;
+  }
+  count_pair<B, kOp, Before::Nothing>(tile, pixels, tile.steps[term.first], totals);
+  for (std::uint32_t s = 1; s < term.count; ++s) {
     const PlaneStep step = tile.steps[term.first + s];
     adjust<B>(totals, step.shift, step.negate);
-    count_pair<B, kOp>(tile, pixels, step, totals);
+    count_pair<B, kOp, Before::Sum>(tile, pixels, step, totals);
   }
   adjust<B>(totals, 0, term.negate);
 }
@@ -169,32 +193,42 @@ struct FinishingOps<B, kRegisters> {
   using Type = typename B::Pair;
 };
 
+/// Tiles of this many pixels together are finished at a time.
+inline constexpr std::size_t kHeldPixels = 12;
+
 template <class B, PairOp kOp, int kRegisters, int kPixels>
 void run_tile(const BitTile& tile) noexcept {
   using Ops = typename FinishingOps<B, kRegisters>::Type;
-  constexpr std::size_t kSums = kPixels * kRegisters * B::kLanes;
+  constexpr std::size_t kChannels = kRegisters * B::kLanes;
+  constexpr std::size_t kTiles = kPixels < kHeldPixels ? kHeldPixels / kPixels : 1;
+  constexpr std::size_t kTermSums = kTiles * kPixels * kChannels;
   // The sums are finished one batch late: by then they have left the store buffer, and their latency is
   // hidden behind the counting of the next ones.
-  alignas(64) std::int32_t sums[2][kHeldTerms * kSums];
-  HeldTerms held{.pixels = kPixels, .channels = kRegisters * B::kLanes};
+  alignas(64) std::int32_t sums[2][kHeldTerms * kTermSums];
+  HeldTerms held{.pixel_capacity = kTiles * kPixels, .channels = kChannels};
   std::size_t buffer = 0;
-  for (std::size_t i = 0; i < tile.tiles; ++i) {
+  const std::size_t at_once = tile.term_count <= kHeldTerms ? kTiles : 1;
+  for (std::size_t i = 0; i < tile.tiles; i += at_once) {
+    const std::size_t tiles = tile.tiles - i < at_once ? tile.tiles - i : at_once;
     for (std::size_t first = 0; first < tile.term_count; first += kHeldTerms, buffer ^= 1U) {
       const std::size_t left = tile.term_count - first, count = left < kHeldTerms ? left : kHeldTerms;
-      for (std::size_t t = 0; t < count; ++t) {
-        Totals<B, kRegisters, kPixels> totals;
-        count_term<B, kOp, kRegisters, kPixels>(tile, tile.pixels + i * kPixels, tile.terms[first + t],
-                                                totals);
-        narrow<B>(totals, sums[buffer] + t * kSums);
+      for (std::size_t b = 0; b < tiles; ++b) {
+        const std::byte* const* pixels = tile.pixels + (i + b) * kPixels;
+        for (std::size_t t = 0; t < count; ++t) {
+          Totals<B, kRegisters, kPixels> totals;
+          count_term<B, kOp, kRegisters, kPixels>(tile, pixels, tile.terms[first + t], totals);
+          narrow<B>(totals, sums[buffer] + t * kTermSums + b * kPixels * kChannels);
+        }
       }
-      if (held.sums != nullptr) finish_terms<Ops, kRegisters * B::kLanes, kPixels>(tile, held);
+      if (held.sums != nullptr) finish_terms<Ops, kChannels, kTiles * kPixels>(tile, held);
       held.sums = sums[buffer];
       held.first = first;
       held.count = count;
       held.first_pixel = i * kPixels;
+      held.pixels = tiles * kPixels;
     }
   }
-  if (held.sums != nullptr) finish_terms<Ops, kRegisters * B::kLanes, kPixels>(tile, held);
+  if (held.sums != nullptr) finish_terms<Ops, kChannels, kTiles * kPixels>(tile, held);
 }
 
 /// counts[j][channel] of one weight plane against kPlanes activation planes of one pixel.
@@ -206,10 +240,7 @@ template <class B, PairOp kOp, int kRegisters, int kPlanes>
     planes[j.value] = plane + j.value * tile.plane_stride;
   });
   Totals<B, kRegisters, kPlanes> totals;
-  for_tile<kRegisters, kPlanes>([&](auto r, auto j) __attribute__((always_inline)) {
-    totals.at[r.value][j.value] = B::zero();
-  });
-  count_flushed<B, kOp, kRegisters, kPlanes>(totals, weights, planes, tile.words);
+  count_flushed<B, kOp, Before::Nothing, kRegisters, kPlanes>(totals, weights, planes, tile.words);
   narrow<B>(totals, counts);
 }
 
@@ -246,6 +277,7 @@ void run_vector(const BitTile& tile) noexcept {
                                              .count = count,
                                              .first_pixel = pixel,
                                              .pixels = 1,
+                                             .pixel_capacity = 1,
                                              .channels = kChannels});
     }
   }
