@@ -106,8 +106,8 @@ void expect_planes(const Layer& layer, const std::vector<float>& z, std::size_t 
   const std::vector<float> ones(shape.out_channels, 1.0F), zeros(shape.out_channels, 0.0F);
   for (const LowBitKernel* kernel : reference::kernels_for(layer)) {
     SCOPED_TRACE(kernel->info.name);
-    AlignedArray<std::byte> planes(expected.size());
-    std::memset(planes.data(), 0x99, planes.size());
+    reference::Guarded<std::byte> planes(expected.size(), 8);
+    planes.fill_bytes(0x99);
     LayerRunner(layer, *kernel)
         .run({.kind = EpilogueKind::Planes,
               .affine = {ones.data(), zeros.data()},
@@ -138,14 +138,15 @@ void expect_integer_ranks(const Layer& layer, std::size_t row_step) {
   }
   for (const LowBitKernel* kernel : reference::kernels_for(layer)) {
     SCOPED_TRACE(kernel->info.name);
-    std::vector<std::uint8_t> ranks(expected.size(), 0xEE);
+    reference::Guarded<std::uint8_t> ranks(expected.size());
+    ranks.fill_bytes(0xEE);
     LayerRunner(layer, *kernel)
         .run({.kind = EpilogueKind::Ranks,
               .ranks = {.count = 2},
               .integer = {thresholds.data(), flip.data()},
               .out_ranks = ranks.data()},
              row_step);
-    ASSERT_EQ(ranks, expected);
+    ASSERT_EQ(std::vector<std::uint8_t>(ranks.begin(), ranks.end()), expected);
   }
 }
 
@@ -257,6 +258,60 @@ TEST(LowBitConv, EveryNumberOfPlanes) {
       layer.weight_planes = weight_planes;
       layer.activation_planes = activation_planes;
       fill_layer(random, Fill::Random, Fill::Random, layer);
+      if (random.coin()) add_offsets(random, layer);
+      expect_agreement(layer, 2);
+    }
+  }
+}
+
+/// One pixel: its planes are counted together.
+TEST(LowBitConv, EveryNumberOfPlanesOfOnePixel) {
+  std::uint64_t seed = 6000;
+  for (const std::size_t weight_planes : {1, 2, 3, 4, 8, 16}) {
+    for (std::size_t activation_planes = 1; activation_planes <= kMaxActivationPlanes; ++activation_planes) {
+      for (const Combination combination : kCombinations) {
+        SCOPED_TRACE("seed " + std::to_string(++seed));
+        Random random(seed);
+        Layer layer;
+        layer.shape = {.channels = random.between(1, 200), .out_channels = random.between(1, 70)};
+        layer.weight_encoding = random.coin() ? Encoding::Unsigned : Encoding::Bipolar;
+        layer.activation_encoding = random.coin() ? Encoding::Unsigned : Encoding::Bipolar;
+        layer.combination = combination;
+        layer.weight_planes = weight_planes;
+        layer.activation_planes = activation_planes;
+        fill_layer(random, Fill::Random, Fill::Random, layer);
+        if (random.coin()) add_offsets(random, layer);
+        expect_agreement(layer, 1);
+      }
+    }
+  }
+}
+
+/// Codebooks of up to 17 levels: one plane per level but one, at most one bit of a weight set, the levels in
+/// the basis.
+TEST(LowBitConv, OneHotWeights) {
+  for (const std::size_t planes : {2, 3, 5, 8, 15, 16}) {
+    for (const Combination combination : {Combination::LearnedWeights, Combination::LearnedBoth}) {
+      SCOPED_TRACE("seed " + std::to_string(planes));
+      Random random(planes);
+      Layer layer;
+      layer.shape = {.height = 5,
+                     .width = 6,
+                     .channels = random.between(1, 70),
+                     .out_channels = random.between(1, 40),
+                     .kernel_h = 3,
+                     .kernel_w = 3,
+                     .pad_h = 1,
+                     .pad_w = 1};
+      layer.combination = combination;
+      layer.weight_planes = planes;
+      layer.activation_planes = random.between(1, 4);
+      fill_layer(random, Fill::Random, Fill::Random, layer);
+      for (std::uint16_t& code : layer.weights) {
+        const std::size_t level = random.between(0, planes);
+        code = static_cast<std::uint16_t>(level == 0 ? 0U : 1U << (level - 1));
+      }
+      for (std::size_t o = 0; o < layer.shape.out_channels; ++o) layer.weight_offset.push_back(random.real());
       expect_agreement(layer, 2);
     }
   }

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs an unpacked layer through one low-bit kernel, whatever its family. Every buffer has its minimal size,
-// so that a sanitizer sees each byte beyond it; outputs are filled with garbage first.
+// Runs an unpacked layer through one low-bit kernel, whatever its family. Every buffer has its minimal size
+// and ends at an unreadable page; scratch and outputs are filled with garbage first.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include "bitplane/kernels/aligned.h"
 #include "bitplane/kernels/bitserial.h"
 #include "kernels/family_isas.h"
 #include "kernels/reference/bit_conv_reference.h"
+#include "kernels/reference/guarded.h"
 
 namespace bitplane::kernels::reference {
 
@@ -72,12 +74,15 @@ class LayerRunner {
   LayerRunner(const Layer& layer, const LowBitKernel& kernel)
       : layer_(layer), features_(detect_cpu().limited_to(kernel.info.isa)) {
     const std::vector<std::uint64_t> words = canonical_planes(layer);
-    conv_ = kernel.make(spec_of(layer, words));
-    input_ = AlignedArray<std::byte>(layer.shape.batch * conv_->input_layout().picture_bytes());
-    std::memset(input_.data(), 0xA5, input_.size());
+    const Guarded<std::uint64_t> guarded_words{std::span<const std::uint64_t>(words)};
+    BitConvSpec spec = spec_of(layer, words);
+    spec.weights.words = guarded_words.data();
+    conv_ = kernel.make(spec);
+    input_ = Guarded<std::byte>(layer.shape.batch * conv_->input_layout().picture_bytes(), kGuardedAlignment);
+    input_.fill_bytes(0xA5);
     pack_codes(layer.activations, layer.shape.batch, conv_->input_layout(), input_.data());
-    scratch_ = AlignedArray<std::byte>(conv_->scratch_bytes());
-    std::memset(scratch_.data(), 0x5A, scratch_.size());
+    scratch_ = Guarded<std::byte>(conv_->scratch_bytes(), kGuardedAlignment);
+    scratch_.fill_bytes(0x5A);
   }
 
   [[nodiscard]] const LowBitConv& conv() const { return *conv_; }
@@ -94,25 +99,27 @@ class LayerRunner {
   }
   std::vector<float> z(std::size_t step) {
     const std::vector<float> ones(layer_.shape.out_channels, 1.0F), zeros(layer_.shape.out_channels, 0.0F);
-    std::vector<float> z(outputs(), -12345.0F);
+    Guarded<float> z(outputs());
+    std::fill(z.begin(), z.end(), -12345.0F);
     run({.kind = EpilogueKind::Float, .affine = {ones.data(), zeros.data()}, .out = z.data()}, step);
-    return z;
+    return {z.begin(), z.end()};
   }
   std::vector<std::int32_t> integers(std::size_t step) {
-    std::vector<std::int32_t> integers(outputs(), -12345);
+    Guarded<std::int32_t> integers(outputs());
+    std::fill(integers.begin(), integers.end(), -12345);
     const std::size_t row_size = layer_.shape.out_width() * layer_.shape.out_channels;
     for (std::size_t row = 0; row < rows(); row += step) {
       conv_->run_integer(input(), {row, std::min(rows(), row + step)}, integers.data() + row * row_size,
                          scratch_.data());
     }
-    return integers;
+    return {integers.begin(), integers.end()};
   }
 
  private:
   const Layer& layer_;
   CpuFeatures features_;
   std::unique_ptr<const LowBitConv> conv_;
-  AlignedArray<std::byte> input_, scratch_;
+  Guarded<std::byte> input_, scratch_;
 };
 
 }  // namespace bitplane::kernels::reference
