@@ -15,19 +15,24 @@
 namespace bitplane::kernels {
 namespace {
 
-constexpr std::span<const LowBitKernel> kFamilies[] = {kBitSerialLowBit, kDotLowBit, kLutLowBit};
+struct FamilyKernels {
+  Family family;
+  std::span<const LowBitKernel> kernels;  // none where the family has no kernel for what is built
+};
+constexpr FamilyKernels kFamilies[] = {
+    {Family::BitSerial, kBitSerialLowBit}, {Family::Dot, kDotLowBit}, {Family::Lut, kLutLowBit}};
 
 constexpr std::size_t kernel_count() {
   std::size_t count = 0;
-  for (const std::span<const LowBitKernel> family : kFamilies) count += family.size();
+  for (const FamilyKernels& family : kFamilies) count += family.kernels.size();
   return count;
 }
 
 constexpr auto kKernels = [] {
   std::array<const LowBitKernel*, kernel_count()> kernels{};
   std::size_t next = 0;
-  for (const std::span<const LowBitKernel> family : kFamilies) {
-    for (const LowBitKernel& kernel : family) kernels[next++] = &kernel;
+  for (const FamilyKernels& family : kFamilies) {
+    for (const LowBitKernel& kernel : family.kernels) kernels[next++] = &kernel;
   }
   return kernels;
 }();
@@ -50,7 +55,7 @@ std::span<const LowBitKernel* const> lowbit_kernels() noexcept {
 std::span<const Family> lowbit_families() noexcept {
   static constexpr auto kNames = [] {
     std::array<Family, std::size(kFamilies)> families{};
-    for (std::size_t i = 0; i < families.size(); ++i) families[i] = kFamilies[i].front().info.family;
+    for (std::size_t i = 0; i < families.size(); ++i) families[i] = kFamilies[i].family;
     return families;
   }();
   return kNames;
