@@ -11,7 +11,6 @@ namespace {
 struct Avx2 {
   using Vec = __m256i;
   using Ints = __m256i;
-  using Floats = __m256;
   static constexpr LutLayout kLayout = kLutLayoutAvx2;
   static constexpr std::size_t kIntLanes = 8;
 
@@ -43,9 +42,8 @@ struct Avx2 {
   }
   static Ints add(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
   static Ints multiply(Ints a, Ints b) { return _mm256_mullo_epi32(a, b); }
-  static Floats to_float(Ints v) { return _mm256_cvtepi32_ps(v); }
-  static void store(std::int32_t* p, Ints v) { _mm256_storeu_si256(reinterpret_cast<Ints*>(p), v); }
-  static void store(float* p, Floats v) { _mm256_storeu_ps(p, v); }
+  static void store_result(std::int32_t* p, Ints v) { _mm256_storeu_si256(reinterpret_cast<Ints*>(p), v); }
+  static void store_result(float* p, Ints v) { _mm256_storeu_ps(p, _mm256_cvtepi32_ps(v)); }
   static std::int64_t popcount(std::uint64_t word) { return __builtin_popcountll(word); }
 };
 

@@ -10,7 +10,6 @@ namespace {
 struct Avx512 {
   using Vec = __m512i;
   using Ints = __m512i;
-  using Floats = __m512;
   static constexpr LutLayout kLayout = kLutLayoutAvx512;
   static constexpr std::size_t kIntLanes = 16;
   static constexpr std::size_t kLowHalves = 64 * 64;  // behind the tables of the high halves
@@ -45,16 +44,15 @@ struct Avx512 {
   }
   static Ints add(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
   static Ints multiply(Ints a, Ints b) { return _mm512_mullo_epi32(a, b); }
-  static Floats to_float(Ints v) { return _mm512_cvtepi32_ps(v); }
-  static void store(std::int32_t* p, Ints v) { _mm512_storeu_si512(p, v); }
-  static void store(float* p, Floats v) { _mm512_storeu_ps(p, v); }
+  static void store_result(std::int32_t* p, Ints v) { _mm512_storeu_si512(p, v); }
+  static void store_result(float* p, Ints v) { _mm512_storeu_ps(p, _mm512_cvtepi32_ps(v)); }
   static std::int64_t popcount(std::uint64_t word) { return __builtin_popcountll(word); }
 };
 
 /// 24 bytes of a plane are 32 groups: 3 bytes to each qword, and from each qword 8 fields of 3 bits, the low
-/// and the high half of each group. `first_bit` is where in its byte a field goes.
+/// and the high half of each group. kFirstBit is where in its byte a field goes.
 template <int kFirstBit>
-[[gnu::always_inline]] inline __m512i halves_of(const std::byte* plane, std::size_t bytes) {
+[[gnu::always_inline]] inline __m512i halves_of(const std::byte* plane, __mmask64 bytes) {
   const __m512i to_qwords =
       _mm512_setr_epi64(0x020100, 0x050403, 0x080706, 0x0B0A09, 0x0E0D0C, 0x11100F, 0x141312, 0x171615);
   constexpr auto kFields = [] {
@@ -62,26 +60,38 @@ template <int kFirstBit>
     for (int i = 7; i >= 0; --i) fields = fields << 8 | static_cast<std::uint64_t>((3 * i - kFirstBit) & 63);
     return static_cast<long long>(fields);
   }();
-  const __mmask64 inside = bytes >= 24 ? 0xFFFFFF : (std::uint64_t{1} << bytes) - 1;
   // Bytes 3..7 of each qword get byte 0 of the plane: no field that is kept reads them.
-  const __m512i spread = _mm512_permutexvar_epi8(to_qwords, _mm512_maskz_loadu_epi8(inside, plane));
+  const __m512i spread = _mm512_permutexvar_epi8(to_qwords, _mm512_maskz_loadu_epi8(bytes, plane));
   return _mm512_multishift_epi64_epi8(_mm512_set1_epi64(kFields), spread);
 }
 
+/// Codes of one pair of planes; kPlanes = 1: there is no second one.
+template <int kPlanes>
+[[gnu::always_inline]] inline void encode_part(const std::byte* first, const std::byte* second,
+                                               std::size_t bytes, std::uint16_t* codes) {
+  constexpr __mmask64 kWhole = 0xFFFFFF;
+  const auto encode_some = [&](std::size_t at, __mmask64 inside) __attribute__((always_inline)) {
+    __m512i halves = _mm512_and_si512(halves_of<0>(first + at, inside), _mm512_set1_epi8(0x07));
+    if constexpr (kPlanes == 2) {
+      const __m512i others = _mm512_and_si512(halves_of<3>(second + at, inside), _mm512_set1_epi8(0x38));
+      halves = _mm512_or_si512(halves, others);
+    }
+    _mm512_storeu_si512(codes + at / 3 * 4, halves);
+  };
+  std::size_t at = 0;
+  for (; at + 24 <= bytes; at += 24) encode_some(at, kWhole);
+  if (at < bytes) encode_some(at, (__mmask64{1} << (bytes - at)) - 1);
+}
+
 void encode(const LutWindow& window) noexcept {
-  const __m512i first_bits = _mm512_set1_epi8(0x07), second_bits = _mm512_set1_epi8(0x38);
   const std::size_t bytes = window.words * sizeof(std::uint64_t);
   for (std::size_t part = 0; 2 * part < window.planes; ++part) {
     const std::byte* first = window.bits + 2 * part * window.plane_stride;
-    const bool has_second = 2 * part + 1 < window.planes;
     std::uint16_t* codes = window.codes + part * window.part_stride;
-    for (std::size_t at = 0; at < bytes; at += 24, codes += 32) {
-      __m512i halves = _mm512_and_si512(halves_of<0>(first + at, bytes - at), first_bits);
-      if (has_second) {
-        const __m512i second = halves_of<3>(first + window.plane_stride + at, bytes - at);
-        halves = _mm512_or_si512(halves, _mm512_and_si512(second, second_bits));
-      }
-      _mm512_storeu_si512(codes, halves);
+    if (2 * part + 1 < window.planes) {
+      encode_part<2>(first, first + window.plane_stride, bytes, codes);
+    } else {
+      encode_part<1>(first, nullptr, bytes, codes);
     }
   }
 }

@@ -73,14 +73,16 @@ class LutRunner {
  private:
   /// Codes and pixel terms of pixels [first, first + count), counted from output row `row`.
   void encode_strip(std::size_t group, std::size_t row, std::size_t first, std::size_t count) const noexcept {
-    const std::size_t width = shape_.out_width();
+    const std::size_t width = shape_.out_width(), height = shape_.out_height();
     row += first / width;
-    std::size_t x = first % width;
-    for (std::size_t at = 0; at < count; ++row, x = 0) {
-      const RowSegment segment{row / shape_.out_height(), row % shape_.out_height(), x,
-                               std::min(width - x, count - at)};
+    RowSegment segment{.picture = row / height, .y = row % height, .x = first % width};
+    for (std::size_t at = 0; at < count; at += segment.count, segment.x = 0, ++segment.y) {
+      if (segment.y == height) {
+        segment.y = 0;
+        ++segment.picture;
+      }
+      segment.count = std::min(width - segment.x, count - at);
       encode_segment(group, segment, at);
-      at += segment.count;
     }
   }
 
@@ -104,9 +106,12 @@ class LutRunner {
                              .codes = scratch_.codes + (at + i) * packed_.pixel_codes(),
                              .part_stride = packed_.part_stride};
       kernels_.encode(window);
+      if (packed_.window_factor == 0) {
+        scratch_.pixel_terms[at + i] = 0;
+        continue;
+      }
       // Modulo 2^32, as everything that adds up to A.
-      const std::int32_t sum =
-          packed_.window_factor == 0 ? 0 : kernels_.sum_window(window, packed_.activation_multiples.data());
+      const std::int32_t sum = kernels_.sum_window(window, packed_.activation_multiples.data());
       scratch_.pixel_terms[at + i] = static_cast<std::int32_t>(
           static_cast<std::uint32_t>(packed_.window_factor) * static_cast<std::uint32_t>(sum));
     }
@@ -132,23 +137,23 @@ class LutRunner {
 
   void run_pixels(const LutUnit& unit, const std::uint8_t* indices, const PixelRange& pixels,
                   const Output& out) const noexcept {
+    const std::size_t partial_stride = unit.registers / packed_.factors.size() * kernels_.layout.lanes;
     for (std::size_t begin = 0; begin < packed_.groups; begin += packed_.chunk_groups) {
       const std::size_t groups = std::min(packed_.chunk_groups, packed_.groups - begin);
       for (std::size_t reg = 0; reg < unit.registers; reg += kMaxLutRegisters) {
         run_tile(unit, indices, pixels, {reg, begin, groups});
       }
+      const bool last = begin + groups == packed_.groups;
       kernels_.finish({.sums = scratch_.sums,
                        .planes = packed_.factors.size(),
                        .pixels = pixels.count,
                        .channels = unit.channels,
                        .factors = packed_.factors.data(),
                        .pixel_terms = scratch_.pixel_terms + pixels.first,
-                       .partial = scratch_.partial,
-                       .first = begin == 0,
-                       .last = begin + groups == packed_.groups,
-                       .z = out.z,
-                       .integers = out.integers,
-                       .out_stride = shape_.out_channels});
+                       .before = begin == 0 ? nullptr : scratch_.partial,
+                       .z = last ? out.z : nullptr,
+                       .integers = last ? out.integers : scratch_.partial,
+                       .out_stride = last ? shape_.out_channels : partial_stride});
     }
   }
 

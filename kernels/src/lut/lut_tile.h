@@ -50,16 +50,16 @@ struct LutWindow {
   std::size_t part_stride = 0;
 };
 
-/// Combines the sums of a unit's planes on a few pixels: A = before + sum_i factor_i * sums_i.
+/// Combines the sums of a unit's planes on a few pixels: A = start + sum_i factor_i * sums_i. Whole blocks
+/// are read, whatever the number of channels.
 struct LutFinish {
   const std::uint16_t* sums = nullptr;  ///< [pixel][block][plane][channel of the block]
   std::size_t planes = 0, pixels = 0;
   std::size_t channels = 0;                   ///< valid ones of the unit; nothing is written beyond them
   const std::int32_t* factors = nullptr;      ///< [plane]
-  const std::int32_t* pixel_terms = nullptr;  ///< [pixel]: what A starts with
-  std::int32_t* partial = nullptr;            ///< [pixel][channel of the unit, whole blocks]
-  bool first = true, last = true;             ///< else `partial` is where A starts, where it goes
-  float* z = nullptr;                         ///< last: [pixel] at out_stride: [channel]; null: integers
+  const std::int32_t* pixel_terms = nullptr;  ///< [pixel]: where A starts, unless
+  const std::int32_t* before = nullptr;       ///< [pixel][block][channel of the block] is not null
+  float* z = nullptr;                         ///< [pixel] at out_stride: [channel]; null: integers are wanted
   std::int32_t* integers = nullptr;           ///< likewise
   std::size_t out_stride = 0;
 };

@@ -141,54 +141,71 @@ void run_lut_tile(const LutTile& tile) noexcept {
   });
 }
 
-/// `count` of a vector's elements, those that exist.
-template <class B, class V, class T>
-[[gnu::always_inline]] inline void store_some(T* to, V v, std::size_t count) {
-  T all[B::kIntLanes];
-  B::store(all, v);
-  for (std::size_t i = 0; i < count; ++i) to[i] = all[i];
+[[gnu::always_inline]] inline std::int32_t* results(const LutFinish& finish, std::int32_t*) {
+  return finish.integers;
+}
+[[gnu::always_inline]] inline float* results(const LutFinish& finish, float*) {
+  return finish.z;
 }
 
-template <class B>
-[[gnu::always_inline]] inline void write_out(const LutFinish& finish, std::size_t pixel, std::size_t channel,
-                                             typename B::Ints total) {
-  if (channel >= finish.channels) return;
-  const std::size_t left = finish.channels - channel, at = pixel * finish.out_stride + channel;
-  if (finish.z != nullptr) {
-    if (left >= B::kIntLanes) {
-      B::store(finish.z + at, B::to_float(total));
-    } else {
-      store_some<B>(finish.z + at, B::to_float(total), left);
+/// One block of one pixel, every lane of it. kPlanes = 0: as many as there are.
+template <class B, std::size_t kPlanes, class T>
+[[gnu::always_inline]] inline void combine_planes(const LutFinish& finish, const std::uint16_t* sums,
+                                                  std::int32_t pixel_term, const std::int32_t* before,
+                                                  T* to) {
+  const std::size_t planes = kPlanes == 0 ? finish.planes : kPlanes;
+  for (std::size_t c = 0; c < kLanes<B>; c += B::kIntLanes) {
+    typename B::Ints total = before == nullptr ? B::broadcast(pixel_term) : B::load(before + c);
+    for (std::size_t i = 0; i < planes; ++i) {
+      const typename B::Ints sum = B::load_words_as_ints(sums + i * kLanes<B> + c);
+      total = B::add(total, B::multiply(sum, B::broadcast(finish.factors[i])));
     }
-  } else if (left >= B::kIntLanes) {
-    B::store(finish.integers + at, total);
-  } else {
-    store_some<B>(finish.integers + at, total, left);
+    B::store_result(to + c, total);
+  }
+}
+
+/// Results of type T: float or int32.
+template <class B, std::size_t kPlanes, class T>
+void finish_unit_as(const LutFinish& finish) noexcept {
+  const std::size_t planes = kPlanes == 0 ? finish.planes : kPlanes;
+  const std::size_t blocks = (finish.channels + kLanes<B> - 1) / kLanes<B>;
+  const std::uint16_t* sums = finish.sums;
+  for (std::size_t pixel = 0; pixel < finish.pixels; ++pixel) {
+    T* out = results(finish, static_cast<T*>(nullptr)) + pixel * finish.out_stride;
+    for (std::size_t block = 0; block < blocks; ++block, sums += planes * kLanes<B>) {
+      const std::int32_t* before =
+          finish.before == nullptr ? nullptr : finish.before + (pixel * blocks + block) * kLanes<B>;
+      const std::int32_t term = finish.pixel_terms[pixel];
+      const std::size_t left = finish.channels - block * kLanes<B>;
+      if (left >= kLanes<B>) {
+        combine_planes<B, kPlanes>(finish, sums, term, before, out + block * kLanes<B>);
+      } else {
+        T all[kLanes<B>];
+        combine_planes<B, kPlanes>(finish, sums, term, before, all);
+        __builtin_memcpy(out + block * kLanes<B>, all, left * sizeof(T));
+      }
+    }
+  }
+}
+
+template <class B, class T>
+void finish_planes_as(const LutFinish& finish) noexcept {
+  switch (finish.planes) {
+    case 1:
+      return finish_unit_as<B, 1, T>(finish);
+    case 2:
+      return finish_unit_as<B, 2, T>(finish);
+    default:
+      return finish_unit_as<B, 0, T>(finish);
   }
 }
 
 template <class B>
 void finish_lut_unit(const LutFinish& finish) noexcept {
-  const std::size_t blocks = (finish.channels + kLanes<B> - 1) / kLanes<B>;
-  for (std::size_t pixel = 0; pixel < finish.pixels; ++pixel) {
-    for (std::size_t block = 0; block < blocks; ++block) {
-      const std::uint16_t* sums = finish.sums + (pixel * blocks + block) * finish.planes * kLanes<B>;
-      std::int32_t* partial =
-          finish.partial == nullptr ? nullptr : finish.partial + (pixel * blocks + block) * kLanes<B>;
-      for (std::size_t c = 0; c < kLanes<B>; c += B::kIntLanes) {
-        typename B::Ints total =
-            finish.first ? B::broadcast(finish.pixel_terms[pixel]) : B::load(partial + c);
-        for (std::size_t i = 0; i < finish.planes; ++i) {
-          const typename B::Ints sum = B::load_words_as_ints(sums + i * kLanes<B> + c);
-          total = B::add(total, B::multiply(sum, B::broadcast(finish.factors[i])));
-        }
-        if (finish.last) {
-          write_out<B>(finish, pixel, block * kLanes<B> + c, total);
-        } else {
-          B::store(partial + c, total);
-        }
-      }
-    }
+  if (finish.z != nullptr) {
+    finish_planes_as<B, float>(finish);
+  } else {
+    finish_planes_as<B, std::int32_t>(finish);
   }
 }
 
