@@ -44,6 +44,24 @@ struct Avx2 {
   static Ints multiply(Ints a, Ints b) { return _mm256_mullo_epi32(a, b); }
   static void store_result(std::int32_t* p, Ints v) { _mm256_storeu_si256(reinterpret_cast<Ints*>(p), v); }
   static void store_result(float* p, Ints v) { _mm256_storeu_ps(p, _mm256_cvtepi32_ps(v)); }
+  /// 8 x 8.
+  static void transpose(Ints (&rows)[8]) {
+    Ints pairs[8], quads[8];
+    unroll<4>([&](auto i) __attribute__((always_inline)) {
+      pairs[2 * i] = _mm256_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
+      pairs[2 * i + 1] = _mm256_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
+    });
+    unroll<2>([&](auto h) __attribute__((always_inline)) {
+      unroll<2>([&](auto i) __attribute__((always_inline)) {
+        quads[4 * h + 2 * i] = _mm256_unpacklo_epi64(pairs[4 * h + i], pairs[4 * h + 2 + i]);
+        quads[4 * h + 2 * i + 1] = _mm256_unpackhi_epi64(pairs[4 * h + i], pairs[4 * h + 2 + i]);
+      });
+    });
+    unroll<4>([&](auto i) __attribute__((always_inline)) {
+      rows[i] = _mm256_permute2x128_si256(quads[i], quads[4 + i], 0x20);
+      rows[4 + i] = _mm256_permute2x128_si256(quads[i], quads[4 + i], 0x31);
+    });
+  }
   static std::int64_t popcount(std::uint64_t word) { return __builtin_popcountll(word); }
 };
 
@@ -69,6 +87,41 @@ void encode(const LutWindow& window) noexcept {
   }
 }
 
+/// 16 x 16 bytes in each half of the registers. Row i of the lower half is pixel i / 2 or, for odd i,
+/// 16 + i / 2, 8 more in the upper half: even lanes get the first 16 pixels, odd ones the others.
+[[gnu::always_inline]] inline void transpose_bytes(__m256i (&rows)[16]) {
+  // Four times: row i and row i + 8 interleaved become rows 2i and 2i + 1.
+  unroll<4>([&](auto) __attribute__((always_inline)) {
+    __m256i next[16];
+    unroll<8>([&](auto i) __attribute__((always_inline)) {
+      next[2 * i] = _mm256_unpacklo_epi8(rows[i], rows[i + 8]);
+      next[2 * i + 1] = _mm256_unpackhi_epi8(rows[i], rows[i + 8]);
+    });
+    unroll<16>([&](auto i) __attribute__((always_inline)) { rows[i] = next[i]; });
+  });
+}
+
+void index_windows(const LutIndexing& indexing) noexcept {
+  for (std::size_t word = 0; word < indexing.words; word += 2) {
+    const std::byte* column = indexing.rows + word * sizeof(std::uint64_t);
+    __m256i rows[16];
+    unroll<16>([&](auto i) __attribute__((always_inline)) {
+      constexpr std::size_t kPixel = i % 2 * 16 + i / 2;
+      const auto row = [&](std::size_t pixel) {
+        return _mm_loadu_si128(reinterpret_cast<const __m128i*>(column + pixel * indexing.row_stride));
+      };
+      rows[i] = _mm256_inserti128_si256(_mm256_castsi128_si256(row(kPixel)), row(kPixel + 8), 1);
+    });
+    transpose_bytes(rows);
+    std::uint8_t* to = indexing.indices + word * sizeof(std::uint64_t) * indexing.index_stride;
+    unroll<16>([&](auto i) __attribute__((always_inline)) {
+      if (word * 8 + i < indexing.steps) {
+        _mm256_store_si256(reinterpret_cast<__m256i*>(to + i * indexing.index_stride), rows[i]);
+      }
+    });
+  }
+}
+
 }  // namespace
 
 constinit const LutKernels kLutAvx2{
@@ -82,6 +135,9 @@ constinit const LutKernels kLutAvx2{
     .encode = encode,
     .sum_window = sum_lut_window<Avx2>,
     .finish = finish_lut_unit<Avx2>,
+    .transposed_channels = Avx2::kIntLanes,
+    .index_windows = index_windows,
+    .finish_transposed = finish_lut_transposed<Avx2>,
 };
 
 }  // namespace bitplane::kernels

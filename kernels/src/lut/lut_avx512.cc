@@ -112,6 +112,9 @@ constinit const LutKernels kLutAvx512{
     .encode = encode,
     .sum_window = sum_lut_window<Avx512>,
     .finish = finish_lut_unit<Avx512>,
+    .transposed_channels = 0,
+    .index_windows = nullptr,
+    .finish_transposed = nullptr,
 };
 
 }  // namespace bitplane::kernels

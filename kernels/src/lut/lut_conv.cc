@@ -3,53 +3,41 @@
 #include <cassert>
 
 #include "bitplane/kernels/lut.h"
-#include "bitserial/gather.h"
 #include "lut/packed_lut.h"
+#include "lut/strip.h"
 
 namespace bitplane::kernels {
 namespace {
 
-/// The arrays of a running convolution, cut from the caller's scratch, each on cache lines of its own.
+/// The arrays of a running convolution, cut from the caller's scratch.
 struct LutScratch {
   std::byte* windows = nullptr;         ///< [pixel][plane][word]
   std::uint16_t* codes = nullptr;       ///< [pixel][part][group]
   std::int32_t* pixel_terms = nullptr;  ///< [pixel]
   std::uint16_t* sums = nullptr;        ///< of a unit and the pixels of a tile
   std::int32_t* partial = nullptr;      ///< likewise
-  std::byte* row_results = nullptr;     ///< [row][pixel][out channel], float or int32
+  std::byte* row_results = nullptr;     ///< see LutEpilogue
   std::size_t bytes = 0;                ///< all of it
 };
 
-/// With base = null only `bytes` means anything.
 LutScratch cut_scratch(const LutKernels& kernels, const ConvShape& shape, const PackedLutConv& packed,
                        std::size_t planes, std::byte* base) {
   LutScratch scratch;
-  const auto take = [&]<class T>(T*& array, std::size_t count) {
-    array = base == nullptr ? nullptr : reinterpret_cast<T*>(base + scratch.bytes);
-    scratch.bytes += (count * sizeof(T) + 63) / 64 * 64;
-  };
+  LutScratchCutter cutter(base);
   const std::size_t pixels = packed.strip_pixels;
   std::size_t registers = 0;
   for (const LutUnit& unit : packed.units) registers = std::max(registers, unit.registers);
   const std::size_t tile = kernels.pixel_sizes[std::min(registers, kMaxLutRegisters) - 1][0];
-  take(scratch.windows, packed.in_place ? 0 : pixels * planes * packed.words * sizeof(std::uint64_t));
-  take(scratch.codes, pixels * packed.pixel_codes());
-  take(scratch.pixel_terms, pixels);
-  take(scratch.sums, tile * registers * kernels.layout.lanes);
-  take(scratch.partial, packed.groups > packed.chunk_groups ? tile * 2 * kernels.layout.lanes : 0);
-  take(scratch.row_results, packed.strip_rows * shape.out_width() * shape.out_channels * sizeof(float));
+  cutter.take(scratch.windows, packed.in_place ? 0 : pixels * planes * packed.words * sizeof(std::uint64_t));
+  cutter.take(scratch.codes, pixels * packed.pixel_codes());
+  cutter.take(scratch.pixel_terms, pixels);
+  cutter.take(scratch.sums, tile * registers * kernels.layout.lanes);
+  cutter.take(scratch.partial, packed.groups > packed.chunk_groups ? tile * 2 * kernels.layout.lanes : 0);
+  cutter.take(scratch.row_results,
+              packed.strip_rows * shape.out_width() * shape.out_channels * sizeof(float));
+  scratch.bytes = cutter.bytes();
   return scratch;
 }
-
-/// Where the results of consecutive output pixels go: floats, or the bare integers if z is null.
-struct Output {
-  float* z = nullptr;
-  std::int32_t* integers = nullptr;
-
-  [[nodiscard]] Output at(std::size_t offset) const {
-    return {z == nullptr ? nullptr : z + offset, integers == nullptr ? nullptr : integers + offset};
-  }
-};
 
 class LutRunner {
  public:
@@ -58,34 +46,21 @@ class LutRunner {
       : kernels_(kernels), shape_(shape), packed_(packed), input_(input), scratch_(scratch) {}
 
   /// Output rows [row, row + rows), at most packed.strip_rows, into `out`: [row][pixel][out channel].
-  void run_rows(std::size_t row, std::size_t rows, const Output& out) const noexcept {
+  void run_rows(std::size_t row, std::size_t rows, const LutOutput& out) const noexcept {
     const std::size_t pixels = rows * shape_.out_width(), per_group = shape_.out_channels / shape_.groups;
     for (std::size_t first = 0; first < pixels; first += packed_.strip_pixels) {
       const std::size_t count = std::min(packed_.strip_pixels, pixels - first);
       for (std::size_t group = 0; group < shape_.groups; ++group) {
-        encode_strip(group, row, first, count);
-        const Output strip_out = out.at(first * shape_.out_channels + group * per_group);
+        for_segments(shape_, row, first, count,
+                     [&](const RowSegment& segment, std::size_t at) { encode_segment(group, segment, at); });
+        const LutOutput strip_out = out.at(first * shape_.out_channels + group * per_group);
         for (const LutUnit& unit : packed_.units) run_unit(group, unit, count, strip_out);
       }
     }
   }
 
  private:
-  /// Codes and pixel terms of pixels [first, first + count), counted from output row `row`.
-  void encode_strip(std::size_t group, std::size_t row, std::size_t first, std::size_t count) const noexcept {
-    const std::size_t width = shape_.out_width(), height = shape_.out_height();
-    row += first / width;
-    RowSegment segment{.picture = row / height, .y = row % height, .x = first % width};
-    for (std::size_t at = 0; at < count; at += segment.count, segment.x = 0, ++segment.y) {
-      if (segment.y == height) {
-        segment.y = 0;
-        ++segment.picture;
-      }
-      segment.count = std::min(width - segment.x, count - at);
-      encode_segment(group, segment, at);
-    }
-  }
-
+  /// Codes and pixel terms of a segment, from pixel `at` of the strip on.
   void encode_segment(std::size_t group, const RowSegment& segment, std::size_t at) const noexcept {
     const ActivationLayout& layout = input_.layout;
     const std::byte* windows = scratch_.windows;
@@ -119,7 +94,7 @@ class LutRunner {
 
   /// One unit on all pixels of the strip, by tiles.
   void run_unit(std::size_t group, const LutUnit& unit, std::size_t pixels,
-                const Output& out) const noexcept {
+                const LutOutput& out) const noexcept {
     const std::uint8_t* indices = packed_.indices.data() + group * packed_.group_indices + unit.indices;
     const auto& sizes = kernels_.pixel_sizes[std::min(unit.registers, kMaxLutRegisters) - 1];
     std::size_t first = 0;
@@ -136,7 +111,7 @@ class LutRunner {
   };
 
   void run_pixels(const LutUnit& unit, const std::uint8_t* indices, const PixelRange& pixels,
-                  const Output& out) const noexcept {
+                  const LutOutput& out) const noexcept {
     const std::size_t partial_stride = unit.registers / packed_.factors.size() * kernels_.layout.lanes;
     for (std::size_t begin = 0; begin < packed_.groups; begin += packed_.chunk_groups) {
       const std::size_t groups = std::min(packed_.chunk_groups, packed_.groups - begin);
@@ -208,22 +183,7 @@ void LutConv::run(const PackedActivations& input, RowRange rows, const EpilogueK
   assert(input.layout == input_layout());
   const LutScratch arrays = cut_scratch(*kernels_, shape(), *packed_, input_layout().planes, scratch);
   const LutRunner runner(*kernels_, shape(), *packed_, input, arrays);
-  const std::size_t row_size = shape().out_width() * shape().out_channels;
-  const bool integers = epilogue.integer.thresholds != nullptr;
-  const Output results{integers ? nullptr : reinterpret_cast<float*>(arrays.row_results),
-                       integers ? reinterpret_cast<std::int32_t*>(arrays.row_results) : nullptr};
-  for (std::size_t row = rows.begin; row < rows.end; row += packed_->strip_rows) {
-    const std::size_t count = std::min(packed_->strip_rows, rows.end - row);
-    runner.run_rows(row, count, results);
-    for (std::size_t r = 0; r < count; ++r) {
-      const Output of_row = results.at(r * row_size);
-      epilogues.apply(epilogue, {.z = of_row.z,
-                                 .integers = of_row.integers,
-                                 .row = row + r,
-                                 .pixels = shape().out_width(),
-                                 .channels = shape().out_channels});
-    }
-  }
+  run_to_epilogue(shape(), rows, packed_->strip_rows, {epilogues, epilogue, arrays.row_results}, runner);
 }
 
 void LutConv::run_integer(const PackedActivations& input, RowRange rows, std::int32_t* out,
@@ -231,11 +191,7 @@ void LutConv::run_integer(const PackedActivations& input, RowRange rows, std::in
   assert(input.layout == input_layout());
   const LutScratch arrays = cut_scratch(*kernels_, shape(), *packed_, input_layout().planes, scratch);
   const LutRunner runner(*kernels_, shape(), *packed_, input, arrays);
-  const std::size_t row_size = shape().out_width() * shape().out_channels;
-  for (std::size_t row = rows.begin; row < rows.end; row += packed_->strip_rows) {
-    runner.run_rows(row, std::min(packed_->strip_rows, rows.end - row),
-                    {.integers = out + (row - rows.begin) * row_size});
-  }
+  run_to_integers(shape(), rows, packed_->strip_rows, out, runner);
 }
 
 }  // namespace bitplane::kernels

@@ -14,6 +14,10 @@ constexpr KernelInfo kLutInfos[] = {
      .family = Family::Lut,
      .isa = Isa::Avx512,
      .tile = "128 plane rows x 4 pixels"},
+    {.name = "lut_weights_64x4_avx2",
+     .family = Family::Lut,
+     .isa = Isa::Avx2,
+     .tile = "64 plane pixels x 4 channels"},
 };
 
 }  // namespace bitplane::kernels

@@ -9,14 +9,17 @@
 #include "bitplane/kernels/lut.h"
 #include "lut/lut_infos.h"
 #include "lut/packed_lut.h"
+#include "lut/packed_weight_tables.h"
 
 namespace bitplane::kernels {
 
 template <const LutLayout& kLayout>
 bool lut_supports(const BitConvSpec& spec) noexcept {
-  return spec.combination == Combination::UniformBoth && spec.activation_encoding == Encoding::Unsigned &&
-         spec.weight_offset == nullptr && spec.activation_offset == 0.0F &&
-         spec.activation_planes <= 2 * kMaxLutParts && lut_widen_every(kLayout, spec) != 0;
+  return activation_tables_support(kLayout, spec);
+}
+template <const LutLayout& kLayout>
+bool lut_weights_support(const BitConvSpec& spec) noexcept {
+  return weight_tables_support(kLayout, spec);
 }
 
 /// Nanoseconds: look-ups of whole registers, and what each group of each output pixel (its codes) and each
@@ -44,10 +47,23 @@ std::unique_ptr<const LowBitConv> make_lut_conv(const BitConvSpec& spec) {
   return std::make_unique<const LutConv>(kKernels, spec);
 }
 
+template <const LutLayout& kLayout>
+double lut_weights_cost(const BitConvSpec& spec) noexcept {
+  const ConvShape& shape = spec.shape;
+  return static_cast<double>(shape.macs()) * static_cast<double>(spec.activation_planes) / 300.0;
+}
+
+template <const LutKernels& kKernels>
+std::unique_ptr<const LowBitConv> make_lut_weights_conv(const BitConvSpec& spec) {
+  return std::make_unique<const LutWeightTablesConv>(kKernels, spec);
+}
+
 constexpr std::initializer_list<LowBitKernel> kLutLowBit = {
 // perhaps none
 #ifdef BITPLANE_HAVE_AVX2
     {kLutInfos[0], lut_supports<kLutLayoutAvx2>, lut_cost<kLutLayoutAvx2>, make_lut_conv<kLutAvx2>},
+    {kLutInfos[2], lut_weights_support<kLutLayoutAvx2>, lut_weights_cost<kLutLayoutAvx2>,
+     make_lut_weights_conv<kLutAvx2>},
 #endif
 #ifdef BITPLANE_HAVE_AVX512
     {kLutInfos[1], lut_supports<kLutLayoutAvx512>, lut_cost<kLutLayoutAvx512>, make_lut_conv<kLutAvx512>},

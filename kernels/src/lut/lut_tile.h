@@ -64,6 +64,26 @@ struct LutFinish {
   std::size_t out_stride = 0;
 };
 
+/// The windows of `lanes` pixels, one plane of them, to indices: a transposition of bytes (groups of 4 only).
+struct LutIndexing {
+  const std::byte* rows = nullptr;  ///< [pixel] at row_stride: [word]; 8 bytes behind the last may be read
+  std::size_t row_stride = 0, words = 0, steps = 0;
+  std::uint8_t* indices = nullptr;  ///< out: [step] at index_stride: [pixel, in the order of the lanes]
+  std::size_t index_stride = 0;
+};
+
+/// As LutFinish, where channels are the rows of the tiles and pixels the lanes: out[pixel][channel].
+struct LutTransposedFinish {
+  const std::uint16_t* sums = nullptr;  ///< [channel] at sum_stride: [block of pixels][plane][pixel]
+  std::size_t sum_stride = 0, planes = 0;
+  std::size_t pixels = 0, channels = 0;       ///< valid ones; at most transposed_channels
+  const std::int32_t* factors = nullptr;      ///< [plane]
+  const std::int32_t* pixel_terms = nullptr;  ///< [pixel, whole blocks]
+  float* z = nullptr;                         ///< [pixel] at out_stride: [channel]; null: integers are wanted
+  std::int32_t* integers = nullptr;           ///< likewise
+  std::size_t out_stride = 0;
+};
+
 /// What an ISA's registers make of the family's layouts.
 struct LutLayout {
   std::size_t lanes = 0;                       ///< channels of a block
@@ -92,6 +112,10 @@ struct LutKernels {
   /// sum_j multiples[j] * (bits set in plane j): the sum of the window's values.
   std::int32_t (*sum_window)(const LutWindow&, const std::int32_t* multiples) noexcept;
   void (*finish)(const LutFinish&) noexcept;
+  /// The role of weights as tables; 0 and null: not offered.
+  std::size_t transposed_channels;
+  void (*index_windows)(const LutIndexing&) noexcept;
+  void (*finish_transposed)(const LutTransposedFinish&) noexcept;
 };
 
 extern const LutKernels kLutAvx2;

@@ -141,10 +141,12 @@ void run_lut_tile(const LutTile& tile) noexcept {
   });
 }
 
-[[gnu::always_inline]] inline std::int32_t* results(const LutFinish& finish, std::int32_t*) {
+template <class Finish>
+[[gnu::always_inline]] inline std::int32_t* results(const Finish& finish, std::int32_t*) {
   return finish.integers;
 }
-[[gnu::always_inline]] inline float* results(const LutFinish& finish, float*) {
+template <class Finish>
+[[gnu::always_inline]] inline float* results(const Finish& finish, float*) {
   return finish.z;
 }
 
@@ -206,6 +208,47 @@ void finish_lut_unit(const LutFinish& finish) noexcept {
     finish_planes_as<B, float>(finish);
   } else {
     finish_planes_as<B, std::int32_t>(finish);
+  }
+}
+
+/// kIntLanes pixels from `pixel` on of kIntLanes channels.
+template <class B, class T>
+[[gnu::always_inline]] inline void finish_square(const LutTransposedFinish& finish, std::size_t pixel) {
+  typename B::Ints totals[B::kIntLanes];
+  const std::size_t at = pixel / kLanes<B> * finish.planes * kLanes<B> + pixel % kLanes<B>;
+  unroll<B::kIntLanes>([&](auto c) __attribute__((always_inline)) {
+    totals[c] = B::load(finish.pixel_terms + pixel);
+  });
+  for (std::size_t j = 0; j < finish.planes; ++j) {
+    const typename B::Ints factor = B::broadcast(finish.factors[j]);
+    unroll<B::kIntLanes>([&](auto c) __attribute__((always_inline)) {
+      const std::uint16_t* sums = finish.sums + c * finish.sum_stride + at + j * kLanes<B>;
+      totals[c] = B::add(totals[c], B::multiply(B::load_words_as_ints(sums), factor));
+    });
+  }
+  B::transpose(totals);
+  T* out = results(finish, static_cast<T*>(nullptr)) + pixel * finish.out_stride;
+  const std::size_t left = finish.pixels - pixel;
+  unroll<B::kIntLanes>([&](auto p) __attribute__((always_inline)) {
+    if (p >= left) return;
+    if (finish.channels == B::kIntLanes) {
+      B::store_result(out + p * finish.out_stride, totals[p]);
+    } else {
+      T all[B::kIntLanes];
+      B::store_result(all, totals[p]);
+      __builtin_memcpy(out + p * finish.out_stride, all, finish.channels * sizeof(T));
+    }
+  });
+}
+
+template <class B>
+void finish_lut_transposed(const LutTransposedFinish& finish) noexcept {
+  for (std::size_t pixel = 0; pixel < finish.pixels; pixel += B::kIntLanes) {
+    if (finish.z != nullptr) {
+      finish_square<B, float>(finish, pixel);
+    } else {
+      finish_square<B, std::int32_t>(finish, pixel);
+    }
   }
 }
 

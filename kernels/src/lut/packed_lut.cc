@@ -2,12 +2,11 @@
 #include "lut/packed_lut.h"
 
 #include <algorithm>
-#include <bit>
 #include <cassert>
-#include <numeric>
 #include <span>
 
 #include "bitserial/gather.h"
+#include "lut/part_tables.h"
 
 namespace bitplane::kernels {
 namespace {
@@ -78,45 +77,16 @@ void pack_row(const LutLayout& lut, const BitConvSpec& spec, const ActivationLay
   }
 }
 
-/// Sum of the values that `index` selects, of `bits` elements whose planes' bits stand side by side in
-/// `code`.
-std::uint8_t selected_sum(std::size_t code, std::size_t bits, std::size_t index,
-                          std::span<const std::int32_t> multiples) {
-  std::int32_t sum = 0;
-  for (std::size_t j = 0; j < multiples.size(); ++j) {
-    sum += multiples[j] * std::popcount(static_cast<unsigned>((code >> (j * bits)) & index));
-  }
-  return static_cast<std::uint8_t>(sum);
-}
-
-/// The tables of one pair of planes, for every code: of 16 sums (groups of 4), or of the high and behind them
-/// the low halves of 64 sums (groups of 6: a table of its own for each of 4096 codes would not fit the first
-/// cache).
-void fill_part(std::size_t group_bits, std::span<const std::int32_t> multiples, std::uint8_t* part) {
-  const std::size_t bits = group_bits == 4 ? 4 : 3, entries = std::size_t{1} << group_bits;
-  const std::size_t codes = std::size_t{1} << (2 * bits);
-  const std::size_t mask = (std::size_t{1} << bits) - 1;
-  for (std::size_t code = 0; code < codes; ++code) {
-    for (std::size_t i = 0; i < entries; ++i) {
-      const std::size_t index = group_bits == 4 ? i : i >> bits;
-      part[code * entries + i] = selected_sum(code, bits, index & mask, multiples);
-    }
-    for (std::size_t i = 0; group_bits != 4 && i <= mask; ++i) {
-      part[codes * entries + code * (mask + 1) + i] = selected_sum(code, bits, i, multiples);
-    }
-  }
-}
-
 }  // namespace
 
-std::size_t lut_widen_every(const LutLayout& lut, const BitConvSpec& spec) noexcept {
-  const std::size_t unit = lut.unit_groups[(spec.activation_planes + 1) / 2 - 1];
-  std::int64_t largest = 0;
-  for (std::size_t j = 0; j < spec.activation_planes; ++j) {
-    if (spec.activation_multiples[j] <= 0) return 0;
-    largest += spec.activation_multiples[j];
-  }
-  return 255 / (lut.group_bits * static_cast<std::size_t>(largest)) / unit * unit;
+bool activation_tables_support(const LutLayout& lut, const BitConvSpec& spec) noexcept {
+  const std::span<const std::int32_t> multiples(spec.activation_multiples, spec.activation_planes);
+  // Positive ones only: a turned plane (packed_weight_tables.h) would have ones where the picture is padded.
+  return spec.combination == Combination::UniformBoth && spec.activation_encoding == Encoding::Unsigned &&
+         spec.weight_offset == nullptr && spec.activation_offset == 0.0F &&
+         spec.activation_planes <= 2 * kMaxLutParts &&
+         std::all_of(multiples.begin(), multiples.end(), [](std::int32_t n) { return n > 0; }) &&
+         lut_widen_every(lut, multiples) != 0;
 }
 
 PackedLutConv make_packed_lut(const LutLayout& lut, const BitConvSpec& spec, const ActivationLayout& input) {
@@ -126,16 +96,14 @@ PackedLutConv make_packed_lut(const LutLayout& lut, const BitConvSpec& spec, con
   PackedLutConv packed;
   packed.words = window_words(shape, input);
   packed.in_place = shape.taps() == 1 && shape.pad_h == 0 && shape.pad_w == 0 && input.pixel_bits() % 64 == 0;
-  packed.parts = (spec.activation_planes + 1) / 2;
+  packed.activation_multiples.assign(spec.activation_multiples,
+                                     spec.activation_multiples + spec.activation_planes);
+  packed.parts = lut_parts(spec.activation_planes);
   const std::size_t unit = lut.unit_groups[packed.parts - 1];
   packed.groups = round_up(shape.taps() * input.pixel_bits(), lut.group_bits * unit) / lut.group_bits;
   packed.part_stride = round_up(packed.groups + 31, 32);
-  packed.widen_every = lut_widen_every(lut, spec);
-  packed.activation_multiples.assign(spec.activation_multiples,
-                                     spec.activation_multiples + spec.activation_planes);
-  const auto largest = static_cast<std::size_t>(
-      std::accumulate(packed.activation_multiples.begin(), packed.activation_multiples.end(), 0));
-  packed.chunk_groups = 65535 / (lut.group_bits * largest) / unit * unit;
+  packed.widen_every = lut_widen_every(lut, packed.activation_multiples);
+  packed.chunk_groups = lut_chunk_groups(lut, packed.activation_multiples);
 
   const bool bipolar = spec.weight_encoding == Encoding::Bipolar;
   for (std::size_t i = 0; i < spec.weights.planes; ++i) {
@@ -152,13 +120,7 @@ PackedLutConv make_packed_lut(const LutLayout& lut, const BitConvSpec& spec, con
       pack_row(lut, spec, input, plane, channel, packed);
     }
   }
-  packed.tables = AlignedArray<std::uint8_t>(packed.parts * lut.part_bytes);
-  const std::span<const std::int32_t> multiples(packed.activation_multiples);
-  for (std::size_t part = 0; part < packed.parts; ++part) {
-    fill_part(lut.group_bits,
-              multiples.subspan(2 * part, std::min<std::size_t>(2, multiples.size() - 2 * part)),
-              packed.tables.data() + part * lut.part_bytes);
-  }
+  packed.tables = make_part_tables(lut, packed.activation_multiples);
   packed.border = BorderClasses(shape);
   const std::size_t window_bytes = packed.in_place ? 0 : packed.words * 8 * spec.activation_planes;
   plan_strip(shape, window_bytes + packed.pixel_codes() * sizeof(std::uint16_t), packed);

@@ -44,9 +44,7 @@ struct PackedLutConv {
   [[nodiscard]] std::size_t pixel_codes() const noexcept { return parts * part_stride; }
 };
 
-/// How many groups' sums fit a byte; 0 if not even those that the inner loop takes at a time, or if the
-/// activation multiples are not all positive. At most 2 * kMaxLutParts activation planes.
-[[nodiscard]] std::size_t lut_widen_every(const LutLayout& lut, const BitConvSpec& spec) noexcept;
+[[nodiscard]] bool activation_tables_support(const LutLayout& lut, const BitConvSpec& spec) noexcept;
 /// Throws std::bad_alloc.
 [[nodiscard]] PackedLutConv make_packed_lut(const LutLayout& lut, const BitConvSpec& spec,
                                             const ActivationLayout& input);

@@ -18,7 +18,9 @@ namespace bitplane::kernels {
 struct LutKernels;
 /// The packed form, private to the family: weights as indices, the tables' parts.
 struct PackedLutConv;
+struct PackedWeightTables;
 
+/// Activations are the tables, weight bits the indices: for many output channels.
 class LutConv final : public LowBitConv {
  public:
   /// Throws std::bad_alloc. That the kernel supports the spec is a precondition.
@@ -34,6 +36,24 @@ class LutConv final : public LowBitConv {
  private:
   const LutKernels* kernels_;
   std::shared_ptr<const PackedLutConv> packed_;
+};
+
+/// The other way round: for few output channels, or more weight than activation planes.
+class LutWeightTablesConv final : public LowBitConv {
+ public:
+  /// Throws std::bad_alloc. That the kernel supports the spec is a precondition.
+  LutWeightTablesConv(const LutKernels& kernels, const BitConvSpec& spec);
+
+  [[nodiscard]] std::size_t packed_bytes() const noexcept override;
+  [[nodiscard]] std::size_t scratch_bytes() const noexcept override;
+  void run(const PackedActivations& input, RowRange rows, const EpilogueKernels& epilogues,
+           const Epilogue& epilogue, std::byte* scratch) const noexcept override;
+  void run_integer(const PackedActivations& input, RowRange rows, std::int32_t* out,
+                   std::byte* scratch) const noexcept override;
+
+ private:
+  const LutKernels* kernels_;
+  std::shared_ptr<const PackedWeightTables> packed_;
 };
 
 }  // namespace bitplane::kernels
