@@ -13,6 +13,7 @@ struct Avx2 {
   using Ints = __m256i;
   static constexpr LutLayout kLayout = kLutLayoutAvx2;
   static constexpr std::size_t kIntLanes = 8;
+  static constexpr bool kCodesInRegisters = false;
 
   static Vec zero() { return _mm256_setzero_si256(); }
   static void keep(Vec& v) { asm volatile("" : "+x"(v)); }

@@ -7,6 +7,7 @@
 #include <initializer_list>
 
 #include "bitplane/kernels/lut.h"
+#include "lut/lut_cost.h"
 #include "lut/lut_infos.h"
 #include "lut/packed_lut.h"
 #include "lut/packed_weight_tables.h"
@@ -22,35 +23,18 @@ bool lut_weights_support(const BitConvSpec& spec) noexcept {
   return weight_tables_support(kLayout, spec);
 }
 
-/// Nanoseconds: look-ups of whole registers, and what each group of each output pixel (its codes) and each
-/// output cost beside them.
 template <const LutLayout& kLayout>
 double lut_cost(const BitConvSpec& spec) noexcept {
-  constexpr bool kWide = kLayout.group_bits == 6;
-  constexpr double kNsPerLookUp = kWide ? 0.43 : 0.25, kNsPerTable = kWide ? 0.20 : 0.05;
-  constexpr double kNsPerCode = 0.15, kNsPerOutput = 0.15;
-  const ConvShape& shape = spec.shape;
-  const std::size_t channels = shape.out_channels / shape.groups;
-  const std::size_t registers = (channels + kLayout.lanes - 1) / kLayout.lanes * spec.weights.planes;
-  const std::size_t tiles = (registers + 1) / 2, parts = (spec.activation_planes + 1) / 2;
-  const double groups = static_cast<double>(shape.out_pixels() * shape.groups) *
-                        static_cast<double>(shape.filter_size()) / static_cast<double>(kLayout.group_bits);
-  const double outputs = static_cast<double>(shape.out_pixels() * shape.out_channels);
-  return groups *
-             (static_cast<double>(registers) * kNsPerLookUp +
-              static_cast<double>(tiles * parts) * kNsPerTable + static_cast<double>(parts) * kNsPerCode) +
-         outputs * kNsPerOutput;
+  return activation_tables_cost(kLayout, spec);
+}
+template <const LutLayout& kLayout>
+double lut_weights_cost(const BitConvSpec& spec) noexcept {
+  return weight_tables_cost(kLayout, spec);
 }
 
 template <const LutKernels& kKernels>
 std::unique_ptr<const LowBitConv> make_lut_conv(const BitConvSpec& spec) {
   return std::make_unique<const LutConv>(kKernels, spec);
-}
-
-template <const LutLayout& kLayout>
-double lut_weights_cost(const BitConvSpec& spec) noexcept {
-  const ConvShape& shape = spec.shape;
-  return static_cast<double>(shape.macs()) * static_cast<double>(spec.activation_planes) / 300.0;
 }
 
 template <const LutKernels& kKernels>

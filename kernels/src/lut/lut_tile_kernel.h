@@ -42,8 +42,6 @@ struct WideSums {
   WideSum<B> at[kRegisters][kPixels];
 };
 
-/// The codes of kGroups groups of a pixel, from memory into one general register: an AVX-512 load takes the
-/// whole first-level cache for a cycle, and so does each small one beside it.
 template <std::size_t kGroups>
 struct CodeWord;
 template <>
@@ -55,18 +53,44 @@ struct CodeWord<4> {
   using Type = std::uint64_t;
 };
 
+/// The codes of kUnit groups of the tile's pixels.
+template <class B, int kPixels, int kParts, std::size_t kUnit>
+class UnitCodes {
+ public:
+  [[gnu::always_inline]] UnitCodes(const LutTile& tile, const std::uint16_t* const (&codes)[kPixels],
+                                   std::size_t at)
+      : codes_(codes), part_stride_(tile.part_stride), at_(at) {
+    if constexpr (B::kCodesInRegisters) {
+      unroll<kParts * kPixels>([&](auto i) __attribute__((always_inline)) {
+        words_[i / kPixels][i % kPixels] =
+            load_unaligned<Word>(codes[i % kPixels] + (i / kPixels) * part_stride_ + at);
+      });
+    }
+  }
+  /// In the low 16 bits.
+  template <std::size_t kPart, std::size_t kPixel, std::size_t kGroup>
+  [[gnu::always_inline]] auto get() const {
+    if constexpr (B::kCodesInRegisters) {
+      return words_[kPart][kPixel] >> (16 * kGroup);
+    } else {
+      return codes_[kPixel][kPart * part_stride_ + at_ + kGroup];
+    }
+  }
+
+ private:
+  using Word = typename CodeWord<kUnit>::Type;
+  const std::uint16_t* const (&codes_)[kPixels];
+  std::size_t part_stride_, at_;
+  Word words_[kParts][kPixels];
+};
+
 /// bytes += table[index] for kUnit groups from group `at` on.
 template <class B, int kRegisters, int kPixels, int kParts, std::size_t kUnit>
 [[gnu::always_inline]] inline void look_up_unit(const LutTile& tile, const std::uint8_t* indices,
                                                 const std::uint16_t* const (&codes)[kPixels], std::size_t at,
                                                 LutAccumulators<B, kRegisters, kPixels>& acc) {
   using Vec = typename B::Vec;
-  using Word = typename CodeWord<kUnit>::Type;
-  Word words[kParts][kPixels];
-  unroll<kParts * kPixels>([&](auto i) __attribute__((always_inline)) {
-    words[i / kPixels][i % kPixels] =
-        load_unaligned<Word>(codes[i % kPixels] + (i / kPixels) * tile.part_stride + at);
-  });
+  const UnitCodes<B, kPixels, kParts, kUnit> unit(tile, codes, at);
   unroll<kUnit / kGroupsPerByte<B>>([&](auto step) __attribute__((always_inline)) {
     Vec index[kGroupsPerByte<B>][kRegisters];
     unroll<kRegisters>([&](auto r) __attribute__((always_inline)) {
@@ -78,11 +102,11 @@ template <class B, int kRegisters, int kPixels, int kParts, std::size_t kUnit>
     });
     unroll<kPixels * kGroupsPerByte<B>>([&](auto i) __attribute__((always_inline)) {
       constexpr std::size_t kPixel = i / kGroupsPerByte<B>, kHalf = i % kGroupsPerByte<B>;
-      constexpr std::size_t kShift = 16 * (step * kGroupsPerByte<B> + kHalf);
-      Vec table = B::table_part(tile.tables, words[0][kPixel] >> kShift);
+      constexpr std::size_t kGroup = step * kGroupsPerByte<B> + kHalf;
+      Vec table = B::table_part(tile.tables, unit.template get<0, kPixel, kGroup>());
       unroll<kParts - 1>([&](auto part) __attribute__((always_inline)) {
         table = B::add_bytes(table, B::table_part(tile.tables + (part + 1) * B::kLayout.part_bytes,
-                                                  words[part + 1][kPixel] >> kShift));
+                                                  unit.template get<part + 1, kPixel, kGroup>()));
       });
       // All look-ups of a table, then all additions: alternating, they get in each other's ports (Zen 4: 1.24
       // cycles per pair instead of 1.00), and without keep() GCC 12 re-associates the sums and moves every

@@ -70,9 +70,7 @@ std::size_t window_groups(const LutLayout& lut, const ConvShape& shape, const Ac
 
 void fill_factors(const BitConvSpec& spec, PackedWeightTables& packed) {
   const std::int32_t factor = spec.weight_encoding == Encoding::Bipolar ? 2 : 1;
-  for (const std::int32_t multiple : weight_multiples(spec)) {
-    packed.window_factor += factor * std::min(multiple, 0) - (factor == 2 ? multiple : 0);
-  }
+  packed.window_factor = weight_tables_window_factor(spec);
   for (std::size_t j = 0; j < spec.activation_planes; ++j) {
     packed.activation_multiples.push_back(spec.activation_multiples[j]);
     packed.factors.push_back(factor * spec.activation_multiples[j]);
@@ -89,6 +87,15 @@ bool weight_tables_support(const LutLayout& lut, const BitConvSpec& spec) noexce
   }
   const ActivationLayout input{.channels = spec.shape.channels, .groups = spec.shape.groups};
   return window_groups(lut, spec.shape, input) <= lut_chunk_groups(lut, weight_multiples(spec));
+}
+
+std::int32_t weight_tables_window_factor(const BitConvSpec& spec) noexcept {
+  const bool bipolar = spec.weight_encoding == Encoding::Bipolar;
+  std::int32_t factor = 0;
+  for (const std::int32_t multiple : weight_multiples(spec)) {
+    factor += bipolar ? 2 * std::min(multiple, 0) - multiple : std::min(multiple, 0);
+  }
+  return factor;
 }
 
 std::size_t weight_tables_rows(const LutLayout& lut, const ConvShape& shape) noexcept {

@@ -48,6 +48,8 @@ struct PackedWeightTables {
 /// Throws std::bad_alloc.
 [[nodiscard]] PackedWeightTables make_packed_weight_tables(const LutKernels& kernels, const BitConvSpec& spec,
                                                            const ActivationLayout& input);
+/// The factor of S in A.
+[[nodiscard]] std::int32_t weight_tables_window_factor(const BitConvSpec& spec) noexcept;
 /// Output rows of a strip: as many as leave few lanes of the last register empty.
 [[nodiscard]] std::size_t weight_tables_rows(const LutLayout& lut, const ConvShape& shape) noexcept;
 
