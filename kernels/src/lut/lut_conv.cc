@@ -20,19 +20,25 @@ struct LutScratch {
   std::size_t bytes = 0;                ///< all of it
 };
 
+/// Of the tiles of a unit: the largest tile of the unit decides.
+const std::size_t (&pixel_sizes(const LutKernels& kernels, std::size_t unit_registers))[kMaxLutPixelSizes] {
+  return kernels.pixel_sizes[lut_register_size(kernels.layout.next_tile(unit_registers))];
+}
+
 LutScratch cut_scratch(const LutKernels& kernels, const ConvShape& shape, const PackedLutConv& packed,
                        std::size_t planes, std::byte* base) {
   LutScratch scratch;
   LutScratchCutter cutter(base);
   const std::size_t pixels = packed.strip_pixels;
-  std::size_t registers = 0;
-  for (const LutUnit& unit : packed.units) registers = std::max(registers, unit.registers);
-  const std::size_t tile = kernels.pixel_sizes[std::min(registers, kMaxLutRegisters) - 1][0];
+  std::size_t tile = 0;  // registers x pixels
+  for (const LutUnit& unit : packed.units) {
+    tile = std::max(tile, unit.registers * pixel_sizes(kernels, unit.registers)[0]);
+  }
   cutter.take(scratch.windows, packed.in_place ? 0 : pixels * planes * packed.words * sizeof(std::uint64_t));
   cutter.take(scratch.codes, pixels * packed.pixel_codes());
   cutter.take(scratch.pixel_terms, pixels);
-  cutter.take(scratch.sums, tile * registers * kernels.layout.lanes);
-  cutter.take(scratch.partial, packed.groups > packed.chunk_groups ? tile * 2 * kernels.layout.lanes : 0);
+  cutter.take(scratch.sums, tile * kernels.layout.lanes);
+  cutter.take(scratch.partial, packed.groups > packed.chunk_groups ? tile * kernels.layout.lanes : 0);
   cutter.take(scratch.row_results,
               packed.strip_rows * shape.out_width() * shape.out_channels * sizeof(float));
   scratch.bytes = cutter.bytes();
@@ -96,7 +102,7 @@ class LutRunner {
   void run_unit(std::size_t group, const LutUnit& unit, std::size_t pixels,
                 const LutOutput& out) const noexcept {
     const std::uint8_t* indices = packed_.indices.data() + group * packed_.group_indices + unit.indices;
-    const auto& sizes = kernels_.pixel_sizes[std::min(unit.registers, kMaxLutRegisters) - 1];
+    const auto& sizes = pixel_sizes(kernels_, unit.registers);
     std::size_t first = 0;
     for (std::size_t size = 0; size < kMaxLutPixelSizes && sizes[size] != 0; ++size) {
       for (; first + sizes[size] <= pixels; first += sizes[size]) {
@@ -115,8 +121,10 @@ class LutRunner {
     const std::size_t partial_stride = unit.registers / packed_.factors.size() * kernels_.layout.lanes;
     for (std::size_t begin = 0; begin < packed_.groups; begin += packed_.chunk_groups) {
       const std::size_t groups = std::min(packed_.chunk_groups, packed_.groups - begin);
-      for (std::size_t reg = 0; reg < unit.registers; reg += kMaxLutRegisters) {
-        run_tile(unit, indices, pixels, {reg, begin, groups});
+      for (std::size_t reg = 0; reg < unit.registers;) {
+        const std::size_t registers = kernels_.layout.next_tile(unit.registers - reg);
+        run_tile(unit, indices, pixels, {reg, registers, begin, groups});
+        reg += registers;
       }
       const bool last = begin + groups == packed_.groups;
       kernels_.finish({.sums = scratch_.sums,
@@ -133,19 +141,19 @@ class LutRunner {
   }
 
   struct TileAt {
-    std::size_t first_register = 0, first_group = 0, groups = 0;
+    std::size_t first_register = 0, registers = 0, first_group = 0, groups = 0;
   };
 
   void run_tile(const LutUnit& unit, const std::uint8_t* indices, const PixelRange& pixels,
                 const TileAt& at) const noexcept {
-    const std::size_t registers = std::min(kMaxLutRegisters, unit.registers - at.first_register);
     const std::size_t steps = packed_.groups / kernels_.layout.groups_per_byte();
     const std::size_t first_step = at.first_group / kernels_.layout.groups_per_byte();
-    const auto& sizes = kernels_.pixel_sizes[registers - 1];
+    const std::size_t register_size = lut_register_size(at.registers);
+    const auto& sizes = kernels_.pixel_sizes[register_size];
     const auto size = static_cast<std::size_t>(std::find(std::begin(sizes), std::end(sizes), pixels.count) -
                                                std::begin(sizes));
-    kernels_.run_tile[packed_.parts - 1][registers - 1][size](
-        {.indices = indices + (at.first_register * steps + first_step * registers) * kernels_.layout.lanes,
+    kernels_.run_tile[packed_.parts - 1][register_size][size](
+        {.indices = indices + (at.first_register * steps + first_step * at.registers) * kernels_.layout.lanes,
          .codes = scratch_.codes + pixels.first * packed_.pixel_codes() + at.first_group,
          .pixel_stride = packed_.pixel_codes(),
          .part_stride = packed_.part_stride,

@@ -10,10 +10,10 @@ namespace bitplane::kernels {
 
 constexpr KernelInfo kLutInfos[] = {
     {.name = "lut_64x4_avx2", .family = Family::Lut, .isa = Isa::Avx2, .tile = "64 plane rows x 4 pixels"},
-    {.name = "lut_128x4_avx512",
+    {.name = "lut_256x2_avx512",
      .family = Family::Lut,
      .isa = Isa::Avx512,
-     .tile = "128 plane rows x 4 pixels"},
+     .tile = "256 plane rows x 2 pixels"},
     {.name = "lut_weights_64x4_avx2",
      .family = Family::Lut,
      .isa = Isa::Avx2,

@@ -15,8 +15,8 @@
 // together from *parts*, made once per layer for every code (master_tables.h), one part per pair of planes.
 //
 // A *register* is one weight plane of kLanes output channels (a block). A *unit* is the registers that are
-// finished together: all planes of one block, or two blocks if there is one plane. A micro-kernel runs 2 or 1
-// registers of a unit on a few pixels.
+// finished together: all planes of one block, or of as many blocks as fit the largest tile. A micro-kernel
+// runs 4, 2 or 1 registers of a unit on a few pixels.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,12 @@
 
 namespace bitplane::kernels {
 
-inline constexpr std::size_t kMaxLutParts = 2, kMaxLutRegisters = 2, kMaxLutPixelSizes = 4;
+inline constexpr std::size_t kMaxLutParts = 2, kLutRegisterSizes = 3, kMaxLutPixelSizes = 4;
+
+/// The place of 1, 2 and 4 registers in the lists of kernels.
+constexpr std::size_t lut_register_size(std::size_t registers) noexcept {
+  return registers == 4 ? 2 : registers - 1;
+}
 
 /// Operands of a tile of registers x pixels.
 struct LutTile {
@@ -91,22 +96,28 @@ struct LutLayout {
   std::size_t part_bytes = 0;                  ///< of the tables of one part
   std::size_t unit_groups[kMaxLutParts] = {};  ///< [parts - 1]: groups that the inner loop takes at a time
 
+  std::size_t tile_registers = 0;  ///< of the largest tile: 4 or 2
+
   [[nodiscard]] constexpr std::size_t groups_per_byte() const noexcept { return group_bits == 4 ? 2 : 1; }
+  /// Registers of the next tile when `left` are left: the largest of 4, 2 and 1 there is.
+  [[nodiscard]] constexpr std::size_t next_tile(std::size_t left) const noexcept {
+    return left >= tile_registers ? tile_registers : left >= 2 ? 2 : 1;
+  }
 };
 /// PSHUFB, 16 sums, a table for each of the 256 codes of 4 elements in two planes.
 constexpr LutLayout kLutLayoutAvx2{
-    .lanes = 32, .group_bits = 4, .part_bytes = 256 * 16, .unit_groups = {2, 2}};
+    .lanes = 32, .group_bits = 4, .part_bytes = 256 * 16, .unit_groups = {2, 2}, .tile_registers = 2};
 /// VPERMB, 64 sums, a high and a low half for each of the 64 codes of 3 elements in two planes.
 constexpr LutLayout kLutLayoutAvx512{
-    .lanes = 64, .group_bits = 6, .part_bytes = 64 * 64 + 64 * 8, .unit_groups = {4, 2}};
+    .lanes = 64, .group_bits = 6, .part_bytes = 64 * 64 + 64 * 8, .unit_groups = {4, 2}, .tile_registers = 4};
 
 /// One ISA's kernels.
 struct LutKernels {
   KernelInfo info;
   LutLayout layout;
-  std::size_t pixel_sizes[kMaxLutRegisters]
-                         [kMaxLutPixelSizes];  ///< [registers - 1]: descending, down to 1; unused entries 0
-  LutTileFunction run_tile[kMaxLutParts][kMaxLutRegisters][kMaxLutPixelSizes];
+  std::size_t pixel_sizes[kLutRegisterSizes]
+                         [kMaxLutPixelSizes];  ///< [register size]: descending, down to 1; unused entries 0
+  LutTileFunction run_tile[kMaxLutParts][kLutRegisterSizes][kMaxLutPixelSizes];
   /// Writes the codes of words * 64 / group_bits groups, rounded up, and of at most 31 behind them.
   void (*encode)(const LutWindow&) noexcept;
   /// sum_j multiples[j] * (bits set in plane j): the sum of the window's values.

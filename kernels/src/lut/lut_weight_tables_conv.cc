@@ -73,8 +73,8 @@ class WeightTablesRunner {
   void index_strip(std::size_t pixels) const noexcept {
     const std::size_t lanes = kernels_.layout.lanes, count = registers(pixels);
     for (std::size_t reg = 0; reg < count; ++reg) {
-      const std::size_t tile = reg / kMaxLutRegisters * kMaxLutRegisters;
-      const std::size_t in_tile = std::min(kMaxLutRegisters, count - tile);
+      const std::size_t tile = reg / kernels_.layout.tile_registers * kernels_.layout.tile_registers;
+      const std::size_t in_tile = kernels_.layout.next_tile(count - tile);
       kernels_.index_windows({.rows = scratch_.windows + reg / planes() * lanes * window_bytes() +
                                       reg % planes() * plane_bytes(),
                               .row_stride = window_bytes(),
@@ -104,8 +104,8 @@ class WeightTablesRunner {
     for (std::size_t channel = 0; channel < packed_.group_channels; channel += together) {
       const std::uint16_t* codes =
           packed_.codes.data() + (group * packed_.padded_channels + channel) * packed_.channel_codes();
-      for (std::size_t reg = 0; reg < count; reg += kMaxLutRegisters) {
-        run_tiles(codes, reg, std::min(kMaxLutRegisters, count - reg), count);
+      for (std::size_t reg = 0; reg < count; reg += kernels_.layout.tile_registers) {
+        run_tiles(codes, reg, kernels_.layout.next_tile(count - reg), count);
       }
       const LutOutput to = out.at(channel);
       kernels_.finish_transposed({.sums = scratch_.sums,
@@ -124,9 +124,10 @@ class WeightTablesRunner {
   /// 2 or 1 registers on the channels that are finished together: a whole number of the largest tiles.
   void run_tiles(const std::uint16_t* codes, std::size_t reg, std::size_t in_tile,
                  std::size_t count) const noexcept {
-    const std::size_t lanes = kernels_.layout.lanes, size = kernels_.pixel_sizes[in_tile - 1][0];
+    const std::size_t lanes = kernels_.layout.lanes,
+                      size = kernels_.pixel_sizes[lut_register_size(in_tile)][0];
     for (std::size_t channel = 0; channel < kernels_.transposed_channels; channel += size) {
-      kernels_.run_tile[packed_.parts - 1][in_tile - 1][0](
+      kernels_.run_tile[packed_.parts - 1][lut_register_size(in_tile)][0](
           {.indices = scratch_.indices + reg * steps() * lanes,
            .codes = codes + channel * packed_.channel_codes(),
            .pixel_stride = packed_.channel_codes(),

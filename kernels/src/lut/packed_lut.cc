@@ -27,7 +27,7 @@ void plan_strip(const ConvShape& shape, std::size_t pixel_bytes, PackedLutConv& 
 
 std::vector<LutUnit> cut_into_units(const LutLayout& lut, const PackedLutConv& packed, std::size_t planes,
                                     std::size_t channels) {
-  const std::size_t blocks = planes == 1 ? 2 : 1;
+  const std::size_t blocks = std::max<std::size_t>(1, lut.tile_registers / planes);
   const std::size_t steps = packed.groups / lut.groups_per_byte();
   std::vector<LutUnit> units;
   std::size_t indices = 0;
@@ -47,11 +47,12 @@ std::size_t lane_of(std::size_t channel, std::size_t lanes) {
   return channel < lanes / 2 ? 2 * channel : 2 * (channel - lanes / 2) + 1;
 }
 
-/// The place of an index byte: [tile of 2 or 1 registers][step][register of the tile][lane].
+/// The place of an index byte: [tile][step][register of the tile][lane].
 std::size_t index_at(const LutLayout& lut, const LutUnit& unit, std::size_t steps, std::size_t reg,
                      std::size_t step) {
-  const std::size_t tile = reg / kMaxLutRegisters * kMaxLutRegisters;
-  const std::size_t in_tile = std::min(kMaxLutRegisters, unit.registers - tile);
+  std::size_t tile = 0;
+  while (tile + lut.next_tile(unit.registers - tile) <= reg) tile += lut.next_tile(unit.registers - tile);
+  const std::size_t in_tile = lut.next_tile(unit.registers - tile);
   return unit.indices + (tile * steps + step * in_tile + reg - tile) * lut.lanes;
 }
 
