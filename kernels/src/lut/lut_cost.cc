@@ -5,8 +5,8 @@
 // within 25 % everywhere but on products of 1 or 2 pixels (up to a factor of 2).
 #include "lut/lut_cost.h"
 
+#include <algorithm>
 #include <cstddef>
-#include <span>
 
 #include "bitserial/gather.h"
 #include "lut/packed_weight_tables.h"
@@ -35,29 +35,29 @@ struct Counts {
 
 Prices activation_prices(const LutLayout& lut) {
   if (lut.group_bits == 6) {
-    return {.look_up = 0.17,
+    return {.look_up = 0.25,
             .widening = 0.86,
-            .table = 0.45,
-            .gather = 0.2,
-            .sum = 0.3,
-            .output = 0.18,
+            .table = 0.33,
+            .gather = 0.06,
+            .sum = 0.42,
+            .output = 0.15,
             .pixel = 30.0};
   }
-  return {.look_up = 0.113,
-          .widening = 0.64,
-          .table = 0.16,
+  return {.look_up = 0.11,
+          .widening = 0.62,
+          .table = 0.155,
           .gather = 0.54,
-          .sum = 0.3,
-          .output = 0.28,
+          .sum = 0.43,
+          .output = 0.27,
           .pixel = 25.0};
 }
 constexpr Prices kWeightPrices{.look_up = 0.104,
-                               .widening = 0.70,
-                               .table = 0.16,
-                               .gather = 1.1,
-                               .sum = 0.83,
-                               .output = 0.39,
-                               .pixel = 9.0};
+                               .widening = 0.72,
+                               .table = 0.15,
+                               .gather = 0.83,
+                               .sum = 1.0,
+                               .output = 0.33,
+                               .pixel = 10.0};
 
 double total(const Prices& prices, const Counts& counts, const ConvShape& shape) {
   const double pixels = static_cast<double>(shape.out_pixels());
@@ -68,12 +68,29 @@ double total(const Prices& prices, const Counts& counts, const ConvShape& shape)
          pixels * static_cast<double>(shape.groups) * prices.pixel;
 }
 
-double divide_up(std::size_t value, std::size_t by) {
-  return static_cast<double>((value + by - 1) / by);
+std::size_t divide_up(std::size_t value, std::size_t by) {
+  return (value + by - 1) / by;
 }
 
 ActivationLayout input_of(const BitConvSpec& spec) {
   return {.channels = spec.shape.channels, .planes = spec.activation_planes, .groups = spec.shape.groups};
+}
+
+/// Tiles that the registers of `blocks` are cut into (cut_into_units in packed_lut.cc).
+double tiles_of(const LutLayout& lut, std::size_t blocks, std::size_t planes) {
+  const std::size_t per_unit = std::max<std::size_t>(1, lut.tile_registers / planes);
+  const auto tiles = [&](std::size_t registers) {
+    std::size_t count = 0;
+    for (; registers != 0; registers -= lut.next_tile(registers)) ++count;
+    return count;
+  };
+  return static_cast<double>(blocks / per_unit * tiles(per_unit * planes) +
+                             tiles(blocks % per_unit * planes));
+}
+
+/// Of one window.
+double groups_of(const LutLayout& lut, const BitConvSpec& spec) {
+  return static_cast<double>(divide_up(spec.shape.taps() * input_of(spec).pixel_bits(), lut.group_bits));
 }
 
 /// Words of all windows.
@@ -87,16 +104,16 @@ double window_words_of(const BitConvSpec& spec) {
 double activation_tables_cost(const LutLayout& lut, const BitConvSpec& spec) noexcept {
   const ConvShape& shape = spec.shape;
   const std::size_t planes = spec.weights.planes;
-  // A tile takes 4 pixels; what is left over runs in tiles that share indices less.
+  // A tile takes 4 or 2 pixels; what is left over runs in tiles that share indices less.
   const std::size_t pixels = shape.out_pixels() + shape.out_pixels() % 4;
-  const double windows = static_cast<double>(pixels * shape.groups);
-  const double blocks = divide_up(shape.out_channels / shape.groups, lut.lanes);
+  const auto windows = static_cast<double>(pixels * shape.groups);
+  const std::size_t blocks = divide_up(shape.out_channels / shape.groups, lut.lanes);
   const double words = window_words_of(spec);
   const bool in_place = shape.taps() == 1 && input_of(spec).pixel_bits() % 64 == 0;
   return total(activation_prices(lut),
-               {.groups = divide_up(shape.taps() * input_of(spec).pixel_bits(), lut.group_bits),
-                .registers = windows * blocks * static_cast<double>(planes),
-                .tiles = windows * (planes == 1 ? (blocks + 1.0) / 2.0 : blocks * divide_up(planes, 2)),
+               {.groups = groups_of(lut, spec),
+                .registers = windows * static_cast<double>(blocks * planes),
+                .tiles = windows * tiles_of(lut, blocks, planes),
                 .widen_every = static_cast<double>(
                     lut_widen_every(lut, {spec.activation_multiples, spec.activation_planes})),
                 .parts = static_cast<double>(lut_parts(spec.activation_planes)),
@@ -107,22 +124,21 @@ double activation_tables_cost(const LutLayout& lut, const BitConvSpec& spec) noe
 
 double weight_tables_cost(const LutLayout& lut, const BitConvSpec& spec) noexcept {
   const ConvShape& shape = spec.shape;
-  const std::size_t planes = spec.activation_planes, rows = weight_tables_rows(lut, shape);
-  const double strips = divide_up(shape.batch * shape.out_height(), rows);
-  const double blocks = strips * divide_up(rows * shape.out_width(), lut.lanes);
-  const double channels = divide_up(shape.out_channels / shape.groups, 8) * 8.0;
-  const double passes = channels * static_cast<double>(shape.groups);
+  const std::size_t rows = weight_tables_rows(lut, shape);
+  const std::size_t strips = divide_up(shape.batch * shape.out_height(), rows);
+  const std::size_t registers = divide_up(rows * shape.out_width(), lut.lanes) * spec.activation_planes;
+  const std::size_t channels = divide_up(shape.out_channels / shape.groups, 8) * 8;
+  const auto passes = static_cast<double>(strips * channels * shape.groups);
   const double words = window_words_of(spec);
-  const bool turned = weight_tables_window_factor(spec) != 0;
   return total(
       kWeightPrices,
-      {.groups = divide_up(shape.taps() * input_of(spec).pixel_bits(), lut.group_bits),
-       .registers = blocks * static_cast<double>(planes) * passes,
-       .tiles = passes * (planes == 1 ? (blocks + 1.0) / 2.0 : blocks * divide_up(planes, 2)),
+      {.groups = groups_of(lut, spec),
+       .registers = passes * static_cast<double>(registers),
+       .tiles = passes * static_cast<double>(divide_up(registers, lut.tile_registers)),
        .widen_every = static_cast<double>(lut_widen_every(lut, {spec.weight_multiples, spec.weights.planes})),
        .parts = static_cast<double>(lut_parts(spec.weights.planes)),
        .gathered = words,
-       .summed = turned ? words : 0.0},
+       .summed = weight_tables_window_factor(spec) != 0 ? words : 0.0},
       shape);
 }
 
