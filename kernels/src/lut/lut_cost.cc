@@ -2,7 +2,8 @@
 //
 // The prices are a least squares fit (of relative errors) to the fastest of many runs of 23 layers (small
 // nets, ResNet-18, GEMM, few pixels) at 11 pairs of widths, on one core of a Zen 4 at 3.7 GHz. The fit is
-// within 25 % everywhere but on products of 1 or 2 pixels (up to a factor of 2).
+// within 30 %, but for weights as tables on a single pixel (2 times too cheap, and 30 times dearer than the
+// other role).
 #include "lut/lut_cost.h"
 
 #include <algorithm>
