@@ -14,10 +14,24 @@ namespace {
 constexpr std::size_t kStripPixels = 48;
 constexpr std::size_t kStripBytes = 128 * 1024;
 
+/// As many whole rows as a strip needs, and some more if whole tiles of pixels fill them then: the pixels
+/// that are left over run through narrow tiles, at a fraction of the rate.
+std::size_t rows_of_strips(const ConvShape& shape, std::size_t tile) {
+  const std::size_t width = shape.out_width(), least = (kStripPixels + width - 1) / width;
+  const std::size_t row_bytes = width * shape.out_channels * sizeof(float);
+  std::size_t best = least;
+  for (std::size_t rows = least; rows < least + tile; ++rows) {
+    if (rows > shape.out_height() || rows * row_bytes > kStripBytes) break;
+    // Left-over pixels per row, compared as fractions.
+    if (rows * width % tile * best < best * width % tile * rows) best = rows;
+  }
+  return best;
+}
+
 StripPlan plan_strip(const BitSerialKernels& kernels, const ConvShape& shape, std::size_t window_bytes) {
-  StripPlan plan;
-  plan.rows = (kStripPixels + shape.out_width() - 1) / shape.out_width();
   const std::size_t tile = kernels.pixel_sizes[0];
+  StripPlan plan;
+  plan.rows = rows_of_strips(shape, tile);
   const std::size_t pixels = std::clamp<std::size_t>(kStripBytes / window_bytes, tile, kStripPixels);
   plan.pixels = std::min(pixels / tile * tile, plan.rows * shape.out_width());
   return plan;

@@ -31,26 +31,32 @@ std::int32_t product(std::int32_t a, std::int32_t b) noexcept {
   return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) * static_cast<std::uint32_t>(b));
 }
 
-/// The terms of one pixel, each a multiple of S_j (of one plane: a learned side) or a sum of such.
-void write_pixel_terms(const PackedBitConv& packed, const std::int32_t* counts, std::size_t planes,
-                       std::int32_t* pixel_terms) noexcept {
+/// pixel_terms[pixel][term]: a multiple of S_j of one plane (a learned side), or a sum of such.
+void write_pixel_terms(const PackedBitConv& packed, std::size_t pixels, std::size_t planes,
+                       const std::int32_t* counts, std::int32_t* pixel_terms) noexcept {
   const std::int32_t* factors = packed.pixel_factors.data();
   const std::size_t terms = packed.terms.size();
   if (!activations_are_uniform(packed.combination)) {
     const std::size_t per_plane = terms / planes;  // activation planes are the outer loop over terms
-    for (std::size_t j = 0, t = 0; j < planes; ++j) {
-      for (std::size_t i = 0; i < per_plane; ++i, ++t) {
-        pixel_terms[t] = product(factors[t * planes + j], counts[j]);
+    for (std::size_t j = 0; j < planes; ++j) {
+      for (std::size_t i = 0; i < per_plane; ++i) {
+        const std::size_t t = j * per_plane + i;
+        const std::int32_t factor = factors[t * planes + j];
+        for (std::size_t p = 0; p < pixels; ++p) {
+          pixel_terms[p * terms + t] = product(factor, counts[p * planes + j]);
+        }
       }
     }
     return;
   }
-  for (std::size_t t = 0; t < terms; ++t) {
-    std::uint32_t sum = 0;
-    for (std::size_t j = 0; j < planes; ++j) {
-      sum += static_cast<std::uint32_t>(product(factors[t * planes + j], counts[j]));
+  for (std::size_t p = 0; p < pixels; ++p) {
+    for (std::size_t t = 0; t < terms; ++t) {
+      std::uint32_t sum = 0;
+      for (std::size_t j = 0; j < planes; ++j) {
+        sum += static_cast<std::uint32_t>(product(factors[t * planes + j], counts[p * planes + j]));
+      }
+      pixel_terms[p * terms + t] = static_cast<std::int32_t>(sum);
     }
-    pixel_terms[t] = static_cast<std::int32_t>(sum);
   }
 }
 
@@ -129,7 +135,7 @@ void fill_border_values(const ConvView& view, std::size_t group, const RowSegmen
 void fill_counts(const BitSerialKernels& kernels, const ConvView& view, std::size_t pixels,
                  const StripScratch& scratch) noexcept {
   const auto& [shape, packed, input] = view;
-  const std::size_t planes = input.layout.planes, terms = packed.terms.size();
+  const std::size_t planes = input.layout.planes;
   kernels.count_planes({.pixels = scratch.pixels,
                         .count = pixels,
                         .plane_stride = packed.plane_stride(input.layout),
@@ -137,9 +143,7 @@ void fill_counts(const BitSerialKernels& kernels, const ConvView& view, std::siz
                         .words = packed.words},
                        scratch.counts);
   if (!packed.has_pixel_terms() || packed.activation_encoding == Encoding::Bipolar) return;
-  for (std::size_t p = 0; p < pixels; ++p) {
-    write_pixel_terms(packed, scratch.counts + p * planes, planes, scratch.pixel_terms + p * terms);
-  }
+  write_pixel_terms(packed, pixels, planes, scratch.counts, scratch.pixel_terms);
 }
 
 /// The windows of a segment, in place or gathered.

@@ -288,9 +288,13 @@ void count_planes(const PlaneCountArgs& args, std::int32_t* counts) noexcept {
   for (std::size_t p = 0; p < args.count; ++p) {
     const std::byte* plane = args.pixels[p];
     for (std::size_t j = 0; j < args.planes; ++j, plane += args.plane_stride) {
-      std::uint64_t count = 0;
-      for (std::size_t k = 0; k < args.words; ++k) count += B::popcount(load_word(plane + k * 8));
-      *counts++ = static_cast<std::int32_t>(count);
+      if constexpr (requires { B::count_bits(plane, args.words); }) {
+        *counts++ = static_cast<std::int32_t>(B::count_bits(plane, args.words));
+      } else {
+        std::uint64_t count = 0;
+        for (std::size_t k = 0; k < args.words; ++k) count += B::popcount(load_word(plane + k * 8));
+        *counts++ = static_cast<std::int32_t>(count);
+      }
     }
   }
 }
