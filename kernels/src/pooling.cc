@@ -27,43 +27,74 @@ Window window_at(const PoolShape& shape, std::size_t out_y, std::size_t out_x) n
   return window;
 }
 
-/// y[pixel][c] = merge over the pixels of the window, merge(accumulated, next, c).
-template <class T, class Merge>
-void pool(const PoolShape& shape, const T* x, T* y, Merge merge) noexcept {
+/// Calls body(picture of x, window, output pixel) for every output pixel.
+template <class Body>
+void for_windows(const PoolShape& shape, Body body) noexcept {
+  std::size_t out = 0;
   for (std::size_t n = 0; n < shape.batch; ++n) {
-    const T* picture = x + n * shape.height * shape.width * shape.channels;
     for (std::size_t out_y = 0; out_y < shape.out_height; ++out_y) {
-      for (std::size_t out_x = 0; out_x < shape.out_width; ++out_x, y += shape.channels) {
-        const Window window = window_at(shape, out_y, out_x);
-        for (std::size_t iy = window.y_first; iy < window.y_last; ++iy) {
-          for (std::size_t ix = window.x_first; ix < window.x_last; ++ix) {
-            const T* pixel = picture + (iy * shape.width + ix) * shape.channels;
-            if (iy == window.y_first && ix == window.x_first) {
-              std::copy_n(pixel, shape.channels, y);
-            } else {
-              for (std::size_t c = 0; c < shape.channels; ++c) y[c] = merge(y[c], pixel[c], c);
-            }
-          }
-        }
+      for (std::size_t out_x = 0; out_x < shape.out_width; ++out_x, ++out) {
+        body(n * shape.height * shape.width, window_at(shape, out_y, out_x), out);
       }
     }
   }
 }
 
+/// Ranks of consecutive channels. A constant length, and no pointer that may alias: the loops over it become
+/// byte-wise vector maxima in baseline code, at -O2 too.
+constexpr std::size_t kRankBlock = 64;
+using RankBlock = std::uint8_t[kRankBlock];
+
+/// Where a channel takes the minimum, complements turn the order around.
+void load_ranks(const std::uint8_t* from, std::size_t count, const RankBlock& flips, RankBlock& to) noexcept {
+  if (count == kRankBlock) {
+    std::memcpy(to, from, kRankBlock);
+  } else {
+    std::memcpy(to, from, count);
+  }
+  for (std::size_t c = 0; c < kRankBlock; ++c) to[c] = static_cast<std::uint8_t>(to[c] ^ flips[c]);
+}
+
 }  // namespace
 
 void max_pool_f32(const PoolShape& shape, const float* x, float* y) noexcept {
-  pool(shape, x, y, [](float a, float b, std::size_t) { return b > a ? b : a; });
+  const std::size_t channels = shape.channels;
+  for_windows(shape, [&](std::size_t picture, const Window& window, std::size_t out) {
+    float* best = y + out * channels;
+    std::copy_n(x + (picture + window.y_first * shape.width + window.x_first) * channels, channels, best);
+    for (std::size_t iy = window.y_first; iy < window.y_last; ++iy) {
+      for (std::size_t ix = window.x_first; ix < window.x_last; ++ix) {
+        const float* pixel = x + (picture + iy * shape.width + ix) * channels;
+        for (std::size_t c = 0; c < channels; ++c) best[c] = pixel[c] > best[c] ? pixel[c] : best[c];
+      }
+    }
+  });
 }
 
 void max_pool_ranks(const PoolShape& shape, const std::uint8_t* x, const std::uint8_t* minimum,
                     std::uint8_t* y) noexcept {
-  pool(shape, x, y, [minimum](std::uint8_t a, std::uint8_t b, std::size_t c) {
-    // Complements turn the order around; without a branch, the loop over channels becomes vectors.
-    const auto flip = static_cast<std::uint8_t>(minimum[c] != 0 ? 0xFF : 0);
-    const auto fa = static_cast<std::uint8_t>(a ^ flip), fb = static_cast<std::uint8_t>(b ^ flip);
-    return static_cast<std::uint8_t>((fa > fb ? fa : fb) ^ flip);
-  });
+  const std::size_t channels = shape.channels;
+  for (std::size_t first = 0; first < channels; first += kRankBlock) {
+    const std::size_t count = std::min(kRankBlock, channels - first);
+    RankBlock flips{};
+    for (std::size_t c = 0; c < count; ++c) flips[c] = minimum[first + c] != 0 ? 0xFF : 0;
+    for_windows(shape, [&](std::size_t picture, const Window& window, std::size_t out) {
+      RankBlock best{};
+      for (std::size_t iy = window.y_first; iy < window.y_last; ++iy) {
+        for (std::size_t ix = window.x_first; ix < window.x_last; ++ix) {
+          RankBlock ranks{};
+          load_ranks(x + (picture + iy * shape.width + ix) * channels + first, count, flips, ranks);
+          for (std::size_t c = 0; c < kRankBlock; ++c) best[c] = std::max(best[c], ranks[c]);
+        }
+      }
+      for (std::size_t c = 0; c < kRankBlock; ++c) best[c] = static_cast<std::uint8_t>(best[c] ^ flips[c]);
+      if (count == kRankBlock) {
+        std::memcpy(y + out * channels + first, best, kRankBlock);
+      } else {
+        std::memcpy(y + out * channels + first, best, count);
+      }
+    });
+  }
 }
 
 void pack_ranks_row(const std::uint8_t* ranks, const std::uint8_t* code_of_rank, std::size_t row,
