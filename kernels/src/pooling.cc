@@ -97,29 +97,6 @@ void max_pool_ranks(const PoolShape& shape, const std::uint8_t* x, const std::ui
   }
 }
 
-void pack_ranks_row(const std::uint8_t* ranks, const std::uint8_t* code_of_rank, std::size_t row,
-                    const ActivationLayout& layout, std::byte* planes) noexcept {
-  const std::size_t granule = layout.pixel_bytes(), group_channels = layout.group_channels();
-  std::byte* row_start = planes + row * layout.row_bytes();
-  std::memset(row_start, 0, layout.row_bytes());
-  for (std::size_t x = 0; x < layout.width; ++x) {
-    for (std::size_t group = 0; group < layout.groups; ++group, ranks += group_channels) {
-      std::byte* pixel = row_start + group * layout.planes * layout.plane_stride() + x * granule;
-      for (std::size_t c = 0; c < group_channels; c += 8) {
-        std::uint64_t codes = 0;  // of 8 channels, one byte each
-        for (std::size_t i = 0; i < std::min<std::size_t>(8, group_channels - c); ++i) {
-          codes |= std::uint64_t{code_of_rank[ranks[c + i]]} << (8 * i);
-        }
-        for (std::size_t plane = 0; plane < layout.planes; ++plane) {
-          // Bit 8i of the masked word lands on bit 56 + i of the product, without carries.
-          const std::uint64_t bits = (((codes >> plane) & 0x0101010101010101U) * 0x0102040810204080U) >> 56;
-          pixel[plane * layout.plane_stride() + c / 8] = static_cast<std::byte>(bits);
-        }
-      }
-    }
-  }
-}
-
 void global_average_pool_f32(std::size_t batch, std::size_t pixels, std::size_t channels, const float* x,
                              float* y) noexcept {
   const auto count = static_cast<float>(pixels);

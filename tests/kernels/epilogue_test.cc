@@ -323,15 +323,16 @@ TEST(Epilogue, RanksOfAPoolingBecomePlanes) {
       Random random(count * 1000 + channels);
       const ActivationLayout layout{.height = 1,
                                     .width = random.between(1, 5),
-                                    .channels = channels,
-                                    .planes = static_cast<std::size_t>(std::bit_width(count))};
+                                    .channels = 3 * channels,
+                                    .planes = static_cast<std::size_t>(std::bit_width(count)),
+                                    .groups = random.coin() ? std::size_t{3} : std::size_t{1}};
       std::vector<std::uint8_t> code_of_rank, ranks, codes;
       const bool identity = random.coin();
       for (std::size_t l = 0; l <= count; ++l) {
         code_of_rank.push_back(
             static_cast<std::uint8_t>(identity ? l : random.bits() & ((1U << layout.planes) - 1U)));
       }
-      for (std::size_t at = 0; at < layout.width * channels; ++at) {
+      for (std::size_t at = 0; at < layout.width * layout.channels; ++at) {
         ranks.push_back(static_cast<std::uint8_t>(random.between(0, count)));
         codes.push_back(code_of_rank[ranks.back()]);
       }
@@ -343,7 +344,7 @@ TEST(Epilogue, RanksOfAPoolingBecomePlanes) {
                     .ranks = {nullptr, count, code_of_rank.data()},
                     .out_planes = planes.out(),
                     .layout = layout},
-                   {.ranks = ranks.data(), .pixels = layout.width, .channels = channels});
+                   {.ranks = ranks.data(), .pixels = layout.width, .channels = layout.channels});
         EXPECT_TRUE(planes.as_expected());
       }
     }

@@ -22,9 +22,6 @@ void max_pool_f32(const PoolShape& shape, const float* x, float* y) noexcept;
 /// The same on ranks; channel c takes the minimum where minimum[c] != 0 (its affine has a negative scale).
 void max_pool_ranks(const PoolShape& shape, const std::uint8_t* x, const std::uint8_t* minimum,
                     std::uint8_t* y) noexcept;
-/// Ranks -> codes -> packed planes, one row of the picture.
-void pack_ranks_row(const std::uint8_t* ranks, const std::uint8_t* code_of_rank, std::size_t row,
-                    const ActivationLayout& layout, std::byte* planes) noexcept;
 /// y[n][c] = (sum over the pixels in row-major order, a chain of float additions from +0) / float(pixels).
 void global_average_pool_f32(std::size_t batch, std::size_t pixels, std::size_t channels, const float* x,
                              float* y) noexcept;
