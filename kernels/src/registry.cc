@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "bitserial/bitserial_infos.h"
+#include "codebook/codebook_infos.h"
 #include "dot/dot_infos.h"
 #include "elementwise/elementwise_infos.h"
 #include "epilogue/epilogue_infos.h"
@@ -29,6 +30,7 @@ constexpr FamilyInfo kFamilies[] = {
     {Family::BitSerial, "bitserial", kBitSerialInfos},
     {Family::Dot, "dot", kDotInfos},
     {Family::Lut, "lut", kLutInfos},
+    {Family::Codebook, "codebook", kCodebookInfos},
     {Family::Epilogue, "epilogue", kEpilogueInfos},
     {Family::Elementwise, "elementwise", kElementwiseInfos},
 };

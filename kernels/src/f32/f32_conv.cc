@@ -64,35 +64,44 @@ std::size_t F32Conv::scratch_floats() const noexcept {
   return padded ? padded_height_ * padded_width_ * shape_.channels : 0;
 }
 
+F32Conv::PictureRows F32Conv::picture_rows(const float* x, RowRange rows, float* scratch) const noexcept {
+  const std::size_t out_h = shape_.out_height(), out_w = shape_.out_width();
+  const std::size_t picture = rows.begin / out_h, first = rows.begin % out_h;
+  const std::size_t last = std::min(out_h, first + rows.end - rows.begin);
+  const float* a = x + picture * shape_.height * shape_.width * shape_.channels;
+  if (scratch_floats() != 0) {
+    pad_rows(shape_, a, rows_read(shape_, first, last), scratch);
+    a = scratch;
+  }
+  return {.gemm = {.a = a,
+                   .row_offset = pixel_offset_.data() + first * out_w,
+                   .rows = (last - first) * out_w,
+                   .step_offset = filter_offset_.data(),
+                   .steps = shape_.filter_size(),
+                   .columns = shape_.out_channels / shape_.groups,
+                   .c_row_stride = shape_.out_channels},
+          .rows = last - first};
+}
+
 void F32Conv::forward(const F32Kernels& kernels, const float* x, const F32Panels* group_weights, float* z,
                       RowRange rows, float* scratch) const noexcept {
-  const std::size_t out_h = shape_.out_height(), out_w = shape_.out_width();
   const std::size_t in_channels = shape_.channels / shape_.groups;
   const std::size_t out_channels = shape_.out_channels / shape_.groups;
-  for (std::size_t row = rows.begin; row < rows.end;) {
-    const std::size_t picture = row / out_h, first = row % out_h;
-    const std::size_t last = std::min(out_h, first + rows.end - row);
-    const float* a = x + picture * shape_.height * shape_.width * shape_.channels;
-    if (scratch_floats() != 0) {
-      pad_rows(shape_, a, rows_read(shape_, first, last), scratch);
-      a = scratch;
-    }
+  while (rows.begin < rows.end) {
+    const PictureRows part = picture_rows(x, rows, scratch);
     for (std::size_t g = 0; g < shape_.groups; ++g) {
       const F32Panels& weights = group_weights[g];
       assert(weights.k() == shape_.filter_size() && weights.n() == out_channels);
-      kernels.gather_gemm({.a = a + g * in_channels,
-                           .row_offset = pixel_offset_.data() + first * out_w,
-                           .rows = (last - first) * out_w,
-                           .step_offset = filter_offset_.data(),
-                           .steps = shape_.filter_size(),
-                           .b = weights.data(),
-                           .b_row_stride = kF32PanelWidth,
-                           .b_panel_stride = weights.k() * kF32PanelWidth,
-                           .columns = out_channels,
-                           .c = z + (row - rows.begin) * out_w * shape_.out_channels + g * out_channels,
-                           .c_row_stride = shape_.out_channels});
+      GatherGemm gemm = part.gemm;
+      gemm.a += g * in_channels;
+      gemm.b = weights.data();
+      gemm.b_row_stride = kF32PanelWidth;
+      gemm.b_panel_stride = weights.k() * kF32PanelWidth;
+      gemm.c = z + g * out_channels;
+      kernels.gather_gemm(gemm);
     }
-    row += last - first;
+    z += part.rows * shape_.out_width() * shape_.out_channels;
+    rows.begin += part.rows;
   }
 }
 

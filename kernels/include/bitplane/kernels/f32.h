@@ -93,6 +93,14 @@ class F32Conv {
   /// z: [range][out_w][out_channels], the rows of `rows` only, so z points at the first of them.
   void forward(const F32Kernels& kernels, const float* x, const F32Panels* group_weights, float* z,
                RowRange rows, float* scratch) const noexcept;
+  /// What forward() does, for families that bring the right operand themselves: the first picture's share of
+  /// `rows`, with what it reads of `x` padded into `scratch`. `gemm` is the product of group 0 without b and c;
+  /// group g starts g * channels / groups floats further in a.
+  struct PictureRows {
+    GatherGemm gemm{};
+    std::size_t rows = 0;  ///< of `rows`, from its begin on
+  };
+  [[nodiscard]] PictureRows picture_rows(const float* x, RowRange rows, float* scratch) const noexcept;
   /// dw[k][o] (+)= chain over the output pixels, in order, of pictures [first, last) of x * dz.
   /// groups must be 1. dw: [filter_size()][out_channels].
   void weight_gradient(const F32Kernels& kernels, const float* x, const float* dz, float* dw,
