@@ -13,7 +13,7 @@ namespace {
 using kernels::Isa;
 
 constexpr std::string_view kGroups[] = {"gemm",     "vector", "conv",     "packing",
-                                        "epilogue", "f32",    "codebook", "peaks"};
+                                        "epilogue", "f32",    "peaks"};
 
 std::vector<std::string> split(const std::string& list) {
   std::vector<std::string> parts;
@@ -68,7 +68,7 @@ struct Flag {
 };
 
 constexpr Flag kFlags[] = {
-    {"--rows", "LIST", "groups of rows: gemm vector conv packing epilogue f32 codebook peaks; default all",
+    {"--rows", "LIST", "groups of rows: gemm vector conv packing epilogue f32 peaks; default all",
      [](Options& o, const std::string&, const std::string& v) { o.selection.groups = known_groups(v); }},
     {"--isa", "LIST", "instruction sets, as in 'avx2,avx512'; default all that run here but scalar",
      [](Options& o, const std::string&, const std::string& v) {

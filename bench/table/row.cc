@@ -63,7 +63,7 @@ double Table::share_of_peak(const Row& row) const {
 }
 
 const Row* Table::best_peer(const Row& row) const {
-  const bool float_row = row.key.basis == "float" || row.key.basis == "levels";
+  const bool float_row = row.key.basis == "float" || row.key.basis.starts_with("levels");
   const Row* best = nullptr;
   for (const Row& peer : rows) {
     if (!is_peer(peer) || peer.key.group != row.key.group || peer.key.shape != row.key.shape ||

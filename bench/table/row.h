@@ -12,10 +12,10 @@ namespace bitplane::bench {
 
 /// What a row is of. Two runs' rows are the same row if these are equal.
 struct RowKey {
-  std::string group{};   ///< gemm, vector, conv, packing, epilogue, f32, codebook, peaks
+  std::string group{};   ///< gemm, vector, conv, packing, epilogue, f32, peaks
   std::string shape{};   ///< "S1", "ResNet-18 56x56 64>64 3x3", "read 32 KiB"
   std::string bits{};    ///< "1/2", "8/8", "32/32", or empty
-  std::string basis{};   ///< uniform, learned, int8, float, or empty
+  std::string basis{};   ///< uniform, learned, int8, float, "levels, 3", or empty
   std::string kernel{};  ///< the registry's name, or the peer's own
   std::string isa{};     ///< the registry's name of the instruction set
   friend bool operator==(const RowKey&, const RowKey&) = default;

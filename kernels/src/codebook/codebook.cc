@@ -110,4 +110,11 @@ CodebookPanel CodebookWeights::panel(std::size_t group, std::size_t panel, std::
           .steps = steps};
 }
 
+CodebookRow CodebookWeights::row(std::size_t group) const noexcept {
+  return {.panel = panel(group, 0, 0, k_),
+          .index_stride = k_ * 2 * index_bits_,
+          .level_stride = scope_ == LevelScope::Layer ? 0 : level_count_ * kF32PanelWidth,
+          .columns = group_channels_};
+}
+
 }  // namespace bitplane::kernels

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sixteen channels are two registers. Per register and step, beside the load and the store:
+// Sixteen channels are two registers. Per register and step, beside the load:
 //
 //   1 bit                       a shift that brings the index to the sign, a blend by signs
 //   2, 4 bits, up to 8 levels   shift, vpermps: it ignores what lies above bit 2, and the table of 4 levels
@@ -12,10 +12,12 @@
 #include <immintrin.h>
 
 #include <cstring>
+#include <utility>
 
 #include "codebook/codebook_infos.h"
 #include "codebook/codebook_kernels.h"
 #include "f32/f32_kernels.h"
+#include "isa_unroll.h"
 
 namespace bitplane::kernels {
 namespace {
@@ -51,106 +53,178 @@ struct Words {
   }
 };
 
-/// Calls level(step, half) for both halves of each step and stores the weights.
-template <std::size_t kBits, class Level>
-[[gnu::always_inline]] inline void expand_steps(const CodebookPanel& panel, Level level) {
+/// Bit `bit` of every channel's index in the sign of its lane.
+template <std::size_t kBits>
+[[gnu::always_inline]] inline __m256 sign_of_bit(const std::uint8_t* step, __m256i shifts, int bit) {
+  return _mm256_castsi256_ps(
+      _mm256_sllv_epi32(Words<kBits>::load(step), _mm256_sub_epi32(_mm256_set1_epi32(31 - bit), shifts)));
+}
+
+// How the 8 weights of a half panel come about: constructed from the panel's levels, called with a step's
+// indices.
+
+struct Blend {
+  static constexpr std::size_t kBits = 1, kPanels = 2;
+  Blend(const float* levels, std::size_t half)
+      : low(_mm256_loadu_ps(levels + half * kLanes)),
+        high(_mm256_loadu_ps(levels + kF32PanelWidth + half * kLanes)),
+        shifts(Words<1>::shifts(half)) {}
+  [[gnu::always_inline]] __m256 operator()(const std::uint8_t* step) const {
+    return _mm256_blendv_ps(low, high, sign_of_bit<1>(step, shifts, 0));
+  }
+  __m256 low, high;
+  __m256i shifts;
+};
+
+/// A table of 8.
+template <std::size_t kIndexBits>
+struct Permute {
+  static constexpr std::size_t kBits = kIndexBits, kPanels = 2;
+  Permute(const float* levels, std::size_t half)
+      : table(_mm256_loadu_ps(levels)), shifts(Words<kBits>::shifts(half)) {}
+  [[gnu::always_inline]] __m256 operator()(const std::uint8_t* step) const {
+    return _mm256_permutevar8x32_ps(table, _mm256_srlv_epi32(Words<kBits>::load(step), shifts));
+  }
+  __m256 table;
+  __m256i shifts;
+};
+
+/// A table of 16.
+struct PermuteTwo {
+  static constexpr std::size_t kBits = 4, kPanels = 2;
+  PermuteTwo(const float* levels, std::size_t half)
+      : low(_mm256_loadu_ps(levels)),
+        high(_mm256_loadu_ps(levels + kLanes)),
+        shifts(Words<4>::shifts(half)) {}
+  [[gnu::always_inline]] __m256 operator()(const std::uint8_t* step) const {
+    const __m256i indices = _mm256_srlv_epi32(Words<4>::load(step), shifts);
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(low, indices), _mm256_permutevar8x32_ps(high, indices),
+                            _mm256_castsi256_ps(_mm256_slli_epi32(indices, 28)));
+  }
+  __m256 low, high;
+  __m256i shifts;
+};
+
+/// Four levels per channel, read from the L1 cache by the blends.
+struct Tree {
+  static constexpr std::size_t kBits = 2, kPanels = 2;
+  Tree(const float* from, std::size_t half) : levels(from + half * kLanes), shifts(Words<2>::shifts(half)) {}
+  [[gnu::always_inline]] __m256 level(std::size_t l) const {
+    return _mm256_loadu_ps(levels + l * kF32PanelWidth);
+  }
+  [[gnu::always_inline]] __m256 operator()(const std::uint8_t* step) const {
+    const __m256 bit0 = sign_of_bit<2>(step, shifts, 0), bit1 = sign_of_bit<2>(step, shifts, 1);
+    return _mm256_blendv_ps(_mm256_blendv_ps(level(0), level(1), bit0),
+                            _mm256_blendv_ps(level(2), level(3), bit0), bit1);
+  }
+  const float* levels;
+  __m256i shifts;
+};
+
+template <std::size_t kIndexBits, LevelScope kScope>
+struct Gather {
+  static constexpr std::size_t kBits = kIndexBits, kPanels = 1;
+  Gather(const float* from, std::size_t half_panel) : levels(from), half(half_panel) {}
+  [[gnu::always_inline]] __m256 operator()(const std::uint8_t* step) const {
+    __m256i at;
+    if constexpr (kBits == 8) {
+      at = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(step + half * kLanes)));
+    } else {
+      at = _mm256_and_si256(_mm256_srlv_epi32(Words<kBits>::load(step), Words<kBits>::shifts(half)),
+                            _mm256_set1_epi32((1 << kBits) - 1));
+    }
+    if constexpr (kScope == LevelScope::Channel)
+      at = _mm256_add_epi32(_mm256_slli_epi32(at, 4), channels_of(half));
+    return _mm256_i32gather_ps(levels, at, sizeof(float));
+  }
+  const float* levels;
+  std::size_t half;
+};
+
+template <class Weights>
+void expand_as(const CodebookPanel& panel) {
+  const Weights low(panel.levels, 0), high(panel.levels, 1);
   const std::uint8_t* step = panel.indices;
   float* out = panel.out;
-  for (std::size_t t = 0; t < panel.steps; ++t, step += 2 * kBits, out += kF32PanelWidth) {
-    _mm256_store_ps(out, level(step, 0));
-    _mm256_store_ps(out + kLanes, level(step, 1));
+  for (std::size_t t = 0; t < panel.steps; ++t, step += 2 * Weights::kBits, out += kF32PanelWidth) {
+    _mm256_store_ps(out, low(step));
+    _mm256_store_ps(out + kLanes, high(step));
   }
 }
 
-/// Bit `bit` of every channel's index in the sign of its lane.
-template <std::size_t kBits>
-[[gnu::always_inline]] inline __m256 sign_of_bit(__m256i words, __m256i shifts, int bit) {
-  return _mm256_castsi256_ps(_mm256_sllv_epi32(words, _mm256_sub_epi32(_mm256_set1_epi32(31 - bit), shifts)));
+/// Stores the first `count` lanes.
+void store_lanes(float* to, __m256 values, std::size_t count) {
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  const int stored = static_cast<int>(count < kLanes ? count : kLanes);
+  _mm256_maskstore_ps(to, _mm256_cmpgt_epi32(_mm256_set1_epi32(stored), lanes), values);
 }
 
-void expand_1(const CodebookPanel& panel) {
-  const __m256i shifts[2] = {Words<1>::shifts(0), Words<1>::shifts(1)};
-  const __m256 low[2] = {_mm256_loadu_ps(panel.levels), _mm256_loadu_ps(panel.levels + 8)};
-  const __m256 high[2] = {_mm256_loadu_ps(panel.levels + 16), _mm256_loadu_ps(panel.levels + 24)};
-  expand_steps<1>(
-      panel, [&](const std::uint8_t* step, std::size_t half) __attribute__((always_inline)) {
-        return _mm256_blendv_ps(low[half], high[half], sign_of_bit<1>(Words<1>::load(step), shifts[half], 0));
-      });
+/// Halves of panels: first .. first + the length of the sequence.
+template <class Weights, std::size_t... kHalf>
+[[gnu::always_inline]] inline void multiply_halves(const CodebookRow& row, std::size_t first_panel,
+                                                   std::index_sequence<kHalf...>) {
+  constexpr std::size_t kHalves = sizeof...(kHalf);
+  const Weights weights[] = {
+      Weights(row.panel.levels + (first_panel + kHalf / 2) * row.level_stride, kHalf % 2)...};
+  const std::uint8_t* steps[] = {row.panel.indices + (first_panel + kHalf / 2) * row.index_stride...};
+  __m256 sum[kHalves];
+  unroll<kHalves>([&](auto h) __attribute__((always_inline)) { sum[h] = _mm256_setzero_ps(); });
+  for (std::size_t t = 0; t < row.panel.steps; ++t) {
+    const __m256 x = _mm256_set1_ps(row.a[row.step_offset[t]]);
+    unroll<kHalves>([&](auto h) __attribute__((always_inline)) {
+      sum[h] = _mm256_fmadd_ps(x, weights[h](steps[h] + t * 2 * Weights::kBits), sum[h]);
+    });
+  }
+  unroll<kHalves>([&](auto h) __attribute__((always_inline)) {
+    const std::size_t column = first_panel * kF32PanelWidth + h * kLanes;
+    if (column < row.columns) store_lanes(row.c + column, sum[h], row.columns - column);
+  });
 }
 
-/// A table of 8.
-template <std::size_t kBits>
-void expand_table(const CodebookPanel& panel) {
-  const __m256i shifts[2] = {Words<kBits>::shifts(0), Words<kBits>::shifts(1)};
-  const __m256 table = _mm256_loadu_ps(panel.levels);
-  expand_steps<kBits>(
-      panel, [&](const std::uint8_t* step, std::size_t half) __attribute__((always_inline)) {
-        return _mm256_permutevar8x32_ps(table, _mm256_srlv_epi32(Words<kBits>::load(step), shifts[half]));
-      });
+template <class Weights>
+void multiply_row(const CodebookRow& row) noexcept {
+  const std::size_t panels = (row.columns + kF32PanelWidth - 1) / kF32PanelWidth;
+  std::size_t panel = 0;
+  for (; panel + Weights::kPanels <= panels; panel += Weights::kPanels)
+    multiply_halves<Weights>(row, panel, std::make_index_sequence<2 * Weights::kPanels>{});
+  for (; panel < panels; ++panel) multiply_halves<Weights>(row, panel, std::make_index_sequence<2>{});
 }
 
-void expand_two_tables(const CodebookPanel& panel) {
-  const __m256i shifts[2] = {Words<4>::shifts(0), Words<4>::shifts(1)};
-  const __m256 low = _mm256_loadu_ps(panel.levels), high = _mm256_loadu_ps(panel.levels + 8);
-  expand_steps<4>(
-      panel, [&](const std::uint8_t* step, std::size_t half) __attribute__((always_inline)) {
-        const __m256i indices = _mm256_srlv_epi32(Words<4>::load(step), shifts[half]);
-        return _mm256_blendv_ps(_mm256_permutevar8x32_ps(low, indices),
-                                _mm256_permutevar8x32_ps(high, indices),
-                                _mm256_castsi256_ps(_mm256_slli_epi32(indices, 28)));
-      });
-}
+struct Form {
+  void (*expand)(const CodebookPanel&);
+  MultiplyCodebookRow multiply_row;
+};
+template <class Weights>
+constexpr Form kForm{expand_as<Weights>, multiply_row<Weights>};
 
-/// Four levels per channel.
-void expand_tree(const CodebookPanel& panel) {
-  const __m256i shifts[2] = {Words<2>::shifts(0), Words<2>::shifts(1)};
-  expand_steps<2>(
-      panel, [&](const std::uint8_t* step, std::size_t half) __attribute__((always_inline)) {
-        const __m256i words = Words<2>::load(step);
-        const __m256 bit0 = sign_of_bit<2>(words, shifts[half], 0),
-                     bit1 = sign_of_bit<2>(words, shifts[half], 1);
-        const float* levels = panel.levels + half * kLanes;
-        const auto level = [=](std::size_t l) { return _mm256_loadu_ps(levels + l * kF32PanelWidth); };
-        return _mm256_blendv_ps(_mm256_blendv_ps(level(0), level(1), bit0),
-                                _mm256_blendv_ps(level(2), level(3), bit0), bit1);
-      });
-}
-
-template <std::size_t kBits>
-void expand_gathered(const CodebookPanel& panel) {
-  expand_steps<kBits>(
-      panel, [&](const std::uint8_t* step, std::size_t half) __attribute__((always_inline)) {
-        __m256i at;
-        if constexpr (kBits == 8) {
-          at = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(step + half * kLanes)));
-        } else {
-          at = _mm256_and_si256(_mm256_srlv_epi32(Words<kBits>::load(step), Words<kBits>::shifts(half)),
-                                _mm256_set1_epi32((1 << kBits) - 1));
-        }
-        if (panel.scope == LevelScope::Channel)
-          at = _mm256_add_epi32(_mm256_slli_epi32(at, 4), channels_of(half));
-        return _mm256_i32gather_ps(panel.levels, at, sizeof(float));
-      });
-}
-
-void expand(const CodebookPanel& panel) noexcept {
+const Form& form_of(const CodebookPanel& panel) {
   const bool layer = panel.scope == LevelScope::Layer;
   switch (panel.index_bits) {
     case 1:
-      return expand_1(panel);
+      return kForm<Blend>;
     case 2:
-      return layer ? expand_table<2>(panel) : expand_tree(panel);
+      return layer ? kForm<Permute<2>> : kForm<Tree>;
     case 4:
-      if (!layer) return expand_gathered<4>(panel);
-      return panel.level_count == 8 ? expand_table<4>(panel) : expand_two_tables(panel);
+      if (!layer) return kForm<Gather<4, LevelScope::Channel>>;
+      return panel.level_count == 8 ? kForm<Permute<4>> : kForm<PermuteTwo>;
     default:
-      return expand_gathered<8>(panel);
+      return layer ? kForm<Gather<8, LevelScope::Layer>> : kForm<Gather<8, LevelScope::Channel>>;
   }
+}
+
+void expand(const CodebookPanel& panel) noexcept {
+  form_of(panel).expand(panel);
+}
+MultiplyCodebookRow row_form(const CodebookPanel& panel) noexcept {
+  return form_of(panel).multiply_row;
 }
 
 }  // namespace
 
-constinit const CodebookKernels kCodebookAvx2{
-    .name = kCodebookInfos[1].name, .isa = Isa::Avx2, .f32 = &kF32Avx2, .expand = expand};
+constinit const CodebookKernels kCodebookAvx2{.name = kCodebookInfos[1].name,
+                                              .isa = Isa::Avx2,
+                                              .f32 = &kF32Avx2,
+                                              .expand = expand,
+                                              .row_form = row_form};
 
 }  // namespace bitplane::kernels

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sixteen channels are one register. Per step, beside the load and the store:
+// Sixteen channels are one register. Per step, beside the load:
 //
 //   1 bit                     one blend under the mask that the two bytes are
 //   2, 4 bits, per layer      shift, vpermps: the table is a register; vpermps ignores what lies above bit 3,
@@ -9,6 +9,7 @@
 //   8 bits, up to 32 levels   vpermi2ps
 //   8 bits, more              gather
 #include <cstring>
+#include <utility>
 
 #include "bitserial/intrinsics.h"
 #include "codebook/codebook_infos.h"
@@ -45,94 +46,157 @@ template <std::size_t kBits>
   }
 }
 
-/// Calls level(step) for each step and stores the 16 weights.
-template <std::size_t kBits, class Level>
-[[gnu::always_inline]] inline void expand_steps(const CodebookPanel& panel, Level level) {
-  const std::uint8_t* step = panel.indices;
-  float* out = panel.out;
-  for (std::size_t t = 0; t < panel.steps; ++t, step += 2 * kBits, out += kF32PanelWidth) {
-    _mm512_store_ps(out, level(step));
-  }
-}
+// How the 16 weights of a step come about: constructed from a panel's levels, called with a step's indices.
+// kPanels is how many of them fit into registers side by side; four hide the latency of fma.
 
-void expand_1(const CodebookPanel& panel) {
-  const __m512 low = _mm512_loadu_ps(panel.levels), high = _mm512_loadu_ps(panel.levels + kF32PanelWidth);
-  expand_steps<1>(
-      panel, [=](const std::uint8_t* step) __attribute__((always_inline)) {
-        return _mm512_mask_blend_ps(load_word<__mmask16>(step), low, high);
-      });
-}
+struct Blend {
+  static constexpr std::size_t kBits = 1, kPanels = 4;
+  explicit Blend(const float* levels) : low(_mm512_loadu_ps(levels)), high(_mm512_loadu_ps(levels + 16)) {}
+  [[gnu::always_inline]] __m512 operator()(const std::uint8_t* step) const {
+    return _mm512_mask_blend_ps(load_word<__mmask16>(step), low, high);
+  }
+  __m512 low, high;
+};
 
 /// A table of 16.
-template <std::size_t kBits>
-void expand_table(const CodebookPanel& panel) {
-  const __m512 table = _mm512_loadu_ps(panel.levels);
-  expand_steps<kBits>(
-      panel, [=](const std::uint8_t* step) __attribute__((always_inline)) {
-        return _mm512_permutexvar_ps(indices_of<kBits>(step), table);
-      });
-}
+template <std::size_t kIndexBits>
+struct Permute {
+  static constexpr std::size_t kBits = kIndexBits, kPanels = 4;
+  explicit Permute(const float* levels) : table(_mm512_loadu_ps(levels)) {}
+  [[gnu::always_inline]] __m512 operator()(const std::uint8_t* step) const {
+    return _mm512_permutexvar_ps(indices_of<kBits>(step), table);
+  }
+  __m512 table;
+};
 
-void expand_two_tables(const CodebookPanel& panel) {
-  const __m512 low = _mm512_loadu_ps(panel.levels), high = _mm512_loadu_ps(panel.levels + 16);
-  expand_steps<8>(
-      panel, [=](const std::uint8_t* step) __attribute__((always_inline)) {
-        return _mm512_permutex2var_ps(low, indices_of<8>(step), high);
-      });
-}
+/// A table of 32.
+struct PermuteTwo {
+  static constexpr std::size_t kBits = 8, kPanels = 4;
+  explicit PermuteTwo(const float* levels)
+      : low(_mm512_loadu_ps(levels)), high(_mm512_loadu_ps(levels + 16)) {}
+  [[gnu::always_inline]] __m512 operator()(const std::uint8_t* step) const {
+    return _mm512_permutex2var_ps(low, indices_of<8>(step), high);
+  }
+  __m512 low, high;
+};
 
 /// 2^kTreeBits levels per channel: halves of the list are chosen by one bit after the other, the lowest
 /// first.
-template <std::size_t kBits, std::size_t kTreeBits>
-void expand_tree(const CodebookPanel& panel) {
-  constexpr std::size_t kLevels = std::size_t{1} << kTreeBits;
+template <std::size_t kIndexBits, std::size_t kTreeBits>
+struct Tree {
+  static constexpr std::size_t kBits = kIndexBits, kPanels = kTreeBits == 2 ? 4 : 1;
+  static constexpr std::size_t kLevels = std::size_t{1} << kTreeBits;
+  explicit Tree(const float* from) {
+    unroll<kLevels>([&](auto l) __attribute__((always_inline)) {
+      levels[l] = _mm512_loadu_ps(from + l * kF32PanelWidth);
+    });
+  }
+  [[gnu::always_inline]] __m512 operator()(const std::uint8_t* step) const {
+    const __m512i indices = indices_of<kBits>(step);
+    __m512 left[kLevels];
+    unroll<kLevels>([&](auto l) __attribute__((always_inline)) { left[l] = levels[l]; });
+    unroll<kTreeBits>([&](auto bit) __attribute__((always_inline)) {
+      const __mmask16 mask = _mm512_test_epi32_mask(indices, _mm512_set1_epi32(1 << bit));
+      unroll<(kLevels >> (bit + 1))>([&](auto l) __attribute__((always_inline)) {
+        left[l] = _mm512_mask_blend_ps(mask, left[2 * l], left[2 * l + 1]);
+      });
+    });
+    return left[0];
+  }
   __m512 levels[kLevels];
-  unroll<kLevels>([&](auto l) __attribute__((always_inline)) {
-    levels[l] = _mm512_loadu_ps(panel.levels + l * kF32PanelWidth);
+};
+
+template <LevelScope kScope>
+struct Gather {
+  static constexpr std::size_t kBits = 8, kPanels = 1;
+  explicit Gather(const float* from) : levels(from) {}
+  [[gnu::always_inline]] __m512 operator()(const std::uint8_t* step) const {
+    __m512i at = indices_of<8>(step);
+    if constexpr (kScope == LevelScope::Channel)
+      at = _mm512_add_epi32(_mm512_slli_epi32(at, 4), lane_numbers());
+    return _mm512_i32gather_ps(at, levels, sizeof(float));
+  }
+  const float* levels;
+};
+
+template <class Weights>
+void expand_as(const CodebookPanel& panel) {
+  const Weights weights(panel.levels);
+  const std::uint8_t* step = panel.indices;
+  float* out = panel.out;
+  for (std::size_t t = 0; t < panel.steps; ++t, step += 2 * Weights::kBits, out += kF32PanelWidth) {
+    _mm512_store_ps(out, weights(step));
+  }
+}
+
+/// Panels first .. first + kPanels of the row.
+template <class Weights, std::size_t... kPanel>
+[[gnu::always_inline]] inline void multiply_panels(const CodebookRow& row, std::size_t first,
+                                                   std::index_sequence<kPanel...>) {
+  constexpr std::size_t kPanels = sizeof...(kPanel);
+  const Weights weights[] = {Weights(row.panel.levels + (first + kPanel) * row.level_stride)...};
+  const std::uint8_t* step[] = {row.panel.indices + (first + kPanel) * row.index_stride...};
+  __m512 sum[kPanels];
+  unroll<kPanels>([&](auto p) __attribute__((always_inline)) { sum[p] = _mm512_setzero_ps(); });
+  for (std::size_t t = 0; t < row.panel.steps; ++t) {
+    const __m512 x = _mm512_set1_ps(row.a[row.step_offset[t]]);
+    unroll<kPanels>([&](auto p) __attribute__((always_inline)) {
+      sum[p] = _mm512_fmadd_ps(x, weights[p](step[p]), sum[p]);
+      step[p] += 2 * Weights::kBits;
+    });
+  }
+  unroll<kPanels>([&](auto p) __attribute__((always_inline)) {
+    const std::size_t column = (first + p) * kF32PanelWidth, left = row.columns - column;
+    const auto mask = static_cast<__mmask16>(left < kF32PanelWidth ? (1U << left) - 1U : 0xffffU);
+    _mm512_mask_storeu_ps(row.c + column, mask, sum[p]);
   });
-  expand_steps<kBits>(
-      panel, [&](const std::uint8_t* step) __attribute__((always_inline)) {
-        const __m512i indices = indices_of<kBits>(step);
-        __m512 left[kLevels];
-        unroll<kLevels>([&](auto l) __attribute__((always_inline)) { left[l] = levels[l]; });
-        unroll<kTreeBits>([&](auto bit) __attribute__((always_inline)) {
-          const __mmask16 mask = _mm512_test_epi32_mask(indices, _mm512_set1_epi32(1 << bit));
-          unroll<(kLevels >> (bit + 1))>([&](auto l) __attribute__((always_inline)) {
-            left[l] = _mm512_mask_blend_ps(mask, left[2 * l], left[2 * l + 1]);
-          });
-        });
-        return left[0];
-      });
 }
 
-void expand_gathered(const CodebookPanel& panel) {
-  expand_steps<8>(
-      panel, [&](const std::uint8_t* step) __attribute__((always_inline)) {
-        __m512i at = indices_of<8>(step);
-        if (panel.scope == LevelScope::Channel)
-          at = _mm512_add_epi32(_mm512_slli_epi32(at, 4), lane_numbers());
-        return _mm512_i32gather_ps(at, panel.levels, sizeof(float));
-      });
+template <class Weights>
+void multiply_row(const CodebookRow& row) noexcept {
+  const std::size_t panels = (row.columns + kF32PanelWidth - 1) / kF32PanelWidth;
+  std::size_t panel = 0;
+  for (; panel + Weights::kPanels <= panels; panel += Weights::kPanels)
+    multiply_panels<Weights>(row, panel, std::make_index_sequence<Weights::kPanels>{});
+  for (; panel < panels; ++panel) multiply_panels<Weights>(row, panel, std::index_sequence<0>{});
 }
 
-void expand(const CodebookPanel& panel) noexcept {
+struct Form {
+  void (*expand)(const CodebookPanel&);
+  MultiplyCodebookRow multiply_row;
+};
+template <class Weights>
+constexpr Form kForm{expand_as<Weights>, multiply_row<Weights>};
+
+const Form& form_of(const CodebookPanel& panel) {
   const bool layer = panel.scope == LevelScope::Layer;
   switch (panel.index_bits) {
     case 1:
-      return expand_1(panel);
+      return kForm<Blend>;
     case 2:
-      return layer ? expand_table<2>(panel) : expand_tree<2, 2>(panel);
+      return layer ? kForm<Permute<2>> : kForm<Tree<2, 2>>;
     case 4:
-      if (layer) return expand_table<4>(panel);
-      return panel.level_count == 8 ? expand_tree<4, 3>(panel) : expand_tree<4, 4>(panel);
+      if (layer) return kForm<Permute<4>>;
+      return panel.level_count == 8 ? kForm<Tree<4, 3>> : kForm<Tree<4, 4>>;
     default:
-      return layer && panel.level_count == 32 ? expand_two_tables(panel) : expand_gathered(panel);
+      if (!layer) return kForm<Gather<LevelScope::Channel>>;
+      return panel.level_count == 32 ? kForm<PermuteTwo> : kForm<Gather<LevelScope::Layer>>;
   }
+}
+
+void expand(const CodebookPanel& panel) noexcept {
+  form_of(panel).expand(panel);
+}
+MultiplyCodebookRow row_form(const CodebookPanel& panel) noexcept {
+  return form_of(panel).multiply_row;
 }
 
 }  // namespace
 
-constinit const CodebookKernels kCodebookAvx512{
-    .name = kCodebookInfos[2].name, .isa = Isa::Avx512, .f32 = &kF32Avx512, .expand = expand};
+constinit const CodebookKernels kCodebookAvx512{.name = kCodebookInfos[2].name,
+                                                .isa = Isa::Avx512,
+                                                .f32 = &kF32Avx512,
+                                                .expand = expand,
+                                                .row_form = row_form};
 
 }  // namespace bitplane::kernels

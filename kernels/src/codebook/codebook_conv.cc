@@ -60,6 +60,15 @@ void run_block(const Product& p, GatherGemm gemm, std::size_t first_step, std::s
 
 /// `gemm` lacks only its right operand.
 void run_product(const Product& p, const GatherGemm& gemm) {
+  CodebookRow row = p.weights.row(p.group);
+  const MultiplyCodebookRow multiply = gemm.rows == 1 ? p.kernels.row_form(row.panel) : nullptr;
+  if (multiply != nullptr) {
+    row.a = gemm.a + gemm.row_offset[0];
+    row.step_offset = gemm.step_offset;
+    row.c = gemm.c;
+    multiply(row);
+    return;
+  }
   const BlockSize most = gemm.rows <= kFew ? kFewRows : kManyRows;
   const std::size_t panels = (gemm.columns + kF32PanelWidth - 1) / kF32PanelWidth;
   for (std::size_t panel = 0; panel < panels; panel += most.panels) {

@@ -8,7 +8,10 @@
 
 namespace bitplane::kernels {
 
-constinit const CodebookKernels kCodebookNeon{
-    .name = kCodebookInfos[3].name, .isa = Isa::Neon, .f32 = &kF32Neon, .expand = expand_indices};
+constinit const CodebookKernels kCodebookNeon{.name = kCodebookInfos[3].name,
+                                              .isa = Isa::Neon,
+                                              .f32 = &kF32Neon,
+                                              .expand = expand_indices,
+                                              .row_form = no_row_form};
 
 }  // namespace bitplane::kernels

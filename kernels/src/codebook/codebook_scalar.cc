@@ -6,7 +6,10 @@
 
 namespace bitplane::kernels {
 
-constinit const CodebookKernels kCodebookScalar{
-    .name = kCodebookInfos[0].name, .isa = Isa::Scalar, .f32 = &kF32Scalar, .expand = expand_indices};
+constinit const CodebookKernels kCodebookScalar{.name = kCodebookInfos[0].name,
+                                                .isa = Isa::Scalar,
+                                                .f32 = &kF32Scalar,
+                                                .expand = expand_indices,
+                                                .row_form = no_row_form};
 
 }  // namespace bitplane::kernels

@@ -23,5 +23,9 @@ inline void expand_indices(const CodebookPanel& panel) noexcept {
   }
 }
 
+inline MultiplyCodebookRow no_row_form(const CodebookPanel&) noexcept {
+  return nullptr;
+}
+
 }  // namespace
 }  // namespace bitplane::kernels

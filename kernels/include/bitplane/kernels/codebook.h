@@ -47,6 +47,19 @@ struct CodebookPanel {
   float* out = nullptr;  ///< [steps][16], 64-byte aligned
 };
 
+/// One row of the product (a matrix-vector product) with neighbouring panels: c[n] = chain over t of
+/// a[step_offset[t]] * w[t][n]. Expanding into memory first would cost more than the product.
+struct CodebookRow {
+  CodebookPanel panel{};         ///< the first one, all its steps; `out` is not looked at
+  std::size_t index_stride = 0;  ///< from one panel's indices to the next one's, in bytes
+  std::size_t level_stride = 0;  ///< from one panel's levels to the next one's, in floats
+  const float* a = nullptr;
+  const std::ptrdiff_t* step_offset = nullptr;
+  float* c = nullptr;
+  std::size_t columns = 0;
+};
+using MultiplyCodebookRow = void (*)(const CodebookRow&) noexcept;
+
 /// Packed indices and the tables beside them; the same layout for every ISA. Immutable.
 class CodebookWeights {
  public:
@@ -61,6 +74,8 @@ class CodebookWeights {
   /// Steps [first, first + steps) of panel `panel` of group `group`, without `out`.
   [[nodiscard]] CodebookPanel panel(std::size_t group, std::size_t panel, std::size_t first,
                                     std::size_t steps) const noexcept;
+  /// All of a group, without a, step_offset and c.
+  [[nodiscard]] CodebookRow row(std::size_t group) const noexcept;
 
  private:
   void pack_indices(const std::uint8_t* indices) noexcept;
@@ -79,6 +94,8 @@ struct CodebookKernels {
   Isa isa;
   const F32Kernels* f32;  ///< of the same ISA
   void (*expand)(const CodebookPanel&) noexcept;
+  /// The form of a single row for panels like this one; null: there is none that beats expanding.
+  MultiplyCodebookRow (*row_form)(const CodebookPanel&) noexcept;
 };
 [[nodiscard]] const CodebookKernels& select_codebook(CpuFeatures features) noexcept;
 
