@@ -41,6 +41,38 @@ struct Avx2 {
     counter = _mm256_add_epi8(counter, _mm256_add_epi8(_mm256_shuffle_epi8(nibble_counts, low),
                                                        _mm256_shuffle_epi8(nibble_counts, high)));
   }
+  /// Low and high halves of the bytes, each in the low half of a byte of its own. With the weights split
+  /// beforehand, AND needs no other mask, and a pair takes 6 operations instead of 8.
+  struct Halves {
+    __m256i low, high;
+  };
+  static void split(std::uint64_t* to, Words words) {
+    const Halves halves = masked_halves(words);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), halves.low);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + kLanes), halves.high);
+  }
+  static Halves masked_halves(Words words) {
+    const __m256i low_nibbles = _mm256_set1_epi8(15);
+    return {_mm256_and_si256(words, low_nibbles), _mm256_and_si256(_mm256_srli_epi16(words, 4), low_nibbles)};
+  }
+  template <PairOp kOp>
+  static Halves halves(Words words) {
+    if constexpr (kOp == PairOp::And) return {words, _mm256_srli_epi16(words, 4)};
+    return masked_halves(words);
+  }
+  template <PairOp kOp>
+  static void count_split(Counter& counter, const std::uint64_t* w, const Halves& a) {
+    const __m256i nibble_counts = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,  //
+                                                   0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+    const __m256i low = load_words(w), high = load_words(w + kLanes);
+    const bool is_and = kOp == PairOp::And;
+    counter =
+        _mm256_add_epi8(counter, _mm256_shuffle_epi8(nibble_counts, is_and ? _mm256_and_si256(low, a.low)
+                                                                           : _mm256_xor_si256(low, a.low)));
+    counter =
+        _mm256_add_epi8(counter, _mm256_shuffle_epi8(nibble_counts, is_and ? _mm256_and_si256(high, a.high)
+                                                                           : _mm256_xor_si256(high, a.high)));
+  }
   static Total flush(Total total, Counter counter) {
     return _mm256_add_epi64(total, _mm256_sad_epu8(counter, _mm256_setzero_si256()));
   }

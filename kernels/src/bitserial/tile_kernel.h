@@ -61,12 +61,27 @@ template <class B, int kRegisters, int kPixels>
   });
 }
 
+/// How the weights of a call lie in memory: as packed, or split for a backend that counts halves of bytes
+/// (Split: two registers for each packed one), once for all tiles of the call.
+enum class Weights : std::uint8_t { Packed, Split };
+
 /// counters += C over words [begin, end) of one plane pair.
-template <class B, PairOp kOp, int kRegisters, int kPixels, class AnyCounters>
+template <class B, PairOp kOp, Weights kWeights, int kRegisters, int kPixels, class AnyCounters>
 [[gnu::always_inline]] inline void count_words(AnyCounters& counters, const std::uint64_t* w,
                                                const std::byte* const (&a)[kPixels], std::size_t begin,
                                                std::size_t end) {
   for (std::size_t k = begin; k < end; ++k) {
+    if constexpr (kWeights == Weights::Split) {
+      unroll<0, kPixels>([&](auto p) __attribute__((always_inline)) {
+        const auto halves =
+            B::template halves<kOp>(B::broadcast_word(load_word(a[p.value] + k * sizeof(std::uint64_t))));
+        unroll<0, kRegisters>([&](auto r) __attribute__((always_inline)) {
+          B::template count_split<kOp>(counters.at[r.value][p.value],
+                                       w + (k * kRegisters + r.value) * 2 * B::kLanes, halves);
+        });
+      });
+      continue;
+    }
     typename B::Words weights[kRegisters];
     unroll<0, kRegisters>([&](auto r) __attribute__((always_inline)) {
       weights[r.value] = B::load_words(w + (k * kRegisters + r.value) * B::kLanes);
@@ -84,13 +99,13 @@ template <class B, PairOp kOp, int kRegisters, int kPixels, class AnyCounters>
 enum class Before : std::uint8_t { Nothing, Sum };
 
 /// totals (+)= C of one plane pair, through narrow counters where the backend has such.
-template <class B, PairOp kOp, Before kBefore, int kRegisters, int kPixels>
+template <class B, PairOp kOp, Before kBefore, Weights kWeights, int kRegisters, int kPixels>
 [[gnu::always_inline]] inline void count_flushed(Totals<B, kRegisters, kPixels>& totals,
                                                  const std::uint64_t* w, const std::byte* const (&a)[kPixels],
                                                  std::size_t words) {
   if constexpr (B::kFlushEvery == 0) {
     if constexpr (kBefore == Before::Nothing) set_zero<B>(totals);
-    count_words<B, kOp, kRegisters, kPixels>(totals, w, a, 0, words);
+    count_words<B, kOp, kWeights, kRegisters, kPixels>(totals, w, a, 0, words);
   } else {
     const auto count_run = [&](std::size_t begin, auto&& take) __attribute__((always_inline)) {
       const std::size_t left = words - begin;
@@ -99,7 +114,7 @@ template <class B, PairOp kOp, Before kBefore, int kRegisters, int kPixels>
       for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
         counters.at[r.value][p.value] = B::zero();
       });
-      count_words<B, kOp, kRegisters, kPixels>(counters, w, a, begin, end);
+      count_words<B, kOp, kWeights, kRegisters, kPixels>(counters, w, a, begin, end);
       for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
         take(totals.at[r.value][p.value], counters.at[r.value][p.value]);
       });
@@ -120,16 +135,16 @@ template <class B, PairOp kOp, Before kBefore, int kRegisters, int kPixels>
 }
 
 /// The same for a step of the schedule and the windows of a tile.
-template <class B, PairOp kOp, Before kBefore, int kRegisters, int kPixels>
+template <class B, PairOp kOp, Before kBefore, Weights kWeights, int kRegisters, int kPixels>
 [[gnu::always_inline]] inline void count_pair(const BitTile& tile, const std::byte* const* pixels,
                                               const PlaneStep& step, Totals<B, kRegisters, kPixels>& totals) {
-  const std::uint64_t* w =
-      tile.weights + std::size_t{step.weight_plane} * tile.words * (kRegisters * B::kLanes);
+  constexpr std::size_t kWordSize = kRegisters * B::kLanes * (kWeights == Weights::Split ? 2 : 1);
+  const std::uint64_t* w = tile.weights + std::size_t{step.weight_plane} * tile.words * kWordSize;
   const std::byte* a[kPixels];
   unroll<0, kPixels>([&](auto p) __attribute__((always_inline)) {
     a[p.value] = pixels[p.value] + step.activation_plane * tile.plane_stride;
   });
-  count_flushed<B, kOp, kBefore, kRegisters, kPixels>(totals, w, a, tile.words);
+  count_flushed<B, kOp, kBefore, kWeights, kRegisters, kPixels>(totals, w, a, tile.words);
 }
 
 template <class B, int kRegisters, int kPixels>
@@ -148,18 +163,18 @@ template <class B, int kRegisters, int kPixels>
 }
 
 /// alpha * sum over the steps of a term, but for the last shift, which is left to term_sum.
-template <class B, PairOp kOp, int kRegisters, int kPixels>
+template <class B, PairOp kOp, Weights kWeights, int kRegisters, int kPixels>
 [[gnu::always_inline]] inline void count_term(const BitTile& tile, const std::byte* const* pixels,
                                               const TermSteps& term, Totals<B, kRegisters, kPixels>& totals) {
   if (term.count == 0) {
     set_zero<B>(totals);
     return;
   }
-  count_pair<B, kOp, Before::Nothing>(tile, pixels, tile.steps[term.first], totals);
+  count_pair<B, kOp, Before::Nothing, kWeights>(tile, pixels, tile.steps[term.first], totals);
   for (std::uint32_t s = 1; s < term.count; ++s) {
     const PlaneStep step = tile.steps[term.first + s];
     adjust<B>(totals, step.shift, step.negate);
-    count_pair<B, kOp, Before::Sum>(tile, pixels, step, totals);
+    count_pair<B, kOp, Before::Sum, kWeights>(tile, pixels, step, totals);
   }
   adjust<B>(totals, 0, term.negate);
 }
@@ -196,8 +211,8 @@ struct FinishingOps<B, kRegisters> {
 /// Tiles of this many pixels together are finished at a time.
 inline constexpr std::size_t kHeldPixels = 12;
 
-template <class B, PairOp kOp, int kRegisters, int kPixels>
-void run_tile(const BitTile& tile) noexcept {
+template <class B, PairOp kOp, Weights kWeights, int kRegisters, int kPixels>
+[[gnu::always_inline]] inline void run_tiles(const BitTile& tile) {
   using Ops = typename FinishingOps<B, kRegisters>::Type;
   constexpr std::size_t kChannels = kRegisters * B::kLanes;
   constexpr std::size_t kTiles = kPixels < kHeldPixels ? kHeldPixels / kPixels : 1;
@@ -216,7 +231,7 @@ void run_tile(const BitTile& tile) noexcept {
         const std::byte* const* pixels = tile.pixels + (i + b) * kPixels;
         for (std::size_t t = 0; t < count; ++t) {
           Totals<B, kRegisters, kPixels> totals;
-          count_term<B, kOp, kRegisters, kPixels>(tile, pixels, tile.terms[first + t], totals);
+          count_term<B, kOp, kWeights, kRegisters, kPixels>(tile, pixels, tile.terms[first + t], totals);
           narrow<B>(totals, sums[buffer] + t * kTermSums + b * kPixels * kChannels);
         }
       }
@@ -231,6 +246,31 @@ void run_tile(const BitTile& tile) noexcept {
   if (held.sums != nullptr) finish_terms<Ops, kChannels, kTiles * kPixels>(tile, held);
 }
 
+/// Backends that count halves of bytes by look-up save the splitting of the weights' half of each pair.
+template <class B>
+concept Splitting = requires(std::uint64_t* to, typename B::Words words) {
+  B::split(to, words);
+};
+
+inline constexpr std::size_t kSplitWords = 2048;  ///< 16 KB: half of a first-level cache
+
+template <class B, PairOp kOp, int kRegisters, int kPixels>
+void run_tile(const BitTile& tile) noexcept {
+  if constexpr (Splitting<B>) {
+    const std::size_t size = tile.weight_planes * tile.words * kRegisters * B::kLanes;
+    if (2 * size <= kSplitWords && tile.tiles > 1) {
+      alignas(64) std::uint64_t split[kSplitWords];
+      for (std::size_t at = 0; at < size; at += B::kLanes) {
+        B::split(split + 2 * at, B::load_words(tile.weights + at));
+      }
+      BitTile with_split = tile;
+      with_split.weights = split;
+      return run_tiles<B, kOp, Weights::Split, kRegisters, kPixels>(with_split);
+    }
+  }
+  run_tiles<B, kOp, Weights::Packed, kRegisters, kPixels>(tile);
+}
+
 /// counts[j][channel] of one weight plane against kPlanes activation planes of one pixel.
 template <class B, PairOp kOp, int kRegisters, int kPlanes>
 [[gnu::always_inline]] inline void count_vector(const BitTile& tile, const std::uint64_t* weights,
@@ -240,7 +280,8 @@ template <class B, PairOp kOp, int kRegisters, int kPlanes>
     planes[j.value] = plane + j.value * tile.plane_stride;
   });
   Totals<B, kRegisters, kPlanes> totals;
-  count_flushed<B, kOp, Before::Nothing, kRegisters, kPlanes>(totals, weights, planes, tile.words);
+  count_flushed<B, kOp, Before::Nothing, Weights::Packed, kRegisters, kPlanes>(totals, weights, planes,
+                                                                               tile.words);
   narrow<B>(totals, counts);
 }
 
