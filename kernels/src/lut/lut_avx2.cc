@@ -66,24 +66,53 @@ struct Avx2 {
   static std::int64_t popcount(std::uint64_t word) { return __builtin_popcountll(word); }
 };
 
-/// code = (nibble of the pair's first plane + 16 * nibble of the second) * 16.
-void encode(const LutWindow& window) noexcept {
+/// 16 bytes of codes, (nibble of the pair's first plane + 16 * nibble of the second), as 16 offsets of
+/// tables.
+[[gnu::always_inline]] inline void store_codes(std::uint16_t* codes, __m128i bytes) {
+  const __m256i offsets = _mm256_slli_epi16(_mm256_cvtepu8_epi16(bytes), 4);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(codes), offsets);
+}
+
+/// Codes of one pair of planes; kPlanes = 1: there is no second one.
+template <int kPlanes>
+[[gnu::always_inline]] inline void encode_part(const std::byte* first, const std::byte* second,
+                                               std::size_t words, std::uint16_t* codes) {
   const __m128i low_nibbles = _mm_set1_epi8(15);
+  // 8 or 16 bytes of both planes; the codes of the low nibbles go before those of the high ones.
+  const auto even_codes = [&](__m128i a, __m128i b) __attribute__((always_inline)) {
+    const __m128i low = _mm_and_si128(a, low_nibbles);
+    if constexpr (kPlanes == 1) return low;
+    return _mm_or_si128(low, _mm_slli_epi16(_mm_and_si128(b, low_nibbles), 4));
+  };
+  const auto odd_codes = [&](__m128i a, __m128i b) __attribute__((always_inline)) {
+    const __m128i high = _mm_and_si128(_mm_srli_epi16(a, 4), low_nibbles);
+    if constexpr (kPlanes == 1) return high;
+    return _mm_or_si128(high, _mm_andnot_si128(low_nibbles, b));
+  };
+  std::size_t word = 0;
+  for (; word + 2 <= words; word += 2, codes += 32) {
+    const auto* from = reinterpret_cast<const __m128i*>(first + word * sizeof(std::uint64_t));
+    const auto* other = reinterpret_cast<const __m128i*>(second + word * sizeof(std::uint64_t));
+    const __m128i a = _mm_loadu_si128(from), b = kPlanes == 1 ? a : _mm_loadu_si128(other);
+    store_codes(codes, _mm_unpacklo_epi8(even_codes(a, b), odd_codes(a, b)));
+    store_codes(codes + 16, _mm_unpackhi_epi8(even_codes(a, b), odd_codes(a, b)));
+  }
+  if (word < words) {
+    const auto* from = reinterpret_cast<const __m128i*>(first + word * sizeof(std::uint64_t));
+    const auto* other = reinterpret_cast<const __m128i*>(second + word * sizeof(std::uint64_t));
+    const __m128i a = _mm_loadl_epi64(from), b = kPlanes == 1 ? a : _mm_loadl_epi64(other);
+    store_codes(codes, _mm_unpacklo_epi8(even_codes(a, b), odd_codes(a, b)));
+  }
+}
+
+void encode(const LutWindow& window) noexcept {
   for (std::size_t part = 0; 2 * part < window.planes; ++part) {
     const std::byte* first = window.bits + 2 * part * window.plane_stride;
-    const std::byte* second = 2 * part + 1 < window.planes ? first + window.plane_stride : nullptr;
     std::uint16_t* codes = window.codes + part * window.part_stride;
-    for (std::size_t word = 0; word < window.words; ++word, codes += 16) {
-      const std::size_t at = word * sizeof(std::uint64_t);
-      const __m128i a = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(first + at));
-      const __m128i b = second == nullptr ? _mm_setzero_si128()
-                                          : _mm_loadl_epi64(reinterpret_cast<const __m128i*>(second + at));
-      const __m128i even =
-          _mm_or_si128(_mm_and_si128(a, low_nibbles), _mm_slli_epi16(_mm_and_si128(b, low_nibbles), 4));
-      const __m128i odd =
-          _mm_or_si128(_mm_and_si128(_mm_srli_epi16(a, 4), low_nibbles), _mm_andnot_si128(low_nibbles, b));
-      const __m256i all = _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(even, odd));
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(codes), _mm256_slli_epi16(all, 4));
+    if (2 * part + 1 < window.planes) {
+      encode_part<2>(first, first + window.plane_stride, window.words, codes);
+    } else {
+      encode_part<1>(first, first, window.words, codes);
     }
   }
 }

@@ -49,7 +49,19 @@ class LutRunner {
  public:
   LutRunner(const LutKernels& kernels, const ConvShape& shape, const PackedLutConv& packed,
             const PackedActivations& input, const LutScratch& scratch)
-      : kernels_(kernels), shape_(shape), packed_(packed), input_(input), scratch_(scratch) {}
+      : kernels_(kernels), shape_(shape), packed_(packed), input_(input), scratch_(scratch) {
+    // Read once: a segment may be a single pixel.
+    const ActivationLayout& layout = input.layout;
+    window_ = {.plane_stride = packed.plane_stride(layout),
+               .planes = layout.planes,
+               .words = packed.words,
+               .part_stride = packed.part_stride};
+    picture_bytes_ = layout.picture_bytes();
+    row_step_ = shape.stride_h * layout.row_bytes();
+    group_bytes_ = layout.planes * layout.plane_stride();
+    window_step_ = packed.in_place ? shape.stride_w * layout.pixel_bytes()
+                                   : layout.planes * packed.words * sizeof(std::uint64_t);
+  }
 
   /// Output rows [row, row + rows), at most packed.strip_rows, into `out`: [row][pixel][out channel].
   void run_rows(std::size_t row, std::size_t rows, const LutOutput& out) const noexcept {
@@ -68,24 +80,17 @@ class LutRunner {
  private:
   /// Codes and pixel terms of a segment, from pixel `at` of the strip on.
   void encode_segment(std::size_t group, const RowSegment& segment, std::size_t at) const noexcept {
-    const ActivationLayout& layout = input_.layout;
     const std::byte* windows = scratch_.windows;
-    std::size_t step = layout.planes * packed_.words * sizeof(std::uint64_t);
     if (packed_.in_place) {
-      step = shape_.stride_w * layout.pixel_bytes();
-      windows = input_.data + segment.picture * layout.picture_bytes() +
-                segment.y * shape_.stride_h * layout.row_bytes() +
-                group * layout.planes * layout.plane_stride() + segment.x * step;
+      windows = input_.data + segment.picture * picture_bytes_ + segment.y * row_step_ +
+                group * group_bytes_ + segment.x * window_step_;
     } else {
       gather_windows(shape_, packed_.border, input_, group, segment, scratch_.windows);
     }
+    LutWindow window = window_;
     for (std::size_t i = 0; i < segment.count; ++i) {
-      const LutWindow window{.bits = windows + i * step,
-                             .plane_stride = packed_.plane_stride(layout),
-                             .planes = layout.planes,
-                             .words = packed_.words,
-                             .codes = scratch_.codes + (at + i) * packed_.pixel_codes(),
-                             .part_stride = packed_.part_stride};
+      window.bits = windows + i * window_step_;
+      window.codes = scratch_.codes + (at + i) * packed_.pixel_codes();
       kernels_.encode(window);
       if (packed_.window_factor == 0) {
         scratch_.pixel_terms[at + i] = 0;
@@ -169,6 +174,8 @@ class LutRunner {
   const PackedLutConv& packed_;
   const PackedActivations& input_;
   const LutScratch& scratch_;
+  LutWindow window_;
+  std::size_t picture_bytes_ = 0, row_step_ = 0, group_bytes_ = 0, window_step_ = 0;
 };
 
 }  // namespace
