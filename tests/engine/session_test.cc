@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "bitplane/engine.h"
-#include "bitplane/kernels/bitserial.h"
+#include "bitplane/kernels/registry.h"
 #include "engine/reference/interpreter.h"
 #include "engine/reference/specs.h"
 
@@ -151,8 +151,11 @@ TEST(Session, StepsDescribeThePlan) {
                                              "pool2", "quant2", "conv3+bn3+relu3", "gap", "fc"}));
   const StepInfo& conv2 = session.steps()[2];
   EXPECT_EQ(conv2.op, "conv2d");
-  EXPECT_EQ(conv2.isa,
-            kernels::isa_name(kernels::kernel_isa(kernels::select_bitserial(kernels::detect_cpu()))));
+  const auto registered = [&](const kernels::KernelInfo& info) { return info.name == conv2.kernel; };
+  const auto kernel = std::find_if(kernels::registry().begin(), kernels::registry().end(), registered);
+  ASSERT_NE(kernel, kernels::registry().end()) << conv2.kernel;
+  EXPECT_EQ(conv2.isa, kernels::isa_name(kernel->isa));
+  EXPECT_TRUE(kernels::detect_cpu().has(kernel->isa));
   EXPECT_NE(conv2.kernel.find(conv2.isa), std::string::npos) << conv2.kernel;
   EXPECT_EQ(conv2.weight_bits, 2U);
   EXPECT_EQ(conv2.activation_bits, 2U);

@@ -19,7 +19,7 @@ double bitserial_cost(const BitConvSpec& spec) noexcept {
   constexpr double kBitMacsPerNs = kIsa == Isa::Avx512   ? 900.0
                                    : kIsa == Isa::Avx2   ? 330.0
                                    : kIsa == Isa::Scalar ? 20.0
-                                                         : 150.0;
+                                                         : 200.0;  // NEON: two vector pipes, 2.5 GHz
   constexpr double kNsPerWindowWord = 0.6, kNsPerOutput = 0.15;
   const ConvShape& shape = spec.shape;
   const double pairs = static_cast<double>(spec.weights.planes * spec.activation_planes);

@@ -16,6 +16,10 @@ constexpr KernelInfo kDotInfos[] = {
      .tile = "16 channels x 6 pixels"},
     {.name = "dot_64x6_avx512", .family = Family::Dot, .isa = Isa::Avx512, .tile = "64 channels x 6 pixels"},
     {.name = "dot_32x32_amx", .family = Family::Dot, .isa = Isa::Amx, .tile = "32 channels x 32 pixels"},
+    {.name = "dot_16x6_neondot",
+     .family = Family::Dot,
+     .isa = Isa::NeonDot,
+     .tile = "16 channels x 6 pixels"},
 };
 
 }  // namespace bitplane::kernels

@@ -32,6 +32,10 @@ inline constexpr DotRates kDotRatesAvx512{
 inline constexpr DotRates kDotRatesAmx{
     .product = 0.03, .tile = 120.0, .expanded = 0.8, .row = 10.0, .tile_pixels = 32};
 
+// Counted, not measured: the instructions of a core with two vector pipes at 2.5 GHz.
+inline constexpr DotRates kDotRatesNeonDot{
+    .product = 0.2, .tile = 15.0, .expanded = 1.2, .row = 10.0, .tile_pixels = 6};
+
 template <const DotKernels& kKernels, const DotRates& kRates>
 double dot_kernel_cost(const BitConvSpec& spec) noexcept {
   return dot_cost(kKernels, kRates, spec);
@@ -44,6 +48,10 @@ std::unique_ptr<const LowBitConv> make_dot_conv(const BitConvSpec& spec) {
 
 constexpr std::initializer_list<LowBitKernel> kDotLowBit = {
 // perhaps none
+#ifdef BITPLANE_HAVE_NEONDOT
+    {kDotInfos[4], dot_kernel_supports<kDotNeonDot>, dot_kernel_cost<kDotNeonDot, kDotRatesNeonDot>,
+     make_dot_conv<kDotNeonDot>},
+#endif
 #ifdef BITPLANE_HAVE_AVX2
     {kDotInfos[0], dot_kernel_supports<kDotAvx2>, dot_kernel_cost<kDotAvx2, kDotRatesAvx2>,
      make_dot_conv<kDotAvx2>},

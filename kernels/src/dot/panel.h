@@ -103,5 +103,6 @@ extern const DotKernels kDotAvx2;
 extern const DotKernels kDotAvxVnni;
 extern const DotKernels kDotAvx512;
 extern const DotKernels kDotAmx;
+extern const DotKernels kDotNeonDot;
 
 }  // namespace bitplane::kernels

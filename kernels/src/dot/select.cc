@@ -17,6 +17,9 @@ const DotKernels* select_dot(CpuFeatures features) noexcept {
 #ifdef BITPLANE_HAVE_AVX2
   if (features.has(Isa::Avx2)) return &kDotAvx2;
 #endif
+#ifdef BITPLANE_HAVE_NEONDOT
+  if (features.has(Isa::NeonDot)) return &kDotNeonDot;
+#endif
   static_cast<void>(features);
   return nullptr;
 }

@@ -18,6 +18,7 @@ constexpr KernelInfo kLutInfos[] = {
      .family = Family::Lut,
      .isa = Isa::Avx2,
      .tile = "64 plane pixels x 4 channels"},
+    {.name = "lut_32x8_neon", .family = Family::Lut, .isa = Isa::Neon, .tile = "32 plane rows x 8 pixels"},
 };
 
 }  // namespace bitplane::kernels

@@ -44,6 +44,9 @@ std::unique_ptr<const LowBitConv> make_lut_weights_conv(const BitConvSpec& spec)
 
 constexpr std::initializer_list<LowBitKernel> kLutLowBit = {
 // perhaps none
+#ifdef BITPLANE_HAVE_NEON
+    {kLutInfos[3], lut_supports<kLutLayoutNeon>, lut_cost<kLutLayoutNeon>, make_lut_conv<kLutNeon>},
+#endif
 #ifdef BITPLANE_HAVE_AVX2
     {kLutInfos[0], lut_supports<kLutLayoutAvx2>, lut_cost<kLutLayoutAvx2>, make_lut_conv<kLutAvx2>},
     {kLutInfos[2], lut_weights_support<kLutLayoutAvx2>, lut_weights_cost<kLutLayoutAvx2>,

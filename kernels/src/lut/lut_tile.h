@@ -107,6 +107,9 @@ struct LutLayout {
 /// PSHUFB, 16 sums, a table for each of the 256 codes of 4 elements in two planes.
 constexpr LutLayout kLutLayoutAvx2{
     .lanes = 32, .group_bits = 4, .part_bytes = 256 * 16, .unit_groups = {2, 2}, .tile_registers = 2};
+/// TBL, the same tables.
+constexpr LutLayout kLutLayoutNeon{
+    .lanes = 16, .group_bits = 4, .part_bytes = 256 * 16, .unit_groups = {2, 2}, .tile_registers = 2};
 /// VPERMB, 64 sums, a high and a low half for each of the 64 codes of 3 elements in two planes.
 constexpr LutLayout kLutLayoutAvx512{
     .lanes = 64, .group_bits = 6, .part_bytes = 64 * 64 + 64 * 8, .unit_groups = {4, 2}, .tile_registers = 4};
@@ -131,5 +134,6 @@ struct LutKernels {
 
 extern const LutKernels kLutAvx2;
 extern const LutKernels kLutAvx512;
+extern const LutKernels kLutNeon;
 
 }  // namespace bitplane::kernels
