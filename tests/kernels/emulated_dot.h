@@ -27,6 +27,7 @@ struct Vnni {
   };
   using Counter = Ints;
   static constexpr std::size_t kLanes = 8;
+  static constexpr bool kScarceRegisters = false;
   static constexpr DotTiles tiles(std::size_t registers) {
     return registers == 2 ? DotTiles{4, {6, 4, 2, 1}} : DotTiles{4, {12, 6, 2, 1}};
   }
@@ -141,8 +142,11 @@ inline const DotKernels kVnni{
                  .weights = {-128, 127},
                  .activations = {0, 255},
                  .lane_limit = 0,
+                 .least_steps = 0,
+                 .lane_sums = LaneSums::EndChunks,
                  .run_panel = {run_dot_panel<Vnni, 2>, run_dot_panel<Vnni, 1>},
                  .expand_pixels = expand_pixels},
+                {},
                 {}},
     .expand_weights = expand_weights<Vnni::kLanes>,
     .begin = nullptr,
@@ -159,8 +163,11 @@ inline const DotKernels kTiles{
                  .weights = {-128, 127},
                  .activations = {0, 255},
                  .lane_limit = 0,
+                 .least_steps = 0,
+                 .lane_sums = LaneSums::EndChunks,
                  .run_panel = {run_tile_panel<Tiles, 2>, run_tile_panel<Tiles, 1>},
                  .expand_pixels = expand_pixels},
+                {},
                 {}},
     .expand_weights = expand_weights<kTileChannels>,
     .begin = Tiles::configure,

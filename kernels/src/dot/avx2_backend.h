@@ -17,6 +17,7 @@ struct Avx2Lanes {
   using Pixels = __m256i;
   using Ints = __m256i;
   static constexpr std::size_t kLanes = 8;
+  static constexpr bool kScarceRegisters = true;
   static constexpr DotTiles tiles(std::size_t registers) {
     return registers == 2 ? DotTiles{4, {6, 4, 2, 1}} : DotTiles{4, {12, 6, 2, 1}};
   }

@@ -18,6 +18,7 @@ struct Avx512Lanes {
   using Counter = __m512i;
   using Ints = __m512i;
   static constexpr std::size_t kLanes = 16;
+  static constexpr bool kScarceRegisters = false;
   static constexpr DotTiles tiles(std::size_t registers) {
     return registers == 4 ? DotTiles{4, {6, 4, 2, 1}} : DotTiles{4, {12, 6, 2, 1}};
   }

@@ -43,6 +43,9 @@ double dot_cost(const DotKernels& kernels, const DotRates& rates, const BitConvS
   const auto groups = static_cast<double>(shape.groups);
 
   const double products = static_cast<double>(steps * registers * pixels) * groups;
+  const double widened = geometry.format->lane_sums == LaneSums::Widen
+                             ? products / static_cast<double>(lane_steps(*geometry.format, ranges))
+                             : 0.0;
   const std::size_t chunks = divide_up(steps, std::min(steps, chunk_steps(geometry, ranges)));
   const double tiles = static_cast<double>(chunks) * tiles_of(geometry, pixels, rates) * groups;
 
@@ -55,7 +58,8 @@ double dot_cost(const DotKernels& kernels, const DotRates& rates, const BitConvS
   const double bytes =
       registers_read * static_cast<double>(kernels.lanes * kStepBytes * std::min(bits, kByte) / kByte);
   const double memory = bytes > strips * kCachedBytes ? bytes * kNsPerByte : 0.0;
-  const double multiply = std::max(products * rates.product + tiles * rates.tile + expanded, memory);
+  const double multiply =
+      std::max(products * rates.product + widened * rates.widened + tiles * rates.tile + expanded, memory);
 
   const std::size_t input_rows = std::min(shape.batch * shape.height, rows * geometry.span_rows());
   const double row_registers = static_cast<double>(geometry.row_bytes() * spec.activation_planes) /

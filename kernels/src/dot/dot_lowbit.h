@@ -24,7 +24,7 @@ bool dot_kernel_supports(const BitConvSpec& spec) noexcept {
 // instructions have on Golden Cove (2 per cycle; one tile in 16 cycles, of which the best known kernels reach
 // 60 %), not measured.
 inline constexpr DotRates kDotRatesAvx2{
-    .product = 0.172, .tile = 12.0, .expanded = 0.45, .row = 10.0, .tile_pixels = 6};
+    .product = 0.172, .widened = 0.32, .tile = 12.0, .expanded = 0.45, .row = 10.0, .tile_pixels = 6};
 inline constexpr DotRates kDotRatesAvxVnni{
     .product = 0.14, .tile = 12.0, .expanded = 0.45, .row = 10.0, .tile_pixels = 6};
 inline constexpr DotRates kDotRatesAvx512{

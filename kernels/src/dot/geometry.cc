@@ -11,8 +11,6 @@ namespace {
 // second-level cache.
 constexpr std::size_t kStripPixels = 192;
 constexpr std::size_t kStripResultBytes = 512 * 1024, kStripPictureBytes = 256 * 1024;
-// Chunks of fewer steps spend more time on widening and storing sums than 16-bit elements would cost.
-constexpr std::int64_t kLeastChunkSteps = 8;
 
 std::int64_t largest(ValueRange range, std::int64_t offset) {
   return std::max(std::abs(range.min + offset), std::abs(range.max + offset));
@@ -20,13 +18,6 @@ std::int64_t largest(ValueRange range, std::int64_t offset) {
 
 bool fits(ValueRange operand, ValueRange values, std::int64_t offset) {
   return values.min + offset >= operand.min && values.max + offset <= operand.max;
-}
-
-/// Steps that a lane may add up; each adds two products to every 16-bit half of it.
-std::int64_t lane_steps(const DotFormat& format, const DotRanges& ranges) {
-  const std::int64_t offset = activation_offset(format, ranges.activations);
-  const std::int64_t step = 2 * largest(ranges.weights, 0) * largest(ranges.activations, offset);
-  return format.lane_limit == 0 || step == 0 ? INT64_MAX : format.lane_limit / step;
 }
 
 }  // namespace
@@ -45,13 +36,19 @@ const DotFormat* choose_format(const DotKernels& kernels, const DotRanges& range
     if (format.element_bytes == 0 || !fits(format.weights, ranges.weights, 0) ||
         !fits(format.activations, ranges.activations, activation_offset(format, ranges.activations)))
       continue;
-    if (lane_steps(format, ranges) >= kLeastChunkSteps) return &format;
+    if (lane_steps(format, ranges) >= format.least_steps) return &format;
   }
   return nullptr;
 }
 
 std::int32_t activation_offset(const DotFormat& format, ValueRange activations) noexcept {
   return fits(format.activations, activations, 0) ? 0 : format.activations.min - activations.min;
+}
+
+std::size_t lane_steps(const DotFormat& format, const DotRanges& ranges) noexcept {
+  const std::int64_t offset = activation_offset(format, ranges.activations);
+  const std::int64_t step = 2 * largest(ranges.weights, 0) * largest(ranges.activations, offset);
+  return format.lane_limit == 0 || step == 0 ? SIZE_MAX : static_cast<std::size_t>(format.lane_limit / step);
 }
 
 std::size_t DotGeometry::most_registers() const noexcept {
@@ -87,8 +84,9 @@ std::size_t run_offset(const DotGeometry& geometry, std::size_t run) noexcept {
 std::size_t chunk_steps(const DotGeometry& geometry, const DotRanges& ranges) noexcept {
   const DotKernels& kernels = *geometry.kernels;
   const std::size_t in_cache = kernels.chunk_bytes / (geometry.most_registers() * kernels.lanes * kStepBytes);
-  const std::int64_t in_lanes = lane_steps(*geometry.format, ranges);
-  const auto steps = static_cast<std::size_t>(std::min(static_cast<std::int64_t>(in_cache), in_lanes));
+  const std::size_t steps = geometry.format->lane_sums == LaneSums::Widen
+                                ? in_cache
+                                : std::min(in_cache, lane_steps(*geometry.format, ranges));
   return steps / kernels.segment_steps * kernels.segment_steps;
 }
 

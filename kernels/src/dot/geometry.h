@@ -29,6 +29,8 @@ struct DotRanges {
 [[nodiscard]] const DotFormat* choose_format(const DotKernels& kernels, const DotRanges& ranges) noexcept;
 /// What activations are increased by, so that they fit.
 [[nodiscard]] std::int32_t activation_offset(const DotFormat& format, ValueRange activations) noexcept;
+/// Steps that a lane may add up: each adds two products to every 16-bit half of it.
+[[nodiscard]] std::size_t lane_steps(const DotFormat& format, const DotRanges& ranges) noexcept;
 
 struct DotGeometry {
   const DotKernels* kernels = nullptr;
@@ -66,7 +68,7 @@ struct DotRuns {
 [[nodiscard]] DotRuns runs_of(const DotGeometry& geometry) noexcept;
 /// Bytes from the start of a window to a run.
 [[nodiscard]] std::size_t run_offset(const DotGeometry& geometry, std::size_t run) noexcept;
-/// Steps of a chunk at most: the cache and, in 16-bit lanes, the sums bound it.
+/// Steps of a chunk at most: the cache bounds it, and the lanes where sums are widened at its end.
 [[nodiscard]] std::size_t chunk_steps(const DotGeometry& geometry, const DotRanges& ranges) noexcept;
 
 }  // namespace bitplane::kernels

@@ -39,6 +39,7 @@ struct DotElements {
 struct PackedDot : DotGeometry {
   DotElements elements;
   std::vector<std::byte> padding;  ///< [channel]: a padded pixel; empty: elements.offset
+  std::size_t lane_steps = 0;      ///< see lane_steps()
   std::vector<DotSegment> segments;
   std::vector<DotChunk> chunks;
   std::vector<DotBlock> blocks;

@@ -38,6 +38,7 @@ struct DotPanel {
   std::size_t slack = 0;  ///< bytes that may be read behind the last window, beside those of kDotSlack
   const DotSegment* segments = nullptr;
   std::size_t segment_count = 0;
+  std::size_t lane_steps = 0;           ///< LaneSums::Widen
   const std::byte* weights = nullptr;   ///< [step][register][lane][4 bytes]
   const std::int32_t* start = nullptr;  ///< [channel], whole registers; null: go on from the integers in out
   std::byte* out = nullptr;             ///< int32 or float: pixel p, channel c at p * out_stride + 4 * c
@@ -70,15 +71,22 @@ struct ValueRange {
   std::int32_t min = 0, max = 0;
 };
 
-inline constexpr std::size_t kMaxDotRegisterSizes = 3, kMaxDotFormats = 2;
+inline constexpr std::size_t kMaxDotRegisterSizes = 3, kMaxDotFormats = 3;
 /// Bytes that an expanded row may be overrun by, in writing (a whole register) and reading (whole steps).
 inline constexpr std::size_t kDotSlack = 128;
 
-/// Kernels for one type of element.
+enum class LaneSums : std::uint8_t {
+  EndChunks,  ///< chunks are short enough
+  Widen,      ///< the sums go to 32-bit ones every DotPanel::lane_steps steps
+};
+
+/// Kernels for one type of element and way to add up.
 struct DotFormat {
   std::size_t element_bytes;  ///< 0: there is no such format
   ValueRange weights, activations;
-  std::int32_t lane_limit;  ///< the most that a sum may reach within a chunk; 0: it is modulo 2^32
+  std::int32_t lane_limit;  ///< the most that a lane's sum may reach; 0: it is modulo 2^32
+  std::size_t least_steps;  ///< slower than the next format if fewer steps reach the limit
+  LaneSums lane_sums;       ///< what happens before the limit is reached
   void (*run_panel[kMaxDotRegisterSizes])(const DotPanel&) noexcept;
   /// Writes pixels * channels elements and up to kDotSlack - 1 bytes more.
   void (*expand_pixels)(const DotPixels&, std::byte* to) noexcept;

@@ -51,6 +51,8 @@ template <class B, std::size_t kRegisters, std::size_t kPixels>
       const typename B::Pixels x = B::load_pixels(a[p] + k);
       unroll<kRegisters>([&](auto r) __attribute__((always_inline)) {
         B::add(counters.at[p * kRegisters + r], x, w[r]);
+        // Where registers are scarce, GCC 12 otherwise loads all pixels first and keeps counters in memory.
+        if constexpr (B::kScarceRegisters) asm("" : "+x"(counters.at[p * kRegisters + r]));
       });
     });
     weights += kRegisters * kVectorBytes;
@@ -58,9 +60,15 @@ template <class B, std::size_t kRegisters, std::size_t kPixels>
   return weights;
 }
 
+/// Sums of a tile before what `start` says.
+template <class B, std::size_t kRegisters, std::size_t kPixels>
+struct DotSums {
+  typename B::Ints at[kRegisters * kPixels];
+};
+
 template <class B, std::size_t kRegisters, std::size_t kPixels>
 [[gnu::always_inline]] inline void finish_tile(const DotPanel& panel, std::size_t first,
-                                               const DotCounters<B, kRegisters, kPixels>& counters) {
+                                               const DotSums<B, kRegisters, kPixels>& sums) {
   unroll<kPixels>([&](auto p) __attribute__((always_inline)) {
     std::byte* out = panel.out + (first + p) * panel.out_stride;
     unroll<kRegisters>([&](auto r) __attribute__((always_inline)) {
@@ -71,7 +79,7 @@ template <class B, std::size_t kRegisters, std::size_t kPixels>
       const auto start = panel.start == nullptr
                              ? B::load(to, count)
                              : B::load(reinterpret_cast<const std::byte*>(panel.start + kChannel), B::kLanes);
-      const auto sum = B::add(start, B::sums(counters.at[p * kRegisters + r]));
+      const auto sum = B::add(start, sums.at[p * kRegisters + r]);
       if (panel.finish == DotFinish::Floats) {
         B::store_floats(to, sum, count);
       } else {
@@ -82,24 +90,68 @@ template <class B, std::size_t kRegisters, std::size_t kPixels>
 }
 
 template <class B, std::size_t kRegisters, std::size_t kPixels>
+[[gnu::always_inline]] inline void clear(DotCounters<B, kRegisters, kPixels>& counters) {
+  unroll<kRegisters * kPixels>([&](auto i) __attribute__((always_inline)) { counters.at[i] = B::zero(); });
+}
+
+template <class B, std::size_t kRegisters, std::size_t kPixels>
 void run_dot_tile(const DotPanel& panel, std::size_t first) noexcept {
   DotCounters<B, kRegisters, kPixels> counters;
-  unroll<kRegisters * kPixels>([&](auto i) __attribute__((always_inline)) { counters.at[i] = B::zero(); });
+  clear<B>(counters);
   const std::byte* weights = panel.weights;
   for (std::size_t s = 0; s < panel.segment_count; ++s) {
     weights = add_segment<B, kRegisters, kPixels>(panel.pixels + first, panel.segments[s], weights, counters);
   }
-  finish_tile<B, kRegisters, kPixels>(panel, first, counters);
+  DotSums<B, kRegisters, kPixels> sums;
+  unroll<kRegisters * kPixels>([&](auto i)
+                                   __attribute__((always_inline)) { sums.at[i] = B::sums(counters.at[i]); });
+  finish_tile<B, kRegisters, kPixels>(panel, first, sums);
 }
 
-template <class B, std::size_t kRegisters>
+/// The steps of one segment, whose sums are added to `sums`. A function of its own: inlined into the loop
+/// over segments, GCC 12 keeps the sums in registers and the counters of the inner loop in memory.
+template <class B, std::size_t kRegisters, std::size_t kPixels>
+[[gnu::noinline]] const std::byte* widen_segment(const std::byte* const* pixels, const DotSegment& segment,
+                                                 const std::byte* weights,
+                                                 DotSums<B, kRegisters, kPixels>& sums) {
+  DotCounters<B, kRegisters, kPixels> counters;
+  clear<B>(counters);
+  weights = add_segment<B, kRegisters, kPixels>(pixels, segment, weights, counters);
+  unroll<kRegisters * kPixels>([&](auto i) __attribute__((always_inline)) {
+    sums.at[i] = B::add(sums.at[i], B::sums(counters.at[i]));
+  });
+  return weights;
+}
+
+/// run_dot_tile for lanes that must be emptied every lane_steps steps.
+template <class B, std::size_t kRegisters, std::size_t kPixels>
+void run_widening_tile(const DotPanel& panel, std::size_t first) noexcept {
+  DotSums<B, kRegisters, kPixels> sums{};
+  const std::byte* weights = panel.weights;
+  for (std::size_t s = 0; s < panel.segment_count; ++s) {
+    const DotSegment& segment = panel.segments[s];
+    for (std::size_t step = 0; step < segment.steps; step += panel.lane_steps) {
+      const std::size_t left = segment.steps - step;
+      const DotSegment part{segment.offset + step * kStepBytes,
+                            left < panel.lane_steps ? left : panel.lane_steps};
+      weights = widen_segment<B, kRegisters, kPixels>(panel.pixels + first, part, weights, sums);
+    }
+  }
+  finish_tile<B, kRegisters, kPixels>(panel, first, sums);
+}
+
+template <class B, std::size_t kRegisters, LaneSums kLaneSums = LaneSums::EndChunks>
 void run_dot_panel(const DotPanel& panel) noexcept {
   std::size_t first = 0;
   constexpr DotTiles kTiles = B::tiles(kRegisters);
   unroll<kTiles.count>([&](auto size) __attribute__((always_inline)) {
     constexpr std::size_t kPixels = kTiles.at[size];
     for (; first + kPixels <= panel.pixel_count; first += kPixels) {
-      run_dot_tile<B, kRegisters, kPixels>(panel, first);
+      if constexpr (kLaneSums == LaneSums::Widen) {
+        run_widening_tile<B, kRegisters, kPixels>(panel, first);
+      } else {
+        run_dot_tile<B, kRegisters, kPixels>(panel, first);
+      }
     }
   });
 }

@@ -100,6 +100,7 @@ void run_chunk(const BlockRun& run, std::size_t chunk, const std::byte* weights)
   DotPanel panel{.slack = packed.slack(),
                  .segments = packed.segments.data() + packed.chunks[chunk].first_segment,
                  .segment_count = packed.chunks[chunk].segments,
+                 .lane_steps = packed.lane_steps,
                  .weights = weights,
                  .out_stride = packed.shape.out_channels * sizeof(std::int32_t),
                  .channels = block.channels};
