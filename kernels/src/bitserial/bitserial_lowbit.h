@@ -13,22 +13,69 @@ constexpr bool bitserial_supports(const BitConvSpec&) noexcept {
   return true;
 }
 
-/// Nanoseconds: bit-operations at the rate of large tiles, and what each output pixel costs beside them.
+/// Constants of bitserial_cost: a tile's size, bits counted per nanosecond, and nanoseconds.
+struct BitSerialCost {
+  double channels, pixels;   ///< of the largest tile
+  double rate, vector_rate;  ///< bit pairs per ns inside of a tile; of one pixel
+  double per_tile, per_term, per_step;
+  double per_output;                      ///< epilogue
+  double per_pixel, per_plane, per_word;  ///< of a window, its gathering and the granules written
+  double bytes_per_ns;                    ///< weights read for one pixel, from behind the second-level cache
+};
+
+/// Fitted to measured times of S1..S7 and of the 3x3 layers of ResNet-18 and ResNet-20 on AVX-512 and AVX2;
+/// the others are estimates.
+template <Isa kIsa>
+constexpr BitSerialCost bitserial_constants() noexcept {
+  switch (kIsa) {
+    case Isa::Avx512:
+      return {32, 6, 1260, 1150, 7, 8, 4, 0.12, 5.5, 1.5, 0.12, 85};
+    case Isa::Avx2:
+      return {8, 4, 490, 410, 3, 6, 2, 0.22, 8, 1.5, 0.12, 60};
+    case Isa::Scalar:
+      return {1, 4, 20, 20, 3, 3, 1, 1.0, 8, 2, 0.3, 20};
+    default:
+      return {16, 2, 200, 200, 4, 6, 2, 0.2, 8, 2, 0.2, 30};  // NEON: two vector pipes, 2.5 GHz
+  }
+}
+
+/// Nanoseconds: counting at the rate of whole tiles, and what each tile, output and window costs beside it.
+/// Padded granules and channels are counted like others.
 template <Isa kIsa>
 double bitserial_cost(const BitConvSpec& spec) noexcept {
-  constexpr double kBitMacsPerNs = kIsa == Isa::Avx512   ? 900.0
-                                   : kIsa == Isa::Avx2   ? 330.0
-                                   : kIsa == Isa::Scalar ? 20.0
-                                                         : 200.0;  // NEON: two vector pipes, 2.5 GHz
-  constexpr double kNsPerWindowWord = 0.6, kNsPerOutput = 0.15;
+  constexpr BitSerialCost kCost = bitserial_constants<kIsa>();
   const ConvShape& shape = spec.shape;
-  const double pairs = static_cast<double>(spec.weights.planes * spec.activation_planes);
-  const double pixels = static_cast<double>(shape.out_pixels());
-  const double words =
-      static_cast<double>(words_for_bits(shape.filter_size()) * shape.groups * spec.activation_planes);
-  const double outputs = pixels * static_cast<double>(shape.out_channels);
-  return static_cast<double>(shape.macs()) * pairs / kBitMacsPerNs + pixels * words * kNsPerWindowWord +
-         outputs * kNsPerOutput;
+  const auto number = [](std::size_t n) { return static_cast<double>(n); };
+  const ActivationLayout input{
+      .height = shape.height, .width = shape.width, .channels = shape.channels, .groups = shape.groups};
+  const std::size_t group_channels = shape.out_channels / shape.groups;
+  const std::size_t blocks = (group_channels + static_cast<std::size_t>(kCost.channels) - 1) /
+                             static_cast<std::size_t>(kCost.channels);
+  const std::size_t lanes = kIsa == Isa::Avx512 ? 8 : kIsa == Isa::Scalar ? 1 : 4;
+  const double padded = number((group_channels + lanes - 1) / lanes * lanes * shape.groups);
+  const double words = number(words_for_bits(shape.taps() * input.pixel_bits()));
+  const double weight_planes = number(spec.weights.planes), planes = number(spec.activation_planes);
+  const bool learned_weights =
+      spec.combination == Combination::LearnedWeights || spec.combination == Combination::LearnedBoth;
+  const bool learned_activations =
+      spec.combination == Combination::LearnedActivations || spec.combination == Combination::LearnedBoth;
+  const double pairs = weight_planes * planes;
+  const double terms = (learned_weights ? weight_planes : 1.0) * (learned_activations ? planes : 1.0);
+  const double pixels = number(shape.out_pixels());
+  const double tiles = (pixels < kCost.pixels ? 1.0 : pixels / kCost.pixels) * number(blocks * shape.groups);
+
+  double counting =
+      pixels * padded * words * 64.0 * pairs / (pixels < kCost.pixels ? kCost.vector_rate : kCost.rate);
+  const double weight_bytes = padded * words * 8.0 * weight_planes;
+  if (pixels < kCost.pixels && weight_bytes > 512e3) {
+    const double reading = pixels * weight_bytes / kCost.bytes_per_ns;
+    if (reading > counting) counting = reading;
+  }
+  const bool counts = spec.weight_encoding == Encoding::Bipolar || spec.weight_offset != nullptr;
+  const double window =
+      kCost.per_pixel + (counts ? 2.0 : 1.0) * planes * (kCost.per_plane + words * kCost.per_word);
+  return counting + tiles * (kCost.per_tile + terms * kCost.per_term + (pairs - terms) * kCost.per_step) +
+         pixels * number(shape.out_channels) * kCost.per_output + pixels * number(shape.groups) * window;
 }
 
 template <const BitSerialKernels& kKernels>
