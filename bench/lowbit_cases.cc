@@ -24,13 +24,14 @@ enum class Output { Sums, Planes };
 
 /// What bounds a family on registers, and how much of it one MAC takes.
 struct FamilyPeak {
-  std::string_view family, peak;
+  std::string_view family, peak, avx2_peak;
   double (*work_per_mac)(Widths);
 };
 constexpr FamilyPeak kFamilyPeaks[] = {
-    {"bitserial", kBitPeak, [](Widths w) { return static_cast<double>(w.weights * w.activations); }},
-    {"lut", kLookupPeak, [](Widths w) { return static_cast<double>(w.weights); }},
-    {"dot", kInt8Peak, [](Widths) { return 1.0; }},
+    {"bitserial", kBitPeak, kBitPeak,
+     [](Widths w) { return static_cast<double>(w.weights * w.activations); }},
+    {"lut", kLookupPeak, kLookupPeak, [](Widths w) { return static_cast<double>(w.weights); }},
+    {"dot", kInt8Peak, kNarrowInt8Peak, [](Widths) { return 1.0; }},
 };
 
 void set_peak(const KernelInfo& kernel, Widths widths, bool vector, const ConvShape& shape, Row& row) {
@@ -42,7 +43,7 @@ void set_peak(const KernelInfo& kernel, Widths widths, bool vector, const ConvSh
   }
   for (const FamilyPeak& peak : kFamilyPeaks) {
     if (peak.family != family_name(kernel.family)) continue;
-    row.peak = peak.peak;
+    row.peak = kernel.isa == Isa::Avx2 ? peak.avx2_peak : peak.peak;
     row.work = row.macs * peak.work_per_mac(widths);
   }
 }

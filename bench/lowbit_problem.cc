@@ -12,6 +12,13 @@ namespace bitplane::bench {
 
 using namespace kernels;
 
+namespace {
+
+/// As many as the engine's lowering turns into integers.
+constexpr std::size_t kMostIntegerThresholds = 7;
+
+}  // namespace
+
 std::string basis_name(Basis basis) {
   return basis == Basis::Learned ? "learned" : "uniform";
 }
@@ -71,6 +78,14 @@ void LowBitProblem::load() {
   for (std::size_t l = 1; l < levels; ++l) {
     thresholds_.push_back(step * (static_cast<float>(l) - 0.5F * static_cast<float>(levels)));
   }
+  if (basis_ == Basis::Uniform && thresholds_.size() <= kMostIntegerThresholds) {
+    flip_.assign(shape_.out_channels, 0);
+    for (const float threshold : thresholds_) {
+      // A > t, A an integer, is A > floor(t).
+      integer_thresholds_.insert(integer_thresholds_.end(), shape_.out_channels,
+                                 static_cast<std::int32_t>(std::floor(threshold)));
+    }
+  }
   for (std::size_t l = 0; l < levels; ++l) code_of_rank_.push_back(static_cast<std::uint8_t>(l));
 }
 
@@ -82,6 +97,7 @@ Epilogue LowBitProblem::to_planes(std::byte* out) const {
   return {.kind = EpilogueKind::Planes,
           .affine = {ones_.data(), zeros_.data()},
           .ranks = {thresholds_.data(), thresholds_.size(), code_of_rank_.data()},
+          .integer = {integer_thresholds_.empty() ? nullptr : integer_thresholds_.data(), flip_.data()},
           .out_planes = out,
           .layout = out_layout()};
 }

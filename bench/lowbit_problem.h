@@ -35,7 +35,8 @@ class LowBitProblem {
   void check_floats(std::span<const float> outputs);
   void check_planes(std::span<const std::byte> planes);
 
-  /// An epilogue to floats that changes nothing, and one that quantizes to the widths of the input.
+  /// An epilogue to floats that changes nothing, and one that quantizes to the widths of the input: by
+  /// integer thresholds where the engine would.
   [[nodiscard]] kernels::Epilogue to_floats(float* out) const;
   [[nodiscard]] kernels::Epilogue to_planes(std::byte* out) const;
   [[nodiscard]] kernels::ActivationLayout out_layout() const;
@@ -55,6 +56,7 @@ class LowBitProblem {
   kernels::ActivationLayout layout_;
   std::vector<std::int32_t> weight_multiples_, activation_multiples_;
   std::vector<float> activation_basis_, weight_basis_, ones_, zeros_, thresholds_;
+  std::vector<std::int32_t> integer_thresholds_, flip_;  ///< uniform; [threshold][channel], [channel]
   std::vector<std::uint64_t> words_;
   std::vector<std::uint8_t> codes_, code_of_rank_;
   kernels::AlignedArray<std::byte> input_;

@@ -12,8 +12,7 @@ namespace {
 
 using kernels::Isa;
 
-constexpr std::string_view kGroups[] = {"gemm",     "vector", "conv",     "packing",
-                                        "epilogue", "f32",    "peaks"};
+constexpr std::string_view kGroups[] = {"gemm", "vector", "conv", "packing", "epilogue", "f32", "peaks"};
 
 std::vector<std::string> split(const std::string& list) {
   std::vector<std::string> parts;

@@ -38,6 +38,31 @@ void int8_avx2() {
       : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
         "xmm13", "xmm14", "xmm15", "cc");
 }
+
+void narrow_int8_avx2() {
+  auto rounds = static_cast<std::uint64_t>(kPeakRounds);
+  asm volatile(
+      "1:\n"
+      "vpmaddubsw %%ymm14, %%ymm15, %%ymm6\n"
+      "vpmaddubsw %%ymm14, %%ymm15, %%ymm7\n"
+      "vpmaddubsw %%ymm14, %%ymm15, %%ymm8\n"
+      "vpmaddubsw %%ymm14, %%ymm15, %%ymm9\n"
+      "vpmaddubsw %%ymm14, %%ymm15, %%ymm10\n"
+      "vpmaddubsw %%ymm14, %%ymm15, %%ymm11\n"
+      "vpaddw %%ymm6, %%ymm0, %%ymm0\n"
+      "vpaddw %%ymm7, %%ymm1, %%ymm1\n"
+      "vpaddw %%ymm8, %%ymm2, %%ymm2\n"
+      "vpaddw %%ymm9, %%ymm3, %%ymm3\n"
+      "vpaddw %%ymm10, %%ymm4, %%ymm4\n"
+      "vpaddw %%ymm11, %%ymm5, %%ymm5\n"
+      "dec %0\n"
+      "jnz 1b\n"
+      "vzeroupper\n"
+      : "+r"(rounds)
+      :
+      : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
+        "xmm14", "xmm15", "cc");
+}
 #endif
 
 #ifdef BITPLANE_HAVE_AVXVNNI
@@ -126,6 +151,8 @@ constexpr PeakLoop kLoops[] = {
 #ifdef BITPLANE_HAVE_AVX2
     {kInt8Peak, kernels::Isa::Avx2, "vpmaddubsw, vpmaddwd, vpaddd ymm", "Gint8-MAC/s", 6 * 32 * kPeakRounds,
      int8_avx2},
+    {kNarrowInt8Peak, kernels::Isa::Avx2, "vpmaddubsw, vpaddw ymm", "Gint8-MAC/s", 6 * 32 * kPeakRounds,
+     narrow_int8_avx2},
 #endif
 #ifdef BITPLANE_HAVE_AVXVNNI
     {kInt8Peak, kernels::Isa::AvxVnni, "vpdpbusd ymm", "Gint8-MAC/s", 10 * 32 * kPeakRounds, int8_avxvnni},

@@ -19,6 +19,8 @@ namespace bitplane::bench {
 inline constexpr std::string_view kBitPeak = "and+popcount+add";
 inline constexpr std::string_view kLookupPeak = "table look-up+add";
 inline constexpr std::string_view kInt8Peak = "int8 dot product";
+/// Sums of few bits fit 16 bits for a while: no widening multiplication per product.
+inline constexpr std::string_view kNarrowInt8Peak = "int8 dot product, 16-bit sums";
 inline constexpr std::string_view kFmaPeak = "f32 fma";
 
 struct PeakLoop {

@@ -144,9 +144,10 @@ constexpr std::size_t larger(std::size_t a, std::size_t b) {
   return a > b ? a : b;
 }
 
-/// Of one block: 12 KiB of a for a tile of 6 rows. More is faster still by 1 % where rows are contiguous, and
-/// slower where every step of a is another cache line (weight gradients).
-constexpr std::size_t kMaxSteps = 512;
+/// Of one block. Every block reads and writes c once more, which comes from afar in a large product: 512
+/// steps are 2 to 4 % slower on S1 and S5 and on weight gradients. More would take the rows of a out of the
+/// L1 cache.
+constexpr std::size_t kMaxSteps = 1024;
 /// Of the block of b: 256 KiB, half of a small L2 cache.
 constexpr std::size_t kBlockFloats = 64 * 1024;
 
@@ -161,6 +162,19 @@ constexpr std::size_t equal_part(std::size_t total, std::size_t most) {
   return total == 0 ? 0 : ceil_div(total, ceil_div(total, most));
 }
 
+/// What the next tile reads or writes of c, while this one computes (1 % on S5; 8 % where there are few steps
+/// and much of c: 49 x 4608 x 512). Columns [v, v + vectors), rows [row, row + rows) as far as they exist.
+template <class V>
+void prefetch_c(const GatherGemm& g, std::size_t row, std::size_t rows, std::size_t v, std::size_t vectors) {
+  constexpr std::size_t kLineFloats = 16;
+  const std::size_t first = v * V::kLanes, last = smaller(g.columns, first + vectors * V::kLanes);
+  for (std::size_t r = row; r < smaller(row + rows, g.rows); ++r) {
+    for (std::size_t n = first; n < last; n += kLineFloats) {
+      __builtin_prefetch(g.c + r * g.c_row_stride + n, 1);
+    }
+  }
+}
+
 /// What one tile of rows passes by: one block of steps, one block of columns.
 template <class V>
 void run_row_tile(const GatherGemm& g, const Block& block, std::size_t row, std::size_t rows) {
@@ -172,6 +186,11 @@ void run_row_tile(const GatherGemm& g, const Block& block, std::size_t row, std:
     // Panels side by side may be cut anywhere between vectors; parts of one panel only into whole groups.
     const std::size_t count =
         kPerPanel == 1 ? equal_part(left, V::kMaxVectors) : smaller(left, V::kMaxVectors);
+    if (v + count < block.last_vector) {
+      prefetch_c<V>(g, row, rows, v + count, count);
+    } else {
+      prefetch_c<V>(g, row + rows, rows, block.first_vector, count);
+    }
     const std::size_t lanes = smaller(g.columns - (v + count - 1) * V::kLanes, V::kLanes);
     kTiles.run[rows - 1][count - 1][lanes != V::kLanes ? 1 : 0](
         {.a = g.a,

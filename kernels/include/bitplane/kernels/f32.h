@@ -94,8 +94,8 @@ class F32Conv {
   void forward(const F32Kernels& kernels, const float* x, const F32Panels* group_weights, float* z,
                RowRange rows, float* scratch) const noexcept;
   /// What forward() does, for families that bring the right operand themselves: the first picture's share of
-  /// `rows`, with what it reads of `x` padded into `scratch`. `gemm` is the product of group 0 without b and c;
-  /// group g starts g * channels / groups floats further in a.
+  /// `rows`, with what it reads of `x` padded into `scratch`. `gemm` is the product of group 0 without b and
+  /// c; group g starts g * channels / groups floats further in a.
   struct PictureRows {
     GatherGemm gemm{};
     std::size_t rows = 0;  ///< of `rows`, from its begin on
