@@ -2,6 +2,16 @@
 //
 // The look-up micro-kernel and what follows it, once for all ISAs (lut_tile.h says what is computed).
 // Included by the per-ISA files only; everything is local to them.
+//
+// A backend has
+//   Vec, Ints          a register of bytes (or of half as many 16-bit words), and of kIntLanes int32
+//   kLayout            what its registers make of the layouts (lut_tile.h)
+//   kCodesInRegisters  are the codes of a unit loaded together, or each where it is used?
+//   keep(v)            an empty asm that holds v in a register (see look_up_unit)
+//   load_bytes, unpack_index<half>, table_part(tables, code), look_up(table, index), add_bytes
+//   add_words, sub_words, high_bytes, to_high_bytes, store_words      of 16-bit words
+//   broadcast, load, load_words_as_ints, add, multiply, store_result  of Ints; to floats it converts
+//   popcount(word), and transpose(Ints (&)[kIntLanes]) where weights can be the tables
 #pragma once
 
 #include <cstddef>
