@@ -21,6 +21,7 @@ struct NeonDotLanes {
   using Counter = int32x4_t;
   using Ints = int32x4_t;
   static constexpr std::size_t kLanes = 4;
+  static constexpr bool kScarceRegisters = false;
   static constexpr DotTiles tiles(std::size_t registers) {
     return registers == 4 ? DotTiles{4, {6, 4, 2, 1}} : DotTiles{4, {12, 6, 2, 1}};
   }
@@ -98,9 +99,12 @@ constinit const DotKernels kDotNeonDot{
                  .weights = {-128, 127},
                  .activations = {-128, 127},
                  .lane_limit = 0,
+                 .least_steps = 0,
+                 .lane_sums = LaneSums::EndChunks,
                  .run_panel = {run_dot_panel<NeonDotLanes, 4>, run_dot_panel<NeonDotLanes, 2>,
                                run_dot_panel<NeonDotLanes, 1>},
                  .expand_pixels = expand_pixels<NeonByteElements>},
+                {},
                 {}},
     .expand_weights = expand_weights<NeonDotLanes>,
     .begin = nullptr,
