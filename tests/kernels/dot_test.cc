@@ -6,12 +6,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
-#include <ostream>
 #include <string>
 
-#include "kernels/emulated_dot.h"
+#include "kernels/dot_support.h"
 #include "kernels/reference/bit_conv_runner.h"
 #include "kernels/reference/random.h"
 
@@ -19,41 +17,10 @@ namespace bitplane::kernels {
 namespace {
 
 using reference::Layer;
-using reference::LayerRunner;
 using reference::Random;
 
-/// A kernel under test: one of the registry's, or one over emulated instructions.
-struct DotCase {
-  KernelInfo info;
-  const DotKernels* kernels = nullptr;  ///< null: the CPU lacks it
-};
-
-void PrintTo(const DotCase& test, std::ostream* out) {
-  *out << test.info.name;
-}
-
-std::vector<DotCase> dot_cases() {
-  std::vector<DotCase> cases{{emulated::kVnni.info, &emulated::kVnni},
-                             {emulated::kTiles.info, &emulated::kTiles}};
-  for (const KernelInfo& info : registry()) {
-    if (info.family != Family::Dot) continue;
-    const CpuFeatures features = detect_cpu();
-    cases.push_back({info, features.has(info.isa) ? select_dot(features.limited_to(info.isa)) : nullptr});
-  }
-  return cases;
-}
-
-class DotTest : public testing::TestWithParam<DotCase> {
- protected:
-  void SetUp() override {
-    if (GetParam().kernels == nullptr) GTEST_SKIP() << isa_name(GetParam().info.isa) << " cannot run here";
-    ASSERT_EQ(kernel_name(kernels()), GetParam().info.name);
-  }
-  static const DotKernels& kernels() { return *GetParam().kernels; }
-};
-
-INSTANTIATE_TEST_SUITE_P(Kernels, DotTest, testing::ValuesIn(dot_cases()),
-                         [](const auto& param_info) { return std::string(param_info.param.info.name); });
+class DotTest : public DotKernelTest {};
+INSTANTIATE_TEST_SUITE_P(Kernels, DotTest, testing::ValuesIn(dot_cases()), dot_case_name);
 
 /// Everything about `layer` but its shape: codes, multiples.
 void fill_uniform(Random& random, Layer& layer) {
@@ -395,133 +362,6 @@ TEST_P(DotTest, SupportsRefusesWhatItCannotDoExactly) {
     spec.activation_planes = 7;
     spec.activation_encoding = Encoding::Bipolar;
   }));
-}
-
-/// Bytes and weights with the sums of every window by definition.
-struct BytePicture {
-  ConvShape shape;
-  std::vector<std::uint8_t> pixels, padding;
-  std::vector<std::int8_t> weights;
-
-  [[nodiscard]] std::int32_t sum_at(const reference::OutputAt& at) const {
-    const std::size_t group_in = shape.channels / shape.groups;
-    const std::size_t group = at.channel / (shape.out_channels / shape.groups);
-    std::int32_t sum = 0;
-    for (std::size_t k = 0; k < shape.filter_size(); ++k) {
-      const std::size_t c = group * group_in + k % group_in, tap = k / group_in;
-      const std::size_t y = at.y * shape.stride_h + tap / shape.kernel_w * shape.dilation_h;
-      const std::size_t x = at.x * shape.stride_w + tap % shape.kernel_w * shape.dilation_w;
-      const bool inside = y >= shape.pad_h && y < shape.pad_h + shape.height && x >= shape.pad_w &&
-                          x < shape.pad_w + shape.width;
-      const int byte =
-          inside ? pixels[((at.picture * shape.height + y - shape.pad_h) * shape.width + x - shape.pad_w) *
-                              shape.channels +
-                          c]
-                 : padding[c];
-      sum += byte * weights[at.channel * shape.filter_size() + k];
-    }
-    return sum;
-  }
-};
-
-BytePicture random_picture(Random& random, const ConvShape& shape) {
-  BytePicture picture{.shape = shape, .pixels = {}, .padding = {}, .weights = {}};
-  for (std::size_t i = 0; i < shape.batch * shape.height * shape.width * shape.channels; ++i) {
-    picture.pixels.push_back(random.coin() ? 255 : static_cast<std::uint8_t>(random.bits()));
-  }
-  for (std::size_t c = 0; c < shape.channels; ++c)
-    picture.padding.push_back(static_cast<std::uint8_t>(random.bits()));
-  const bool small = random.coin();  // few different weights are packed as codes
-  for (std::size_t i = 0; i < shape.out_channels * shape.filter_size(); ++i) {
-    const auto weight = static_cast<std::int8_t>(random.bits());
-    picture.weights.push_back(small ? static_cast<std::int8_t>(weight % 4) : random.coin() ? weight : -128);
-  }
-  return picture;
-}
-
-TEST_P(DotTest, BytePictures) {
-  const ConvShape shapes[] = {
-      {.batch = 2,
-       .height = 33,
-       .width = 31,
-       .channels = 3,
-       .out_channels = 20,
-       .kernel_h = 7,
-       .kernel_w = 7,
-       .stride_h = 2,
-       .stride_w = 2,
-       .pad_h = 3,
-       .pad_w = 3},
-      {.height = 32,
-       .width = 32,
-       .channels = 3,
-       .out_channels = 16,
-       .kernel_h = 3,
-       .kernel_w = 3,
-       .pad_h = 1,
-       .pad_w = 1},
-      {.batch = 3,
-       .height = 5,
-       .width = 6,
-       .channels = 1,
-       .out_channels = 5,
-       .kernel_h = 5,
-       .kernel_w = 5,
-       .pad_h = 2,
-       .pad_w = 4},
-      {.batch = 2,
-       .height = 19,
-       .width = 15,
-       .channels = 6,
-       .out_channels = 9,
-       .kernel_h = 2,
-       .kernel_w = 3,
-       .pad_h = 1,
-       .pad_w = 2,
-       .dilation_h = 2,
-       .dilation_w = 3,
-       .groups = 3},
-      {.batch = 7, .channels = 1031, .out_channels = 10},
-      {.channels = 1, .out_channels = 1},
-  };
-  std::uint64_t seed = 40;
-  for (const ConvShape& shape : shapes) {
-    for (int repetition = 0; repetition < 3; ++repetition) {
-      SCOPED_TRACE("seed " + std::to_string(++seed));
-      Random random(seed);
-      const BytePicture picture = random_picture(random, shape);
-      const ByteConv conv(kernels(), {shape, picture.weights.data(), picture.padding.data()});
-      std::vector<std::int32_t> expected;
-      reference::for_outputs(shape, [&](const auto& at) { expected.push_back(picture.sum_at(at)); });
-      AlignedArray<std::byte> scratch(conv.scratch_bytes());
-      std::memset(scratch.data(), 0x5A, scratch.size());
-      const RowRange rows{0, shape.batch * shape.out_height()};
-      std::vector<std::int32_t> integers(expected.size(), -12345);
-      conv.run_integer(picture.pixels.data(), rows, integers.data(), scratch.data());
-      ASSERT_EQ(integers, expected);
-
-      const std::vector<float> scale(shape.out_channels, 0.37F), shift(shape.out_channels, -1.5F);
-      std::vector<float> t(expected.size(), -12345.0F), expected_t;
-      for (const std::int32_t sum : expected) {
-        expected_t.push_back(std::fma(static_cast<float>(sum), 0.37F, -1.5F));
-      }
-      conv.run(picture.pixels.data(), rows, select_epilogue(detect_cpu()),
-               {.kind = EpilogueKind::Float, .affine = {scale.data(), shift.data()}, .out = t.data()},
-               scratch.data());
-      ASSERT_EQ(t, expected_t);
-    }
-  }
-}
-
-TEST(Dot, BytePicturesArePaddedWithZerosByDefault) {
-  const DotKernels& kernels = emulated::kVnni;
-  const std::vector<std::int8_t> weights{1, 10, 100};
-  const std::vector<std::uint8_t> pixels{2, 3};
-  const ByteConv conv(kernels, {.shape = {.width = 2, .kernel_w = 3, .pad_w = 1}, .weights = weights.data()});
-  AlignedArray<std::byte> scratch(conv.scratch_bytes());
-  std::vector<std::int32_t> sums(2);
-  conv.run_integer(pixels.data(), {0, 1}, sums.data(), scratch.data());
-  EXPECT_EQ(sums, (std::vector<std::int32_t>{320, 32}));
 }
 
 TEST(Dot, SelectionFollowsTheFeatures) {
