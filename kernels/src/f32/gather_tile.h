@@ -175,6 +175,18 @@ void prefetch_c(const GatherGemm& g, std::size_t row, std::size_t rows, std::siz
   }
 }
 
+/// The first lines of the next tile's rows of a, which the hardware prefetches only once it has seen them
+/// (2.5 % on S1; more lines gain nothing). Short rows are done before it pays.
+inline void prefetch_a(const GatherGemm& g, const Block& block, std::size_t row, std::size_t rows) {
+  constexpr std::size_t kLineFloats = 16, kLines = 2, kLongRow = 256;
+  if (block.last_step - block.first_step < kLongRow) return;
+  for (std::size_t r = row; r < smaller(row + rows, g.rows); ++r) {
+    for (std::size_t line = 0; line < kLines; ++line) {
+      __builtin_prefetch(g.a + g.row_offset[r] + g.step_offset[block.first_step + line * kLineFloats]);
+    }
+  }
+}
+
 /// What one tile of rows passes by: one block of steps, one block of columns.
 template <class V>
 void run_row_tile(const GatherGemm& g, const Block& block, std::size_t row, std::size_t rows) {
@@ -190,6 +202,7 @@ void run_row_tile(const GatherGemm& g, const Block& block, std::size_t row, std:
       prefetch_c<V>(g, row, rows, v + count, count);
     } else {
       prefetch_c<V>(g, row + rows, rows, block.first_vector, count);
+      prefetch_a(g, block, row + rows, rows);
     }
     const std::size_t lanes = smaller(g.columns - (v + count - 1) * V::kLanes, V::kLanes);
     kTiles.run[rows - 1][count - 1][lanes != V::kLanes ? 1 : 0](
