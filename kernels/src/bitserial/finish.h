@@ -204,8 +204,9 @@ void copy_channels(const Destination<const T>& from, const Destination<T>& to, s
 template <class Ops, std::size_t kChannels, std::size_t kMaxPixels>
 [[gnu::always_inline]] inline void finish_terms(const BitTile& tile, const HeldTerms& held) {
   const std::size_t at = held.first_pixel * tile.pixel_stride;
-  const Destination<float> z{tile.z + at, tile.pixel_stride};
-  const Destination<std::int32_t> integers{tile.integers + at, tile.pixel_stride};
+  const Destination<float> z{tile.z == nullptr ? nullptr : tile.z + at, tile.pixel_stride};
+  const Destination<std::int32_t> integers{tile.integers == nullptr ? nullptr : tile.integers + at,
+                                           tile.pixel_stride};
   if (tile.channels == kChannels) {
     if (tile.z != nullptr) return finish_z<Ops, kChannels>(tile, held, z);
     return finish_integers<Ops, kChannels>(tile, held, integers);
