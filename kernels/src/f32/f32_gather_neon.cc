@@ -10,7 +10,7 @@ namespace {
 
 /// 6 rows x 4 vectors: 24 accumulators, four of b and an element of a are 29 of 32 registers. The element
 /// stays a scalar: fmla multiplies by one lane, so that nothing is spent on copying it to all of them. GCC
-/// 12, per step: 24 fmla, 2 ldp and 6 ldr of floats, 5 instructions for the offset, the addresses and the
+/// 12, per step: 24 fmla, 2 ldp and 6 ldr of floats, 4 instructions for the offset, the address of b and the
 /// loop; no stack (cmake/BitplaneIsas.cmake: without scheduling before register allocation).
 struct NeonLanes {
   static constexpr std::size_t kLanes = 4, kMaxRows = 6, kMaxVectors = 4;
