@@ -91,9 +91,19 @@ TEST_P(F32GemmTest, EveryRowAndColumnCountAroundTheTiles) {
 }
 
 TEST_P(F32GemmTest, StepCountsAroundTheBlocks) {
-  for (const std::size_t k : {1, 2, 127, 128, 129, 255, 256, 257, 383, 384, 385, 769, 1537}) {
+  for (const std::size_t k :
+       {1, 2, 127, 128, 129, 255, 256, 257, 383, 384, 385, 769, 1023, 1024, 1025, 2049}) {
     check_gemm(f32_of(GetParam()), {.m = 9, .n = 50, .k = k}, k);
     check_gemm(f32_of(GetParam()), {.m = 3, .n = 7, .k = k, .accumulate = Accumulate::Add}, k + 1);
+  }
+}
+
+// Blocks of columns end at the edges of panels, whatever share of the cache a block's steps leave for them.
+TEST_P(F32GemmTest, ColumnsAroundTheBlocks) {
+  for (const std::size_t n : {112, 113, 143, 208, 256, 257, 350}) {
+    for (const std::size_t k : {400, 576, 700, 1024, 1152}) {
+      check_gemm(f32_of(GetParam()), {.m = 7, .n = n, .k = k, .transpose_b = Transpose::Yes}, n + k);
+    }
   }
 }
 

@@ -53,12 +53,15 @@ struct TileJob {
   Accumulate accumulate;
 };
 
+/// Vectors of one panel.
+template <class V>
+constexpr std::size_t kPerPanel = kF32PanelWidth / V::kLanes;
+
 /// Offset of vector v of a group from the group's first column; a group never straddles a panel's edge unless
 /// it starts at one.
 template <class V>
 [[gnu::always_inline]] inline std::size_t vector_offset(std::size_t v, std::size_t panel_stride) {
-  constexpr std::size_t kPerPanel = kF32PanelWidth / V::kLanes;
-  return v / kPerPanel * panel_stride + v % kPerPanel * V::kLanes;
+  return v / kPerPanel<V> * panel_stride + v % kPerPanel<V> * V::kLanes;
 }
 
 template <class V, std::size_t kRows, std::size_t kVectors, bool kMasked>
@@ -191,13 +194,12 @@ inline void prefetch_a(const GatherGemm& g, const Block& block, std::size_t row,
 template <class V>
 void run_row_tile(const GatherGemm& g, const Block& block, std::size_t row, std::size_t rows) {
   static constexpr TileTable<V> kTiles{};
-  constexpr std::size_t kPerPanel = V::kLanes < kF32PanelWidth ? kF32PanelWidth / V::kLanes : 1;
-  static_assert(kPerPanel == 1 || kPerPanel % V::kMaxVectors == 0);
+  static_assert(kPerPanel<V> == 1 || kPerPanel<V> % V::kMaxVectors == 0);
   for (std::size_t v = block.first_vector; v < block.last_vector;) {
     const std::size_t left = block.last_vector - v;
     // Panels side by side may be cut anywhere between vectors; parts of one panel only into whole groups.
     const std::size_t count =
-        kPerPanel == 1 ? equal_part(left, V::kMaxVectors) : smaller(left, V::kMaxVectors);
+        kPerPanel<V> == 1 ? equal_part(left, V::kMaxVectors) : smaller(left, V::kMaxVectors);
     if (v + count < block.last_vector) {
       prefetch_c<V>(g, row, rows, v + count, count);
     } else {
@@ -230,8 +232,10 @@ void gather_gemm(const GatherGemm& g) noexcept {
   std::size_t step = 0;
   do {
     const std::size_t last_step = smaller(step + most_steps, g.steps);
+    // Whole panels: a group that starts in the middle of one would run over its edge.
+    const std::size_t fitting = kBlockFloats / (V::kLanes * larger(1, last_step - step));
     const std::size_t most_vectors =
-        equal_part(vectors, larger(V::kMaxVectors, kBlockFloats / (V::kLanes * larger(1, last_step - step))));
+        ceil_div(equal_part(vectors, larger(V::kMaxVectors, fitting)), kPerPanel<V>) * kPerPanel<V>;
     for (std::size_t v = 0; v < vectors; v += most_vectors) {
       const Block block{step, last_step, v, smaller(v + most_vectors, vectors)};
       for (std::size_t row = 0; row < g.rows;) {
