@@ -122,7 +122,7 @@ std::size_t packed_rank(const IntegerStage& stage, std::size_t c, std::int32_t a
 
 TEST(CompareIntegers, GivesTheRanksOfTheFloatPredicate) {
   std::size_t stages = 0, falling = 0;
-  for (std::uint32_t seed = 1; seed <= 400; ++seed) {
+  for (std::uint32_t seed = 1; seed <= 1200; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const ModelSpec spec = reference::RandomGraph(seed).make();
     const Program program = lowered(spec);
