@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what the benchmarks need, builds them, and prints the whole table: kernels, the machine's peaks and the peers
+# of the same run. Usage: tools/bench.sh [--no-install] [OPTION OF bench]... (bench --help lists those)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/packages.sh
+
+if [ "${1:-}" = --no-install ]; then
+  shift
+else
+  install_packages "${build_packages[@]}" libbenchmark-dev "${bench_packages[@]}"
+fi
+{
+  cmake --preset bench
+  cmake --build --preset bench --target bench
+} >&2
+exec build/bench/bin/bench "$@"
