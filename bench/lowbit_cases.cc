@@ -48,6 +48,18 @@ void set_peak(const KernelInfo& kernel, Widths widths, bool vector, const ConvSh
   }
 }
 
+/// The ISA levels of the run at which selection by cost takes `kernel`.
+std::vector<std::string> chosen_at(const LowBitKernel& kernel, const BitConvSpec& spec,
+                                   const Selection& selection) {
+  std::vector<std::string> levels;
+  for (const IsaInfo& isa : kIsas) {
+    if (!selection.wants(isa.isa)) continue;
+    const CpuFeatures features = detect_cpu().limited_to(isa.isa);
+    if (&select_lowbit({.features = features, .family = {}}, spec) == &kernel) levels.emplace_back(isa.name);
+  }
+  return levels;
+}
+
 struct Prepared {
   std::shared_ptr<LowBitProblem> problem;
   std::unique_ptr<const LowBitConv> conv;
@@ -105,6 +117,7 @@ void add_place(const Place& place, const Selection& selection, std::vector<Case>
                         .isa = std::string(isa_name(info.isa))},
                 .macs = static_cast<double>(place.shape.macs())};
         row.bit_operations = row.macs * static_cast<double>(widths.weights * widths.activations);
+        row.chosen_at = chosen_at(*kernel, problem->spec(), selection);
         set_peak(info, widths, place.group == "vector", place.shape, row);
         const auto prepare = [problem, kernel, output = place.output]() -> Timed {
           problem->load();

@@ -27,6 +27,7 @@ json json_of(const Table& table, const Row& row) {
            {"seconds", row.seconds},
            {"microseconds_median", seconds * 1e6},
            {"relative_spread", relative_spread(row)}};
+  if (!row.chosen_at.empty()) out["chosen_at"] = row.chosen_at;
   if (row.macs > 0 && seconds > 0) out["gmac_per_second"] = row.macs / seconds * 1e-9;
   if (row.bit_operations > 0 && seconds > 0)
     out["gbit_operations_per_second"] = row.bit_operations / seconds * 1e-9;

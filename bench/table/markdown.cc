@@ -95,6 +95,17 @@ const Row* best_at(const Rows& rows, std::size_t level) {
   return best;
 }
 
+/// What selection by cost takes at the level, where that is another kernel than the fastest, and how much
+/// longer it takes.
+std::string choice_text(const Rows& rows, const std::string& isa, const Row& best) {
+  for (const Row* row : rows) {
+    if (row == &best || std::ranges::count(row->chosen_at, isa) == 0) continue;
+    return " (chosen: " + row->key.kernel + ", " + short_number(median_seconds(*row) / median_seconds(best)) +
+           "x the time)";
+  }
+  return "";
+}
+
 std::string best_cell(const Table& table, const Rows& rows, const std::string& isa) {
   const Row* best = best_at(rows, level_of(isa));
   if (best == nullptr) return "-";
@@ -103,7 +114,7 @@ std::string best_cell(const Table& table, const Rows& rows, const std::string& i
   const Row* peer = table.best_peer(at_level);
   std::string cell = short_number(best->macs / median_seconds(*best) * 1e-9);
   if (peer != nullptr) cell += ", " + short_number(median_seconds(*peer) / median_seconds(*best)) + "x";
-  return cell + " " + best->key.kernel;
+  return cell + " " + best->key.kernel + choice_text(rows, isa, *best);
 }
 
 /// One line per shape and width, one column per ISA level: the kernel that an engine limited to it would
@@ -112,7 +123,9 @@ std::string best_text(const Table& table, const Rows& rows) {
   std::vector<std::string> isas = values_of(rows, &RowKey::isa);
   std::sort(isas.begin(), isas.end(),
             [](const std::string& a, const std::string& b) { return level_of(a) < level_of(b); });
-  std::string text = "\nThe fastest kernel at each level: GMAC/s, times the best peer of the level.\n\n";
+  std::string text =
+      "\nThe fastest kernel at each level: GMAC/s, times the best peer of the level, and what selection by "
+      "cost takes if that is another.\n\n";
   text += "| shape | W/A | basis |";
   std::string line = "|---|---|---|";
   for (const std::string& isa : isas) {

@@ -31,8 +31,9 @@ struct Row {
   /// The share of the peak: `work` in units of the row "peaks"/`peak` of the same ISA; empty: none.
   std::string peak{};
   double work = 0;
-  std::string unit{};             ///< of a peaks row's work, e.g. "Gfma/s"
-  std::vector<double> seconds{};  ///< of one run, one entry per repetition
+  std::vector<std::string> chosen_at{};  ///< ISA levels at which selection by cost takes this kernel
+  std::string unit{};                    ///< of a peaks row's work, e.g. "Gfma/s"
+  std::vector<double> seconds{};         ///< of one run, one entry per repetition
 };
 
 /// 0 for an empty list.
