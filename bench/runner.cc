@@ -31,7 +31,7 @@ void measure(benchmark::State& state, Running& running) {
       return;
     }
     const RunHere& run = std::get<RunHere>(*running.timed);
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
       run();
       benchmark::ClobberMemory();
     }
@@ -74,6 +74,7 @@ void initialize(const RunOptions& options) {
                                  "--benchmark_min_time=" + std::to_string(options.seconds_per_repetition)};
   flags.insert(flags.end(), options.benchmark_flags.begin(), options.benchmark_flags.end());
   std::vector<char*> pointers;
+  pointers.reserve(flags.size());
   for (std::string& flag : flags) pointers.push_back(flag.data());
   int count = static_cast<int>(pointers.size());
   benchmark::Initialize(&count, pointers.data());

@@ -11,6 +11,7 @@
 #include "bitplane/engine.h"
 #include "bitplane/kernels/lowbit_conv.h"
 #include "engine/reference/interpreter.h"
+#include "engine/reference/lowered.h"
 #include "engine/reference/random_graph.h"
 #include "engine/reference/specs.h"
 #include "lowering/choose_kernels.h"
@@ -20,6 +21,8 @@
 
 namespace bitplane::engine {
 namespace {
+
+using reference::lowered;
 
 Model uniform_model() {
   Result<Model> model = Model::from_spec(reference::small_net());
@@ -33,14 +36,6 @@ std::vector<float> output_of(const Model& model, const SessionOptions& options) 
   if (!session.ok()) return {};
   EXPECT_TRUE(session->run(reference::pictures(model.spec(), options.batch)).ok());
   return {session->output().begin(), session->output().end()};
-}
-
-Program lowered(const ModelSpec& spec) {
-  const Result<std::vector<NodeShape>> shapes = validate(spec);
-  EXPECT_TRUE(shapes.ok()) << shapes.status().message();
-  Result<Program> program = lower(spec, shapes.value());
-  EXPECT_TRUE(program.ok()) << program.status().message();
-  return std::move(program).value();
 }
 
 TEST(KernelChoice, AFamilyIsTakenWhereverItSupportsTheLayer) {

@@ -4,6 +4,7 @@
 #include <limits>
 #include <random>
 
+#include "engine/reference/lowered.h"
 #include "engine/reference/specs.h"
 #include "lowering/passes.h"
 #include "lowering/plan_arena.h"
@@ -11,15 +12,8 @@
 namespace bitplane::engine {
 namespace {
 
+using reference::lowered;
 using reference::SpecBuilder;
-
-Program lowered(const ModelSpec& spec) {
-  Result<std::vector<NodeShape>> shapes = validate(spec);
-  EXPECT_TRUE(shapes.ok()) << shapes.status().message();
-  Result<Program> program = lower(spec, shapes.value());
-  EXPECT_TRUE(program.ok()) << program.status().message();
-  return std::move(program).value();
-}
 
 std::string kind_name(StepKind kind) {
   switch (kind) {

@@ -66,7 +66,7 @@ Status check_options(const Program& program, const SessionOptions& options) {
   if (options.threads == 0 || options.threads > kMaxThreads) {
     return {StatusCode::InvalidArgument, "threads must be between 1 and " + std::to_string(kMaxThreads)};
   }
-  std::size_t picture_bytes = 0;
+  std::size_t picture_bytes = 1;
   for (const Value& value : program.values) picture_bytes += value_bytes(value, 1) + kArenaAlignment;
   if (options.batch > std::numeric_limits<std::size_t>::max() / 4 / picture_bytes) {
     return {StatusCode::OutOfMemory,
