@@ -3,7 +3,7 @@ include(GNUInstallDirs)
 
 # bitplane_test(NAME SOURCES... [LIBS ...] [SLOW FILTER]): one GoogleTest binary; each test case is a ctest. Its label
 # is fast, or slow where FILTER (GoogleTest's, positive patterns) names it: whole trainings and exhaustive damage, which
-# the thread sanitizer makes 20 times slower.
+# the sanitizers make up to 20 times slower.
 function(bitplane_test name)
   cmake_parse_arguments(T "" "SLOW" "SOURCES;LIBS" ${ARGN})
   add_executable(${name} ${T_SOURCES})
