@@ -15,7 +15,8 @@ target_compile_options(bitplane_flags INTERFACE -ffp-contract=off -fno-math-errn
 if(BITPLANE_WERROR)
   target_compile_options(bitplane_flags INTERFACE -Werror)
 endif()
-# The sanitizer presets compile several files as one (CMAKE_UNITY_BUILD): JSON and CLI11 cost each file 10 s there.
+# The release and sanitizer presets compile several files as one (CMAKE_UNITY_BUILD): JSON and CLI11 cost each file
+# up to 10 s.
 # Not where files give the same name to a helper of their own; those targets call this.
 function(bitplane_files_apart target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
