@@ -366,9 +366,23 @@ TEST(LowBitConv, TilesOfEverySize) {
   }
 }
 
-TEST(LowBitConv, SelectionFollowsTheFeatures) {
+TEST(LowBitConv, SelectionByCostTakesTheBestLevelOfAFamily) {
+  const std::int32_t one = 1;
+  const BitConvSpec spec{.shape = {.height = 28,
+                                   .width = 28,
+                                   .channels = 128,
+                                   .out_channels = 128,
+                                   .kernel_h = 3,
+                                   .kernel_w = 3,
+                                   .pad_h = 1,
+                                   .pad_w = 1},
+                         .weights = {.planes = 1, .rows = 128, .k = 1152},
+                         .weight_multiples = &one,
+                         .activation_multiples = &one};
   for (const IsaInfo& info : runnable_isas(Family::BitSerial)) {
-    EXPECT_EQ(kernel_isa(select_bitserial(detect_cpu().limited_to(info.isa))), info.isa);
+    const LowBitWishes wishes{.features = detect_cpu().limited_to(info.isa), .family = Family::BitSerial};
+    EXPECT_EQ(select_lowbit(wishes, spec).info.isa, info.isa);
+    EXPECT_EQ(select_lowbit(wishes, spec).info.family, Family::BitSerial);
   }
 }
 

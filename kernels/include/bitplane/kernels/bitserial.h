@@ -7,18 +7,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string_view>
 
-#include "bitplane/kernels/isa.h"
 #include "bitplane/kernels/lowbit_conv.h"
 
 namespace bitplane::kernels {
 
 /// One ISA's bit-serial kernels (opaque to callers; the registry lists them).
 struct BitSerialKernels;
-[[nodiscard]] const BitSerialKernels& select_bitserial(CpuFeatures features) noexcept;
-[[nodiscard]] std::string_view kernel_name(const BitSerialKernels& kernels) noexcept;
-[[nodiscard]] Isa kernel_isa(const BitSerialKernels& kernels) noexcept;
 
 /// The packed form, private to the family: weights in the kernel's layout, schedule, tables of the border.
 struct PackedBitConv;

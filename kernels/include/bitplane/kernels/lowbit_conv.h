@@ -89,7 +89,7 @@ class LowBitConv {
 /// One registered kernel of a family that can run low-bit convolutions.
 struct LowBitKernel {
   KernelInfo info;
-  /// Can it run this convolution? Pure; reads no weights.
+  /// Can it run this convolution? Pure; reads the multiples, not the weights.
   bool (*supports)(const BitConvSpec&) noexcept;
   /// Estimated nanoseconds of one thread for the whole batch of spec.shape, windows and epilogue included;
   /// only ratios between kernels of one ISA level matter. Pure; reads no weights.
