@@ -225,10 +225,13 @@ TEST_P(ElementwiseTest, AddAndSgdStep) {
     const auto gradient = awkward(numbers, size);
     auto velocity = numbers.floats(size), weight = awkward(numbers, size);
     std::vector<float> y(size, kGarbage), expected_y(size), expected_velocity(size), expected_weight(size);
+    auto nesterov_velocity = velocity, nesterov_weight = weight, expected_nesterov = weight;
     for (std::size_t i = 0; i < size; ++i) {
       expected_y[i] = gradient[i] + velocity[i];
       expected_velocity[i] = std::fma(0.9F, velocity[i], std::fma(1e-3F, weight[i], gradient[i]));
       expected_weight[i] = std::fma(-0.05F, expected_velocity[i], weight[i]);
+      const float ahead = std::fma(0.9F, expected_velocity[i], std::fma(1e-3F, weight[i], gradient[i]));
+      expected_nesterov[i] = std::fma(-0.05F, ahead, weight[i]);
     }
     kernels().add({.size = size, .a = gradient.data(), .b = velocity.data(), .y = y.data()});
     kernels().sgd_step({.size = size,
@@ -241,6 +244,16 @@ TEST_P(ElementwiseTest, AddAndSgdStep) {
     EXPECT_EQ(bits_of(y), bits_of(expected_y));
     EXPECT_EQ(bits_of(velocity), bits_of(expected_velocity));
     EXPECT_EQ(bits_of(weight), bits_of(expected_weight));
+    kernels().sgd_step({.size = size,
+                        .rate = 0.05F,
+                        .momentum = 0.9F,
+                        .decay = 1e-3F,
+                        .rule = Momentum::Nesterov,
+                        .gradient = gradient.data(),
+                        .velocity = nesterov_velocity.data(),
+                        .weight = nesterov_weight.data()});
+    EXPECT_EQ(bits_of(nesterov_velocity), bits_of(expected_velocity));
+    EXPECT_EQ(bits_of(nesterov_weight), bits_of(expected_nesterov));
   }
 }
 

@@ -60,6 +60,14 @@ TEST(Config, TheMethodsDefaultsFollowTheMethodOfTheFlags) {
   EXPECT_TRUE(config.options.empty());
 }
 
+TEST(Config, TheWarmUpFollowsTheSchedule) {
+  EXPECT_EQ(resolve_config({}, {}).warmup, 0.3);
+  EXPECT_EQ(resolve_config(config_from_json({{"schedule", "cosine"}}), {}).warmup, 0.0);
+  EXPECT_EQ(resolve_config(config_from_json({{"schedule", "cosine"}, {"warmup", 0.1}}), {}).warmup, 0.1);
+  EXPECT_EQ(drop_epochs(resolve_config(config_from_json({{"drops", "60,80"}, {"epochs", 100}}), {})),
+            (std::vector<std::uint64_t>{60, 80}));
+}
+
 TEST(Config, SwitchesOfTheMethodAreStored) {
   const Config config = resolve_config(config_from_json({{"options", {{"alternations", 2}}}}), {});
   EXPECT_EQ(config.options, (MethodOptionValues{{"alternations", 2}, {"ema_debias", 0}}));
@@ -80,6 +88,10 @@ TEST(Config, BadValuesAreRefusedByName) {
       {{{"optimizer", "sdg"}}, "did you mean 'sgd'"},
       {{{"method", "flaot"}}, "did you mean 'float'"},
       {{{"momentum", 1.0}}, "momentum is 1"},
+      {{{"warmup", 1.5}}, "warmup is 1.5"},
+      {{{"drops", "3,2"}, {"epochs", 9}}, "drops is '3,2'"},
+      {{{"drops", "3;4"}, {"epochs", 9}}, "drops is '3;4'"},
+      {{{"drops", "9"}, {"epochs", 9}}, "between 0 and epochs (9)"},
       {{{"weight_decay", -1e-4}}, "weight_decay is"},
       {{{"wbits", 9}}, "1 to 8, or 32"},
       {{{"options", {{"alternations", 1.5}}}}, "must be a whole number"},

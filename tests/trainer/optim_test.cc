@@ -38,6 +38,28 @@ TEST(SgdTest, Golden) {
   }
 }
 
+/// Against the recursion in double, as its authors write it (Sutskever et al. 2013): the velocity is taken at
+/// the point ahead, theta + momentum * u.
+TEST(SgdTest, NesterovLooksAhead) {
+  Backend backend;
+  const Context ctx{backend};
+  Parameter p{.variable = Variable(Tensor::filled({1}, 2.0F), Gradient::Required), .init = {}};
+  const auto nesterov = make_nesterov({{"p", &p}}, {.momentum = 0.75});
+  double theta = 2.0, u = 0.0;  // of f(x) = x^2 / 2, whose gradient is x
+  for (int step = 0; step < 8; ++step) {
+    const double ahead = theta + 0.75 * u;
+    EXPECT_NEAR(p.variable.value().data()[0], ahead, 1e-6) << "step " << step;
+    u = 0.75 * u - 0.125 * ahead;
+    theta += u;
+    const Variable y =
+        record(ctx, "square", Tensor::filled({1}, 0.0F), {p.variable},
+               [x = p.variable.value().clone()](const Tensor&) -> std::vector<Tensor> { return {x}; });
+    backward(ctx, y);
+    nesterov->step(backend, 0.125);
+    p.variable.clear_grad();
+  }
+}
+
 TEST(SgdTest, RolesAndFactors) {
   Backend backend;
   const Context ctx{backend};
@@ -86,7 +108,7 @@ TEST(ScheduleTest, KnownValues) {
 }
 
 TEST(ScheduleTest, OneCycleStartsPeaksAndEnds) {
-  const ScheduleOptions o{.rate = 0.1, .total_steps = 100};
+  const ScheduleOptions o{.rate = 0.1, .total_steps = 100, .warmup = 0.3};
   EXPECT_NEAR(rate("one-cycle", o, 0), 0.1 / 25.0, 1e-15);
   EXPECT_NEAR(rate("one-cycle", o, 29), 0.1, 1e-15);
   EXPECT_NEAR(rate("one-cycle", o, 99), 0.1 / 25.0 / 1e4, 1e-15);
@@ -94,13 +116,38 @@ TEST(ScheduleTest, OneCycleStartsPeaksAndEnds) {
   for (std::size_t s = 30; s < 100; ++s) EXPECT_LT(rate("one-cycle", o, s), rate("one-cycle", o, s - 1));
 }
 
+TEST(ScheduleTest, OneCyclePeaksWhereItIsTold) {
+  const ScheduleOptions o{
+      .rate = 0.2, .total_steps = 100, .warmup = 0.2, .start_divisor = 10.0, .end_divisor = 5.0};
+  EXPECT_NEAR(rate("one-cycle", o, 0), 0.02, 1e-15);
+  EXPECT_NEAR(rate("one-cycle", o, 19), 0.2, 1e-15);
+  EXPECT_LT(rate("one-cycle", o, 20), 0.2);
+  EXPECT_NEAR(rate("one-cycle", o, 99), 0.004, 1e-15);
+}
+
+TEST(ScheduleTest, TheOthersWarmUpLinearlyAndFallOverTheRest) {
+  const ScheduleOptions o{.rate = 0.4, .total_steps = 100, .warmup = 0.1, .drops = {30, 60}};
+  for (const ScheduleInfo& info : schedules()) {
+    if (info.name == "one-cycle") continue;
+    EXPECT_NEAR(rate(info.name, o, 0), 0.04, 1e-15) << info.name;
+    EXPECT_NEAR(rate(info.name, o, 4), 0.2, 1e-15) << info.name;
+    EXPECT_NEAR(rate(info.name, o, 9), 0.4, 1e-15) << info.name;
+    EXPECT_NEAR(rate(info.name, o, 10), 0.4, 1e-15) << info.name;
+  }
+  EXPECT_NEAR(rate("cosine", o, 55), 0.2, 1e-15);
+  EXPECT_NEAR(rate("polynomial", o, 55), 0.2, 1e-15);
+  EXPECT_NEAR(rate("step", o, 45), 0.04, 1e-15);
+}
+
 TEST(ScheduleTest, EveryScheduleStaysFiniteOnShortRuns) {
   for (const ScheduleInfo& info : schedules()) {
     EXPECT_EQ(find_schedule(info.name), &info);
     for (const std::size_t total : {0U, 1U, 2U, 3U}) {
-      for (std::size_t s = 0; s <= total + 1; ++s) {
-        const double r = rate(info.name, {.rate = 0.1, .total_steps = total}, s);
-        EXPECT_TRUE(r >= 0.0 && r <= 0.1) << info.name << " " << r << " at " << s << " of " << total;
+      for (const double warmup : {0.0, 0.3, 1.0}) {
+        for (std::size_t s = 0; s <= total + 1; ++s) {
+          const double r = rate(info.name, {.rate = 0.1, .total_steps = total, .warmup = warmup}, s);
+          EXPECT_TRUE(r >= 0.0 && r <= 0.1) << info.name << " " << r << " at " << s << " of " << total;
+        }
       }
     }
   }

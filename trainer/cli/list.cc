@@ -15,6 +15,8 @@
 #include "trainer/cli/subcommands.h"
 #include "trainer/methods/method.h"
 #include "trainer/nets/net.h"
+#include "trainer/optim/optimizer.h"
+#include "trainer/optim/schedule.h"
 
 namespace bitplane::train {
 namespace {
@@ -67,12 +69,28 @@ Json list_datasets() {
   return rows;
 }
 
+template <class Infos>
+Json names_and_descriptions(const Infos& infos) {
+  Json rows = Json::array();
+  for (const auto& info : infos) rows.push_back({{"name", info.name}, {"description", info.description}});
+  return rows;
+}
+Json list_optimizers() {
+  return names_and_descriptions(optimizers());
+}
+Json list_schedules() {
+  return names_and_descriptions(schedules());
+}
+
 struct Listing {
   std::string_view what;
   Json (*rows)();
 };
-constexpr std::array<Listing, 3> kListings{
-    {{"nets", list_nets}, {"methods", list_methods}, {"datasets", list_datasets}}};
+constexpr std::array<Listing, 5> kListings{{{"nets", list_nets},
+                                            {"methods", list_methods},
+                                            {"datasets", list_datasets},
+                                            {"optimizers", list_optimizers},
+                                            {"schedules", list_schedules}}};
 
 std::string cell(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
@@ -126,7 +144,7 @@ cli::ExitCode list(const ListOptions& options) {
 
 cli::Action declare_list(CLI::App& app) {
   auto options = std::make_shared<ListOptions>();
-  app.add_option("WHAT", options->what, "nets, methods or datasets")->required();
+  app.add_option("WHAT", options->what, "nets, methods, datasets, optimizers or schedules")->required();
   app.add_flag("--json", options->json, "as JSON");
   return [options] { return guarded([&] { return list(*options); }); };
 }

@@ -23,8 +23,10 @@ constexpr std::array kSubcommands{
                train::declare_eval},
     Subcommand{"export", "write the run's net as a model file", "trainer export runs/a --out a.safetensors",
                train::declare_export},
-    Subcommand{"list", "what can be trained",
-               "trainer list nets\ntrainer list methods\ntrainer list datasets --json", train::declare_list},
+    Subcommand{
+        "list", "what can be trained",
+        "trainer list nets\ntrainer list methods\ntrainer list datasets --json\ntrainer list optimizers",
+        train::declare_list},
 };
 
 constexpr bitplane::cli::Program kProgram{

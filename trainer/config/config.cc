@@ -2,9 +2,11 @@
 #include "trainer/config/config.h"
 
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <sstream>
 #include <stdexcept>
 #include <vector>
 
@@ -20,7 +22,7 @@ namespace {
 using engine::data::unknown_name_message;
 using nlohmann::json;
 
-const std::array<ConfigField, 17> kConfigFields{{
+const auto kConfigFields = std::to_array<ConfigField>({
     {"data", "data set (trainer list datasets)", &Config::data},
     {"data_dir", "its folder, when it is not the usual one", &Config::data_dir},
     {"net", "net (trainer list nets)", &Config::net},
@@ -30,15 +32,21 @@ const std::array<ConfigField, 17> kConfigFields{{
     {"epochs", "passes over the training pictures", &Config::epochs},
     {"batch", "pictures per step", &Config::batch},
     {"lr", "learning rate; the peak of one-cycle", &Config::lr},
-    {"schedule", "how the learning rate moves", &Config::schedule},
-    {"optimizer", "what makes a step", &Config::optimizer},
+    {"schedule", "how the learning rate moves (trainer list schedules)", &Config::schedule},
+    {"warmup", "share of the run that rises to lr; one-cycle 0.3, else 0", &Config::warmup},
+    {"drops", "step: epochs after which lr drops, as 60,80; empty: at 1/2 and 3/4", &Config::drops},
+    {"drop_factor", "step: what a drop multiplies lr with", &Config::drop_factor},
+    {"power", "polynomial: lr * (1 - share of the run)^power", &Config::power},
+    {"start_divisor", "one-cycle: starts at lr / this", &Config::start_divisor},
+    {"end_divisor", "one-cycle: ends at its start / this", &Config::end_divisor},
+    {"optimizer", "what makes a step (trainer list optimizers)", &Config::optimizer},
     {"momentum", "share of the last step's velocity that stays", &Config::momentum},
     {"weight_decay", "L2 decay of the weights", &Config::weight_decay},
     {"seed", "same seed, same bits, whatever the threads", &Config::seed},
     {"threads", "0: as many as the machine has", &Config::threads},
     {"checkpoint_every", "steps between checkpoints; 0: one per epoch", &Config::checkpoint_every},
     {"out", "the run folder", &Config::out},
-}};
+});
 constexpr std::string_view kOptionsKey = "options";
 
 [[noreturn]] void wrong_type(std::string_view key, const char* wanted, const json& value) {
@@ -117,6 +125,12 @@ void check_values(const Config& config) {
   check_range("epochs", static_cast<double>(config.epochs), 1, 1e6);
   check_range("batch", static_cast<double>(config.batch), 1, 1 << 20);
   check_range("lr", config.lr, 1e-12, 1e6);
+  check_range("warmup", config.warmup, 0, 1);
+  (void)drop_epochs(config);
+  check_range("drop_factor", config.drop_factor, 0, 1);
+  check_range("power", config.power, 0.01, 100);
+  check_range("start_divisor", config.start_divisor, 1, 1e12);
+  check_range("end_divisor", config.end_divisor, 1, 1e12);
   check_range("momentum", config.momentum, 0, 0.9999);
   check_range("weight_decay", config.weight_decay, 0, 1);
   check_range("threads", static_cast<double>(config.threads), 0, 1024);
@@ -181,6 +195,7 @@ Config resolve_config(const PartialConfig& file, const PartialConfig& flags) {
   config.abits = defaults.abits;
   config.lr = defaults.lr;
   config.weight_decay = defaults.weight_decay;
+  if (const ScheduleInfo* schedule = find_schedule(named.schedule)) config.warmup = schedule->default_warmup;
   merge(file, config);
   merge(flags, config);
   check_values(config);
@@ -190,6 +205,24 @@ Config resolve_config(const PartialConfig& file, const PartialConfig& flags) {
 
 MethodSettings method_settings(const Config& config) {
   return {.method = config.method, .wbits = config.wbits, .abits = config.abits, .options = config.options};
+}
+
+std::vector<std::uint64_t> drop_epochs(const Config& config) {
+  std::vector<std::uint64_t> epochs;
+  std::istringstream parts(config.drops);
+  for (std::string part; std::getline(parts, part, ',');) {
+    std::uint64_t epoch = 0;
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), epoch);
+    const bool ascends = epochs.empty() || epoch > epochs.back();
+    if (error != std::errc() || end != part.data() + part.size() || !ascends || epoch == 0 ||
+        epoch >= config.epochs) {
+      throw std::invalid_argument("drops is '" + config.drops +
+                                  "': give ascending epochs between 0 and epochs (" +
+                                  std::to_string(config.epochs) + "), as 60,80");
+    }
+    epochs.push_back(epoch);
+  }
+  return epochs;
 }
 
 }  // namespace bitplane::train

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -26,7 +27,11 @@ struct Config {
   std::uint64_t wbits = 2, abits = 2;
   std::uint64_t epochs = 5, batch = 128;
   double lr = 0.1;
-  std::string schedule = "one-cycle", optimizer = "sgd";
+  std::string schedule = "one-cycle";
+  double warmup = 0.3;  ///< as the schedule's own default
+  std::string drops = {};
+  double drop_factor = 0.1, power = 1.0, start_divisor = 25.0, end_divisor = 1e4;
+  std::string optimizer = "sgd";
   double momentum = 0.9, weight_decay = 5e-4;
   std::uint64_t seed = 1;
   std::uint64_t threads = 0;           ///< 0: as many as the machine has
@@ -65,5 +70,8 @@ struct PartialConfig {
 [[nodiscard]] Config resolve_config(const PartialConfig& file, const PartialConfig& flags);
 
 [[nodiscard]] MethodSettings method_settings(const Config& config);
+
+/// config.drops as epochs, ascending. Throws std::invalid_argument for what is no list of epochs of the run.
+[[nodiscard]] std::vector<std::uint64_t> drop_epochs(const Config& config);
 
 }  // namespace bitplane::train

@@ -38,7 +38,10 @@ struct OptimizerInfo {
 [[nodiscard]] std::span<const OptimizerInfo> optimizers() noexcept;
 [[nodiscard]] const OptimizerInfo* find_optimizer(std::string_view name) noexcept;
 
-/// u <- momentum * u + (g + decay * w);  w <- w - lr * u
+/// d = g + decay * w;  u <- momentum * u + d;  w <- w - lr * u
 std::unique_ptr<Optimizer> make_sgd(std::vector<NamedParameter> parameters, const OptimizerOptions& options);
+/// The same with a step along momentum * u + d, u being the new velocity.
+std::unique_ptr<Optimizer> make_nesterov(std::vector<NamedParameter> parameters,
+                                         const OptimizerOptions& options);
 
 }  // namespace bitplane::train

@@ -9,62 +9,80 @@
 namespace bitplane::train {
 namespace {
 
-/// 0 at the first step, 1 at the end of the run.
-double progress(std::size_t step, std::size_t total) {
-  return total == 0 ? 1.0 : std::min(1.0, static_cast<double>(step) / static_cast<double>(total));
-}
-
 /// From `start` to `end` along half a cosine, t in [0, 1].
 double cosine_between(double start, double end, double t) {
   return end + (start - end) * 0.5 * (1.0 + math::cos_turns(0.5 * t));
 }
 
-class Constant final : public Schedule {
+/// A linear rise, then a curve.
+class WarmedUp : public Schedule {
  public:
-  explicit Constant(const ScheduleOptions& options) : rate_(options.rate) {}
-  double rate(std::size_t) const override { return rate_; }
+  explicit WarmedUp(const ScheduleOptions& options)
+      : options_(options),
+        warmup_steps_(static_cast<std::size_t>(options.warmup * static_cast<double>(options.total_steps))) {}
+  double rate(std::size_t step) const final {
+    const double risen =
+        step < warmup_steps_ ? static_cast<double>(step + 1) / static_cast<double>(warmup_steps_) : 1.0;
+    return risen * curve(step);
+  }
+
+ protected:
+  [[nodiscard]] virtual double curve(std::size_t step) const = 0;
+  [[nodiscard]] const ScheduleOptions& options() const noexcept { return options_; }
+  /// 0 until the warm-up ends, 1 at the end of the run.
+  [[nodiscard]] double progress(std::size_t step) const {
+    if (options_.total_steps <= warmup_steps_) return options_.total_steps == 0 ? 1.0 : 0.0;
+    const auto steps = static_cast<double>(options_.total_steps - warmup_steps_);
+    return step <= warmup_steps_ ? 0.0 : std::min(1.0, static_cast<double>(step - warmup_steps_) / steps);
+  }
 
  private:
-  double rate_;
+  ScheduleOptions options_;
+  std::size_t warmup_steps_;
 };
 
-class Step final : public Schedule {
+class Constant final : public WarmedUp {
  public:
-  explicit Step(const ScheduleOptions& options) : options_(options) {}
-  double rate(std::size_t step) const override {
-    double rate = options_.rate;
-    for (const std::size_t drop : options_.drops) {
-      if (step >= drop) rate *= options_.drop_factor;
+  using WarmedUp::WarmedUp;
+
+ private:
+  double curve(std::size_t) const override { return options().rate; }
+};
+
+class Step final : public WarmedUp {
+ public:
+  using WarmedUp::WarmedUp;
+
+ private:
+  double curve(std::size_t step) const override {
+    double rate = options().rate;
+    for (const std::size_t drop : options().drops) {
+      if (step >= drop) rate *= options().drop_factor;
     }
     return rate;
   }
-
- private:
-  ScheduleOptions options_;
 };
 
-class Polynomial final : public Schedule {
+class Polynomial final : public WarmedUp {
  public:
-  explicit Polynomial(const ScheduleOptions& options) : options_(options) {}
-  double rate(std::size_t step) const override {
-    const double left = 1.0 - progress(step, options_.total_steps);
+  using WarmedUp::WarmedUp;
+
+ private:
+  double curve(std::size_t step) const override {
+    const double left = 1.0 - progress(step);
     if (left <= 0.0) return 0.0;
-    return options_.rate * math::exp(options_.power * math::log(left));
+    return options().rate * math::exp(options().power * math::log(left));
   }
-
- private:
-  ScheduleOptions options_;
 };
 
-class Cosine final : public Schedule {
+class Cosine final : public WarmedUp {
  public:
-  explicit Cosine(const ScheduleOptions& options) : options_(options) {}
-  double rate(std::size_t step) const override {
-    return cosine_between(options_.rate, 0.0, progress(step, options_.total_steps));
-  }
+  using WarmedUp::WarmedUp;
 
  private:
-  ScheduleOptions options_;
+  double curve(std::size_t step) const override {
+    return cosine_between(options().rate, 0.0, progress(step));
+  }
 };
 
 /// Smith & Topin, "Super-convergence" (2018), with cosine slopes: up to the peak, then far down.
@@ -74,7 +92,7 @@ class OneCycle final : public Schedule {
   double rate(std::size_t step) const override {
     const double start = options_.rate / options_.start_divisor;
     const auto last = static_cast<double>(std::max<std::size_t>(options_.total_steps, 2) - 1);
-    const double peak = options_.warmup_fraction * static_cast<double>(options_.total_steps) - 1.0;
+    const double peak = options_.warmup * static_cast<double>(options_.total_steps) - 1.0;
     const double at = std::min(static_cast<double>(step), last);
     if (at <= peak) return cosine_between(start, options_.rate, peak > 0.0 ? at / peak : 1.0);
     return cosine_between(options_.rate, start / options_.end_divisor, (at - peak) / (last - peak));
@@ -90,11 +108,11 @@ std::unique_ptr<Schedule> make(const ScheduleOptions& options) {
 }
 
 constexpr std::array kSchedules{
-    ScheduleInfo{"constant", "the same rate throughout", &make<Constant>},
-    ScheduleInfo{"step", "multiplied by a factor at given steps", &make<Step>},
-    ScheduleInfo{"polynomial", "rate * (1 - step / total)^power", &make<Polynomial>},
-    ScheduleInfo{"cosine", "half a cosine from the rate to zero", &make<Cosine>},
-    ScheduleInfo{"one-cycle", "up to the peak rate, then down to almost nothing, along cosines",
+    ScheduleInfo{"constant", "the same rate throughout", 0.0, &make<Constant>},
+    ScheduleInfo{"step", "multiplied by drop_factor at the epochs of drops", 0.0, &make<Step>},
+    ScheduleInfo{"polynomial", "rate * (1 - share of the run)^power", 0.0, &make<Polynomial>},
+    ScheduleInfo{"cosine", "half a cosine from the rate to zero", 0.0, &make<Cosine>},
+    ScheduleInfo{"one-cycle", "up to the peak rate, then down to almost nothing, along cosines", 0.3,
                  &make<OneCycle>},
 };
 

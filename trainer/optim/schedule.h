@@ -21,18 +21,20 @@ class Schedule {
 struct ScheduleOptions {
   double rate = 0.1;  ///< the base rate; one-cycle's peak
   std::size_t total_steps = 1;
-  std::vector<std::size_t> drops =
-      {};  ///< step: the rate is multiplied by drop_factor at each of these steps
+  /// Share of the steps that rise. one-cycle: to the peak. The others: linearly, step s of w with (s + 1) / w
+  /// of the rate; what falls afterwards falls over the steps that are left.
+  double warmup = 0.0;
+  std::vector<std::size_t> drops = {};  ///< step: multiplied by drop_factor at each of these steps
   double drop_factor = 0.1;
-  double power = 1.0;            ///< polynomial: rate * (1 - step / total)^power;
-  double warmup_fraction = 0.3;  ///< one-cycle: share of the steps that rise
-  double start_divisor = 25.0;   ///< one-cycle: starts at rate / this
-  double end_divisor = 1e4;      ///< one-cycle: ends at the start / this
+  double power = 1.0;           ///< polynomial: rate * (1 - share of the steps)^power
+  double start_divisor = 25.0;  ///< one-cycle: starts at rate / this
+  double end_divisor = 1e4;     ///< one-cycle: ends at the start / this
 };
 
 struct ScheduleInfo {
   std::string_view name;
   std::string_view description;
+  double default_warmup;
   std::unique_ptr<Schedule> (*make)(const ScheduleOptions&);
 };
 

@@ -11,8 +11,8 @@ namespace {
 
 class Sgd final : public Optimizer {
  public:
-  Sgd(std::vector<NamedParameter> parameters, const OptimizerOptions& options)
-      : parameters_(std::move(parameters)), options_(options) {
+  Sgd(std::vector<NamedParameter> parameters, const OptimizerOptions& options, kernels::Momentum rule)
+      : parameters_(std::move(parameters)), options_(options), rule_(rule) {
     for (const NamedParameter& p : parameters_)
       velocity_.push_back(Tensor::zeros(p.parameter->variable.shape()));
   }
@@ -33,6 +33,7 @@ class Sgd final : public Optimizer {
                                                                           .rate = rate,
                                                                           .momentum = momentum,
                                                                           .decay = decay,
+                                                                          .rule = rule_,
                                                                           .gradient = gradient + begin,
                                                                           .velocity = velocity + begin,
                                                                           .weight = weight + begin});
@@ -48,17 +49,24 @@ class Sgd final : public Optimizer {
  private:
   std::vector<NamedParameter> parameters_;
   OptimizerOptions options_;
+  kernels::Momentum rule_;
   std::vector<Tensor> velocity_;
 };
 
 constexpr std::array kOptimizers{
     OptimizerInfo{"sgd", "stochastic gradient descent with momentum and weight decay", &make_sgd},
+    OptimizerInfo{"nesterov", "the same with Nesterov's momentum", &make_nesterov},
 };
 
 }  // namespace
 
 std::unique_ptr<Optimizer> make_sgd(std::vector<NamedParameter> parameters, const OptimizerOptions& options) {
-  return std::make_unique<Sgd>(std::move(parameters), options);
+  return std::make_unique<Sgd>(std::move(parameters), options, kernels::Momentum::Classic);
+}
+
+std::unique_ptr<Optimizer> make_nesterov(std::vector<NamedParameter> parameters,
+                                         const OptimizerOptions& options) {
+  return std::make_unique<Sgd>(std::move(parameters), options, kernels::Momentum::Nesterov);
 }
 
 std::span<const OptimizerInfo> optimizers() noexcept {

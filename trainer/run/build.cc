@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "engine/cli/shared/errors.h"
@@ -31,8 +32,18 @@ std::unique_ptr<Optimizer> build_optimizer(const Config& config, Module& net) {
 std::unique_ptr<Schedule> build_schedule(const Config& config, std::size_t total_steps) {
   const ScheduleInfo* info = find_schedule(config.schedule);
   if (info == nullptr) throw std::invalid_argument("no schedule '" + config.schedule + "'");
-  return info->make(
-      {.rate = config.lr, .total_steps = total_steps, .drops = {total_steps / 2, total_steps * 3 / 4}});
+  const std::size_t steps_per_epoch = total_steps / std::max<std::size_t>(1, config.epochs);
+  std::vector<std::size_t> drops;
+  for (const std::uint64_t epoch : drop_epochs(config)) drops.push_back(epoch * steps_per_epoch);
+  if (config.drops.empty()) drops = {total_steps / 2, total_steps * 3 / 4};
+  return info->make({.rate = config.lr,
+                     .total_steps = total_steps,
+                     .warmup = config.warmup,
+                     .drops = std::move(drops),
+                     .drop_factor = config.drop_factor,
+                     .power = config.power,
+                     .start_divisor = config.start_divisor,
+                     .end_divisor = config.end_divisor});
 }
 
 kernels::CpuFeatures run_features() {

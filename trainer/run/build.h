@@ -17,7 +17,7 @@ namespace bitplane::train {
 [[nodiscard]] std::unique_ptr<Module> build_run_net(const Config& config, const PictureShape& input,
                                                     std::size_t classes);
 [[nodiscard]] std::unique_ptr<Optimizer> build_optimizer(const Config& config, Module& net);
-/// The `step` schedule drops at 1/2 and 3/4 of the run.
+/// The `step` schedule drops at 1/2 and 3/4 of the run unless config.drops says otherwise.
 [[nodiscard]] std::unique_ptr<Schedule> build_schedule(const Config& config, std::size_t total_steps);
 /// config.threads, or as many as the machine has.
 [[nodiscard]] std::size_t thread_count(const Config& config);

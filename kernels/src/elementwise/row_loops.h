@@ -109,12 +109,13 @@ template <class V>
 void sgd_step(const SgdStep& a) noexcept {
   const V minus_rate = V::broadcast(-a.rate), momentum = V::broadcast(a.momentum),
           decay = V::broadcast(a.decay);
+  const bool ahead = a.rule == Momentum::Nesterov;
   for_columns<V>(a.size, [&](std::size_t i, const auto& column) {
     const V weight = column.load(a.weight + i);
     const V slope = fma(decay, weight, column.load(a.gradient + i));
     const V velocity = fma(momentum, column.load(a.velocity + i), slope);
     column.store(a.velocity + i, velocity);
-    column.store(a.weight + i, fma(minus_rate, velocity, weight));
+    column.store(a.weight + i, fma(minus_rate, ahead ? fma(momentum, velocity, slope) : velocity, weight));
   });
 }
 

@@ -116,10 +116,17 @@ struct AddArrays {
   float* y = nullptr;
 };
 
-/// velocity = fma(momentum, velocity, fma(decay, weight, gradient)); weight = fma(-rate, velocity, weight).
+/// What a step of gradient descent with momentum follows: the velocity, or (Nesterov, as Sutskever et al.
+/// 2013 rewrite it) the velocity as it will be one step ahead.
+enum class Momentum : std::uint8_t { Classic, Nesterov };
+
+/// slope = fma(decay, weight, gradient); velocity = fma(momentum, velocity, slope);
+/// Classic: weight = fma(-rate, velocity, weight); Nesterov: weight = fma(-rate, fma(momentum, velocity,
+/// slope), weight) with the new velocity.
 struct SgdStep {
   std::size_t size = 0;
   float rate = 0.0F, momentum = 0.0F, decay = 0.0F;
+  Momentum rule = Momentum::Classic;
   const float* gradient = nullptr;
   float* velocity = nullptr;
   float* weight = nullptr;
