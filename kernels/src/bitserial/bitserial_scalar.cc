@@ -9,6 +9,7 @@ struct Scalar {
   using Words = std::uint64_t;
   using Total = std::uint64_t;
   using Ints = std::uint32_t;  // sums wrap modulo 2^32
+  using Floats = float;
   static constexpr int kLanes = 1;
   static constexpr std::size_t kFlushEvery = 0;
 

@@ -122,7 +122,13 @@ template <class B, PairOp kOp, Before kBefore, Weights kWeights, int kRegisters,
                                                  const std::uint64_t* w, const std::byte* const (&a)[kPixels],
                                                  std::size_t words) {
   if constexpr (B::kFlushEvery == 0) {
-    if constexpr (kBefore == Before::Nothing) set_zero<B>(totals);
+    if constexpr (kBefore == Before::Nothing) {
+      set_zero<B>(totals);
+      // The additions to zero fold away: 1 % at 9 words.
+      count_words<B, kOp, kWeights, kRegisters, kPixels>(totals, w, a, 0, 1);
+      count_words<B, kOp, kWeights, kRegisters, kPixels>(totals, w, a, 1, words);
+      return;
+    }
     count_words<B, kOp, kWeights, kRegisters, kPixels>(totals, w, a, 0, words);
   } else {
     const auto count_run = [&](std::size_t begin, auto&& take) __attribute__((always_inline)) {
@@ -202,20 +208,6 @@ concept Paired = kRegisters % 2 == 0 && requires {
   typename B::Pair;
 };
 
-/// sums: [pixel][channel of the tile]. A backend's Pair narrows two registers of totals into one.
-template <class B, int kRegisters, int kPixels>
-[[gnu::always_inline]] inline void narrow(const Totals<B, kRegisters, kPixels>& totals, std::int32_t* sums) {
-  for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
-    std::int32_t* to = sums + (p.value * kRegisters + r.value) * B::kLanes;
-    if constexpr (!Paired<B, kRegisters>) {
-      B::store(to, B::low_halves(totals.at[r.value][p.value]));
-    } else if constexpr (r.value % 2 == 0) {
-      using Pair = typename B::Pair;
-      Pair::store(to, Pair::low_halves(totals.at[r.value][p.value], totals.at[r.value + 1][p.value]));
-    }
-  });
-}
-
 template <class B, int kRegisters>
 struct FinishingOps {
   using Type = B;
@@ -226,42 +218,40 @@ struct FinishingOps<B, kRegisters> {
   using Type = typename B::Pair;
 };
 
-/// Tiles of this many pixels together are finished at a time.
-inline constexpr std::size_t kHeldPixels = 12;
+/// What finishes a tile.
+template <class B, int kRegisters, int kPixels>
+using Finish = TileFinish<typename FinishingOps<B, kRegisters>::Type,
+                          static_cast<std::size_t>(Paired<B, kRegisters> ? kRegisters / 2 : kRegisters),
+                          static_cast<std::size_t>(kPixels)>;
+
+/// A backend's Pair narrows two registers of totals into one.
+template <class B, int kRegisters, int kPixels>
+[[gnu::always_inline]] inline typename Finish<B, kRegisters, kPixels>::Ints narrow(
+    const Totals<B, kRegisters, kPixels>& totals) {
+  typename Finish<B, kRegisters, kPixels>::Ints ints;
+  for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
+    if constexpr (!Paired<B, kRegisters>) {
+      ints.at[r.value][p.value] = B::low_halves(totals.at[r.value][p.value]);
+    } else if constexpr (r.value % 2 == 0) {
+      ints.at[r.value / 2][p.value] =
+          B::Pair::low_halves(totals.at[r.value][p.value], totals.at[r.value + 1][p.value]);
+    }
+  });
+  return ints;
+}
 
 template <class B, PairOp kOp, Weights kWeights, int kRegisters, int kPixels>
 [[gnu::always_inline]] inline void run_tiles(const BitTile& tile) {
-  using Ops = typename FinishingOps<B, kRegisters>::Type;
-  constexpr std::size_t kChannels = kRegisters * B::kLanes;
-  constexpr std::size_t kTiles = kPixels < kHeldPixels ? kHeldPixels / kPixels : 1;
-  constexpr std::size_t kTermSums = kTiles * kPixels * kChannels;
-  // The sums are finished one batch late: by then they have left the store buffer, and their latency is
-  // hidden behind the counting of the next ones.
-  alignas(64) std::int32_t sums[2][kHeldTerms * kTermSums];
-  HeldTerms held{.pixel_capacity = kTiles * kPixels, .channels = kChannels};
-  std::size_t buffer = 0;
-  const std::size_t at_once = tile.term_count <= kHeldTerms ? kTiles : 1;
-  for (std::size_t i = 0; i < tile.tiles; i += at_once) {
-    const std::size_t tiles = tile.tiles - i < at_once ? tile.tiles - i : at_once;
-    for (std::size_t first = 0; first < tile.term_count; first += kHeldTerms, buffer ^= 1U) {
-      const std::size_t left = tile.term_count - first, count = left < kHeldTerms ? left : kHeldTerms;
-      for (std::size_t b = 0; b < tiles; ++b) {
-        const std::byte* const* pixels = tile.pixels + (i + b) * kPixels;
-        for (std::size_t t = 0; t < count; ++t) {
-          Totals<B, kRegisters, kPixels> totals;
-          count_term<B, kOp, kWeights, kRegisters, kPixels>(tile, pixels, tile.terms[first + t], totals);
-          narrow<B>(totals, sums[buffer] + t * kTermSums + b * kPixels * kChannels);
-        }
-      }
-      if (held.sums != nullptr) finish_terms<Ops, kChannels, kTiles * kPixels>(tile, held);
-      held.sums = sums[buffer];
-      held.first = first;
-      held.count = count;
-      held.first_pixel = i * kPixels;
-      held.pixels = tiles * kPixels;
+  using Finishing = Finish<B, kRegisters, kPixels>;
+  typename Finishing::Chain chain;
+  for (std::size_t i = 0; i < tile.tiles; ++i) {
+    const std::byte* const* pixels = tile.pixels + i * kPixels;
+    for (std::size_t t = 0; t < tile.term_count; ++t) {
+      Totals<B, kRegisters, kPixels> totals;
+      count_term<B, kOp, kWeights, kRegisters, kPixels>(tile, pixels, tile.terms[t], totals);
+      Finishing::take(tile, i * kPixels, t, narrow<B>(totals), chain);
     }
   }
-  if (held.sums != nullptr) finish_terms<Ops, kChannels, kTiles * kPixels>(tile, held);
 }
 
 /// Backends that count halves of bytes by look-up save the splitting of the weights' half of each pair.
@@ -300,7 +290,14 @@ template <class B, PairOp kOp, int kRegisters, int kPlanes>
   Totals<B, kRegisters, kPlanes> totals;
   count_flushed<B, kOp, Before::Nothing, Weights::Packed, kRegisters, kPlanes>(totals, weights, planes,
                                                                                tile.words);
-  narrow<B>(totals, counts);
+  const auto ints = narrow<B>(totals);
+  using Ops = typename FinishingOps<B, kRegisters>::Type;
+  unroll<0, kPlanes>([&](auto j) __attribute__((always_inline)) {
+    unroll<0, kRegisters * B::kLanes / Ops::kLanes>([&](auto v) __attribute__((always_inline)) {
+      Ops::store(counts + j.value * kRegisters * B::kLanes + v.value * Ops::kLanes,
+                 ints.at[v.value][j.value]);
+    });
+  });
 }
 
 /// One pixel at a time: its planes take the places of the pixels of a tile, so that every word of the weights
@@ -311,7 +308,7 @@ void run_vector(const BitTile& tile) noexcept {
   using Ops = typename FinishingOps<B, kRegisters>::Type;
   constexpr std::size_t kChannels = kRegisters * B::kLanes;
   alignas(64) std::int32_t counts[kMaxPlanes * kMaxActivationPlanes * kChannels];
-  alignas(64) std::int32_t sums[kHeldTerms * kChannels];
+  typename Finish<B, kRegisters, 1>::Chain chain;
   for (std::size_t pixel = 0; pixel < tile.tiles; ++pixel) {
     for (std::size_t i = 0; i < tile.weight_planes; ++i) {
       const std::uint64_t* weights = tile.weights + i * tile.words * kChannels;
@@ -326,18 +323,9 @@ void run_vector(const BitTile& tile) noexcept {
       }
       if (left != 0) count_vector<B, kOp, kRegisters, 1>(tile, weights, plane, to);
     }
-    for (std::size_t first = 0; first < tile.term_count; first += kHeldTerms) {
-      const std::size_t left = tile.term_count - first, count = left < kHeldTerms ? left : kHeldTerms;
-      for (std::size_t t = 0; t < count; ++t) {
-        combine_counts<Ops, kChannels>(tile, tile.terms[first + t], counts, sums + t * kChannels);
-      }
-      finish_terms<Ops, kChannels, 1>(tile, {.sums = sums,
-                                             .first = first,
-                                             .count = count,
-                                             .first_pixel = pixel,
-                                             .pixels = 1,
-                                             .pixel_capacity = 1,
-                                             .channels = kChannels});
+    for (std::size_t t = 0; t < tile.term_count; ++t) {
+      const auto sums = combine_counts<Ops, kChannels / Ops::kLanes>(tile, tile.terms[t], counts);
+      Finish<B, kRegisters, 1>::take(tile, pixel, t, sums, chain);
     }
   }
 }
