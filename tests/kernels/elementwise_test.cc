@@ -257,6 +257,52 @@ TEST_P(ElementwiseTest, AddAndSgdStep) {
   }
 }
 
+TEST_P(ElementwiseTest, AdamStep) {
+  for (const std::size_t size : {1, 5, 16, 33, 257}) {
+    SCOPED_TRACE(size);
+    Numbers numbers(size);
+    const auto gradient = awkward(numbers, size);
+    auto mean = numbers.floats(size), square = numbers.floats(size, 0.0F, 2.0F),
+         weight = awkward(numbers, size);
+    auto expected_mean = mean, expected_square = square, expected_weight = weight;
+    for (std::size_t i = 0; i < size; ++i) {
+      const float slope = std::fma(1e-3F, weight[i], gradient[i]);
+      expected_mean[i] = std::fma(0.9F, mean[i], (1.0F - 0.9F) * slope);
+      expected_square[i] = std::fma(0.99F, square[i], (1.0F - 0.99F) * slope * slope);
+      const float below = std::fma(std::sqrt(expected_square[i]), 1.25F, 1e-8F);
+      expected_weight[i] = std::fma(-0.05F, expected_mean[i] / below, std::fma(-0.01F, weight[i], weight[i]));
+    }
+    kernels().adam_step({.size = size,
+                         .rate = 0.05F,
+                         .beta1 = 0.9F,
+                         .beta2 = 0.99F,
+                         .epsilon = 1e-8F,
+                         .inverse_root = 1.25F,
+                         .decay = 1e-3F,
+                         .shrink = 0.01F,
+                         .gradient = gradient.data(),
+                         .mean = mean.data(),
+                         .square = square.data(),
+                         .weight = weight.data()});
+    EXPECT_EQ(bits_of(mean), bits_of(expected_mean));
+    EXPECT_EQ(bits_of(square), bits_of(expected_square));
+    EXPECT_EQ(bits_of(weight), bits_of(expected_weight));
+  }
+}
+
+TEST_P(ElementwiseTest, Blend) {
+  for (const std::size_t size : {1, 5, 16, 33, 257}) {
+    SCOPED_TRACE(size);
+    Numbers numbers(size);
+    const auto x = awkward(numbers, size);
+    auto y = numbers.floats(size);
+    auto expected = y;
+    for (std::size_t i = 0; i < size; ++i) expected[i] = std::fma(0.125F, x[i] - y[i], y[i]);
+    kernels().blend({.size = size, .share = 0.125F, .x = x.data(), .y = y.data()});
+    EXPECT_EQ(bits_of(y), bits_of(expected));
+  }
+}
+
 const PoolShape kPools[] = {
     {.batch = 2, .height = 6, .width = 4, .channels = 32, .out_height = 3, .out_width = 2},
     {.batch = 1, .height = 7, .width = 5, .channels = 17, .out_height = 3, .out_width = 2},  // a row and

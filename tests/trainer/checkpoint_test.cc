@@ -20,6 +20,7 @@ struct State {
   Config config = testing::small_config("unused");
   std::unique_ptr<Module> net = build_run_net(config, {28, 28, 1}, 10);
   std::unique_ptr<Optimizer> optimizer = build_optimizer(config, *net);
+  std::unique_ptr<WeightAverage> average = std::make_unique<WeightAverage>(*net, 0.9);
   Task task{.input = {28, 28, 1},
             .labels = {"a", "b\"", "ü", "d", "e", "f", "g", "h", "i", "j"},
             .preprocessing = {.mean = {0.25F}, .std = {0.5F}},
@@ -39,12 +40,14 @@ struct State {
       randomize(p.parameter->variable.mutable_value(), seed++);
     for (const NamedBuffer& b : named_buffers(*net)) randomize(*b.buffer, seed++);
     optimizer->visit_state([&](const std::string&, Tensor& tensor) { randomize(tensor, seed++); });
+    average->visit_state([&](const std::string&, Tensor& tensor) { randomize(tensor, seed++); });
   }
   static void randomize(Tensor& tensor, std::uint64_t seed) {
     tensor.copy_from(testing::random_tensor(tensor.shape(), seed));
   }
   [[nodiscard]] std::vector<std::byte> bytes() {
-    return serialize_checkpoint(*net, *optimizer, task, progress);
+    return serialize_checkpoint(
+        {.net = *net, .optimizer = *optimizer, .average = average.get(), .task = task, .progress = progress});
   }
   void save(const std::string& path) {
     const auto content = bytes();
@@ -63,7 +66,21 @@ TEST(Checkpoint, EverythingComesBack) {
   EXPECT_EQ(reader.task(), saved.task);
   reader.restore(*other.net);
   reader.restore(*other.optimizer);
+  reader.restore(*other.average);
   EXPECT_EQ(saved.bytes(), other.bytes());
+
+  reader.restore_averaged(*other.net);
+  const auto trained = named_parameters(*saved.net), averaged = named_parameters(*other.net);
+  std::size_t seen = 0;
+  saved.average->visit_state([&](const std::string& name, Tensor& tensor) {
+    for (std::size_t i = 0; i < averaged.size(); ++i) {
+      if (averaged[i].name != name) continue;
+      ++seen;
+      EXPECT_EQ(testing::bits_of(averaged[i].parameter->variable.value()), testing::bits_of(tensor));
+      EXPECT_NE(testing::bits_of(trained[i].parameter->variable.value()), testing::bits_of(tensor));
+    }
+  });
+  EXPECT_EQ(seen, averaged.size());
 }
 
 TEST(Checkpoint, AFileCutAnywhereIsRefusedByName) {

@@ -68,6 +68,12 @@ TEST(Config, TheWarmUpFollowsTheSchedule) {
             (std::vector<std::uint64_t>{60, 80}));
 }
 
+TEST(Config, AnAverageIsWhatIsEvaluatedUnlessItIsSaidOtherwise) {
+  EXPECT_EQ(resolve_config({}, {}).weights, "trained");
+  EXPECT_EQ(resolve_config(config_from_json({{"ema", 0.99}}), {}).weights, "averaged");
+  EXPECT_EQ(resolve_config(config_from_json({{"ema", 0.99}, {"weights", "trained"}}), {}).weights, "trained");
+}
+
 TEST(Config, SwitchesOfTheMethodAreStored) {
   const Config config = resolve_config(config_from_json({{"options", {{"alternations", 2}}}}), {});
   EXPECT_EQ(config.options, (MethodOptionValues{{"alternations", 2}, {"ema_debias", 0}}));
@@ -90,6 +96,12 @@ TEST(Config, BadValuesAreRefusedByName) {
       {{{"momentum", 1.0}}, "momentum is 1"},
       {{{"warmup", 1.5}}, "warmup is 1.5"},
       {{{"drops", "3,2"}, {"epochs", 9}}, "drops is '3,2'"},
+      {{{"ema", 1.0}}, "ema is 1"},
+      {{{"weights", "averaged"}}, "give ema"},
+      {{{"weights", "avreaged"}, {"ema", 0.9}}, "did you mean 'averaged'"},
+      {{{"label_smoothing", 1.0}}, "label_smoothing is 1"},
+      {{{"clip_norm", -1.0}}, "clip_norm is -1"},
+      {{{"groups", "fc lr=1"}}, "no ':' behind the names"},
       {{{"drops", "3;4"}, {"epochs", 9}}, "drops is '3;4'"},
       {{{"drops", "9"}, {"epochs", 9}}, "between 0 and epochs (9)"},
       {{{"weight_decay", -1e-4}}, "weight_decay is"},

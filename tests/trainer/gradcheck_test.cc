@@ -210,6 +210,10 @@ TEST_F(OperationGradcheck, SoftmaxCrossEntropy) {
   expect_ok([&](const Inputs& in) { return softmax_cross_entropy(ctx_, in[0], labels); },
             [&](const Points& p) { return DoubleValues{reference_cross_entropy(7, p[0], labels)}; },
             {input({5, 7}, 91)});
+  expect_ok(
+      [&](const Inputs& in) { return softmax_cross_entropy(ctx_, in[0], labels, {.label_smoothing = 0.1}); },
+      [&](const Points& p) { return DoubleValues{reference_cross_entropy(7, p[0], labels, 0.1)}; },
+      {input({5, 7}, 92)});
 }
 
 }  // namespace

@@ -96,13 +96,16 @@ inline double mean_of(const Doubles& v) {
 }
 
 inline double reference_cross_entropy(std::size_t classes, const Doubles& z,
-                                      const std::vector<std::uint16_t>& labels) {
+                                      const std::vector<std::uint16_t>& labels, double smoothing = 0) {
   double loss = 0;
+  const auto n = static_cast<double>(labels.size()), all = static_cast<double>(classes);
   for (std::size_t r = 0; r < labels.size(); ++r) {
-    double sum = 0;
-    for (std::size_t k = 0; k < classes; ++k)
-      sum += std::exp(z[r * classes + k] - z[r * classes + labels[r]]);
-    loss += std::log(sum) / static_cast<double>(labels.size());
+    for (std::size_t label = 0; label < classes; ++label) {
+      double sum = 0;
+      for (std::size_t k = 0; k < classes; ++k) sum += std::exp(z[r * classes + k] - z[r * classes + label]);
+      const double target = (label == labels[r] ? 1 - smoothing : 0) + smoothing / all;
+      loss += target * std::log(sum) / n;
+    }
   }
   return loss;
 }

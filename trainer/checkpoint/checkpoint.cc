@@ -107,24 +107,29 @@ Task task_of(const Container& container) {
 
 }  // namespace
 
-std::vector<std::byte> serialize_checkpoint(Module& net, Optimizer& optimizer, const Task& task,
-                                            const Progress& progress) {
+std::vector<std::byte> serialize_checkpoint(const CheckpointParts& parts) {
+  const Task& task = parts.task;
   Container container;
   container.metadata[kVersionKey] = kVersion;
-  container.metadata["progress"] = json_of(progress).dump();
+  container.metadata["progress"] = json_of(parts.progress).dump();
   const nlohmann::json described{{"height", task.input.height},
                                  {"width", task.input.width},
                                  {"channels", task.input.channels},
                                  {"labels", task.labels}};
   container.metadata["task"] = described.dump();
-  for (const NamedParameter& p : named_parameters(net)) {
+  for (const NamedParameter& p : named_parameters(parts.net)) {
     container.tensors.push_back(entry_of("parameter." + p.name, p.parameter->variable.value()));
   }
-  for (const NamedBuffer& b : named_buffers(net))
+  for (const NamedBuffer& b : named_buffers(parts.net))
     container.tensors.push_back(entry_of("buffer." + b.name, *b.buffer));
-  optimizer.visit_state([&](const std::string& name, Tensor& tensor) {
+  parts.optimizer.visit_state([&](const std::string& name, Tensor& tensor) {
     container.tensors.push_back(entry_of("optimizer." + name, tensor));
   });
+  if (parts.average != nullptr) {
+    parts.average->visit_state([&](const std::string& name, Tensor& tensor) {
+      container.tensors.push_back(entry_of("average." + name, tensor));
+    });
+  }
   container.tensors.push_back(entry_of("input.mean", task.preprocessing.mean));
   container.tensors.push_back(entry_of("input.std", task.preprocessing.std));
   container.tensors.push_back({.name = "input.sample",
@@ -172,6 +177,20 @@ void CheckpointReader::restore(Module& net) const {
 void CheckpointReader::restore(Optimizer& optimizer) const {
   optimizer.visit_state(
       [&](const std::string& name, Tensor& tensor) { copy_tensor("optimizer." + name, tensor); });
+}
+
+void CheckpointReader::restore(WeightAverage& average) const {
+  average.visit_state(
+      [&](const std::string& name, Tensor& tensor) { copy_tensor("average." + name, tensor); });
+}
+
+void CheckpointReader::restore_averaged(Module& net) const {
+  for (const NamedParameter& p : named_parameters(net)) {
+    copy_tensor("average." + p.name, p.parameter->variable.mutable_value());
+  }
+  for (const NamedBuffer& b : named_buffers(net)) {
+    copy_tensor((is_averaged_buffer(b.name) ? "average." : "buffer.") + b.name, *b.buffer);
+  }
 }
 
 }  // namespace bitplane::train

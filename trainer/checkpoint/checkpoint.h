@@ -4,7 +4,8 @@
 // never stopped, and everything that evaluation and export need, so that neither asks for the data set.
 //
 //   parameter.<name>, buffer.<name>   the net: weights, running statistics, learned bases
-//   optimizer.<name>                  velocities
+//   optimizer.<name>                  velocities, Adam's means
+//   average.<name>                    moving average of parameters and running statistics, where there is one
 //   input.mean, input.std             preprocessing
 //   input.sample                      one test picture, bytes: the model file's golden input
 //   metadata                          counters and sums as JSON; labels; the picture's shape
@@ -22,6 +23,7 @@
 #include "trainer/nets/net.h"
 #include "trainer/nn/module.h"
 #include "trainer/optim/optimizer.h"
+#include "trainer/optim/weight_average.h"
 #include "trainer/run/preprocessing.h"
 
 namespace bitplane::train {
@@ -48,8 +50,14 @@ struct Task {
   friend bool operator==(const Task&, const Task&) = default;
 };
 
-[[nodiscard]] std::vector<std::byte> serialize_checkpoint(Module& net, Optimizer& optimizer, const Task& task,
-                                                          const Progress& progress);
+struct CheckpointParts {
+  Module& net;
+  Optimizer& optimizer;
+  WeightAverage* average = nullptr;  ///< null: the run keeps none
+  const Task& task;
+  const Progress& progress;
+};
+[[nodiscard]] std::vector<std::byte> serialize_checkpoint(const CheckpointParts& parts);
 
 /// A checkpoint's bytes, opened. Throws cli::CommandError naming the file and what is wrong with it.
 class CheckpointReader {
@@ -63,6 +71,9 @@ class CheckpointReader {
   /// Every tensor must be there with the right shape. Throws cli::CommandError with its name and both shapes.
   void restore(Module& net) const;
   void restore(Optimizer& optimizer) const;
+  void restore(WeightAverage& average) const;
+  /// The net with the moving average in place of the weights of the last step.
+  void restore_averaged(Module& net) const;
 
  private:
   void copy_tensor(const std::string& name, Tensor& into) const;

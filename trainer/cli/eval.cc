@@ -20,13 +20,13 @@ namespace bitplane::train {
 namespace {
 
 struct EvalOptions {
-  std::string run, data, data_dir, trace, checkpoint = "last";
+  std::string run, data, data_dir, trace, checkpoint = "last", weights;
   std::uint64_t threads = 0;
   bool json = false;
 };
 
 cli::ExitCode eval(const EvalOptions& options) {
-  const LoadedRun run = load_run(options.run, parse_which(options.checkpoint));
+  const LoadedRun run = load_run(options.run, parse_which(options.checkpoint), options.weights);
   Config config = run.folder.config();
   if (!options.data.empty() && options.data != config.data) {
     config.data = options.data;
@@ -78,6 +78,7 @@ cli::Action declare_eval(CLI::App& app) {
   app.add_option("--data-dir", options->data_dir, "its folder, when it is not the usual one");
   app.add_option("--trace", options->trace, "write logits and code digests for `bitplane verify`");
   app.add_option("--checkpoint", options->checkpoint, "last or best")->capture_default_str();
+  app.add_option("--weights", options->weights, "trained or averaged; as the run's config when left out");
   app.add_option("--threads", options->threads, "0: as many as the machine has")->capture_default_str();
   app.add_flag("--json", options->json, "result as JSON");
   return [options] { return guarded([&] { return eval(*options); }); };

@@ -19,7 +19,7 @@ namespace bitplane::train {
 namespace {
 
 struct ExportOptions {
-  std::string run, out, checkpoint = "last";
+  std::string run, out, checkpoint = "last", weights;
   bool json = false;
 };
 
@@ -33,7 +33,7 @@ void check_folder(const std::string& file) {
 
 cli::ExitCode export_model(const ExportOptions& options) {
   check_folder(options.out);
-  const LoadedRun run = load_run(options.run, parse_which(options.checkpoint));
+  const LoadedRun run = load_run(options.run, parse_which(options.checkpoint), options.weights);
   const engine::ModelSpec spec = export_run(run);
   cli::check(engine::write_model(options.out, spec));
   const auto bytes = static_cast<std::size_t>(std::filesystem::file_size(options.out));
@@ -57,6 +57,7 @@ cli::Action declare_export(CLI::App& app) {
   app.add_option("RUN", options->run, "run folder")->required();
   app.add_option("--out", options->out, "the model file to write")->required();
   app.add_option("--checkpoint", options->checkpoint, "last or best")->capture_default_str();
+  app.add_option("--weights", options->weights, "trained or averaged; as the run's config when left out");
   app.add_flag("--json", options->json, "result as JSON");
   return [options] { return guarded([&] { return export_model(*options); }); };
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/config/config.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -14,6 +15,7 @@
 #include "engine/data/nearest_name.h"
 #include "trainer/nets/net.h"
 #include "trainer/optim/optimizer.h"
+#include "trainer/optim/parameter_rules.h"
 #include "trainer/optim/schedule.h"
 
 namespace bitplane::train {
@@ -42,6 +44,15 @@ const auto kConfigFields = std::to_array<ConfigField>({
     {"optimizer", "what makes a step (trainer list optimizers)", &Config::optimizer},
     {"momentum", "share of the last step's velocity that stays", &Config::momentum},
     {"weight_decay", "L2 decay of the weights", &Config::weight_decay},
+    {"beta2", "adam: share of the old mean square that stays (beta1 is momentum)", &Config::beta2},
+    {"epsilon", "adam: added to the root of the mean square", &Config::epsilon},
+    {"groups", "factors of lr and weight_decay, as 'fc*: lr=0.01; role=quantizer: lr=0.01, decay=0'",
+     &Config::groups},
+    {"label_smoothing", "share of the target that all classes get alike", &Config::label_smoothing},
+    {"clip_norm", "gradients are scaled down to this Euclidean norm; 0: never", &Config::clip_norm},
+    {"ema", "decay of a moving average of the weights, as 0.999; 0: none", &Config::ema},
+    {"weights", "what is evaluated and exported: trained, or averaged (by ema; then the default)",
+     &Config::weights},
     {"seed", "same seed, same bits, whatever the threads", &Config::seed},
     {"threads", "0: as many as the machine has", &Config::threads},
     {"checkpoint_every", "steps between checkpoints; 0: one per epoch", &Config::checkpoint_every},
@@ -117,6 +128,16 @@ void check_range(const char* name, double value, double min, double max) {
                               json(min).dump() + " to " + json(max).dump());
 }
 
+void check_weights(const Config& config) {
+  constexpr std::array kKnown{kTrainedWeights, kAveragedWeights};
+  if (std::find(kKnown.begin(), kKnown.end(), config.weights) == kKnown.end()) {
+    throw std::invalid_argument(unknown_name_message("weights", config.weights, kKnown));
+  }
+  if (config.weights == kAveragedWeights && config.ema == 0.0) {
+    throw std::invalid_argument("weights is 'averaged', but there is no average: give ema, as 0.999");
+  }
+}
+
 void check_values(const Config& config) {
   check_name("data set", config.data, engine::data::datasets());
   check_name("net", config.net, nets());
@@ -133,6 +154,13 @@ void check_values(const Config& config) {
   check_range("end_divisor", config.end_divisor, 1, 1e12);
   check_range("momentum", config.momentum, 0, 0.9999);
   check_range("weight_decay", config.weight_decay, 0, 1);
+  check_range("beta2", config.beta2, 0, 0.999999);
+  check_range("epsilon", config.epsilon, 1e-30, 1);
+  (void)parse_parameter_rules(config.groups);
+  check_range("label_smoothing", config.label_smoothing, 0, 0.999);
+  check_range("clip_norm", config.clip_norm, 0, 1e30);
+  check_range("ema", config.ema, 0, 0.999999);
+  check_weights(config);
   check_range("threads", static_cast<double>(config.threads), 0, 1024);
 }
 
@@ -195,6 +223,7 @@ Config resolve_config(const PartialConfig& file, const PartialConfig& flags) {
   config.abits = defaults.abits;
   config.lr = defaults.lr;
   config.weight_decay = defaults.weight_decay;
+  if (named.ema != 0.0) config.weights = kAveragedWeights;
   if (const ScheduleInfo* schedule = find_schedule(named.schedule)) config.warmup = schedule->default_warmup;
   merge(file, config);
   merge(flags, config);

@@ -32,7 +32,11 @@ struct Config {
   std::string drops = {};
   double drop_factor = 0.1, power = 1.0, start_divisor = 25.0, end_divisor = 1e4;
   std::string optimizer = "sgd";
-  double momentum = 0.9, weight_decay = 5e-4;
+  double momentum = 0.9, weight_decay = 5e-4, beta2 = 0.999, epsilon = 1e-8;
+  std::string groups = {};
+  double label_smoothing = 0.0;
+  double clip_norm = 0.0, ema = 0.0;  ///< 0: off
+  std::string weights = "trained";    ///< kTrainedWeights or kAveragedWeights
   std::uint64_t seed = 1;
   std::uint64_t threads = 0;           ///< 0: as many as the machine has
   std::uint64_t checkpoint_every = 0;  ///< steps; 0: at the end of each epoch only
@@ -40,6 +44,9 @@ struct Config {
   MethodOptionValues options = {};
   friend bool operator==(const Config&, const Config&) = default;
 };
+
+/// Which weights are evaluated and exported: those of the last step, or their moving average (`ema`).
+inline constexpr std::string_view kTrainedWeights = "trained", kAveragedWeights = "averaged";
 
 using ConfigMember = std::variant<std::string Config::*, std::uint64_t Config::*, double Config::*>;
 

@@ -28,12 +28,14 @@ void check_labels(const Shape& logits, std::span<const std::uint16_t> labels) {
 }  // namespace
 
 Variable softmax_cross_entropy(const Context& ctx, const Variable& logits,
-                               std::span<const std::uint16_t> labels) {
+                               std::span<const std::uint16_t> labels, const CrossEntropyOptions& options) {
   const OpTimer timer(ctx, "softmax_cross_entropy");
   const Shape& shape = logits.shape();
   check_labels(shape, labels);
   const std::size_t rows = shape[0], classes = shape[1];
   const auto count = static_cast<double>(rows);
+  const double shared = options.label_smoothing / static_cast<double>(classes);
+  const double own = 1.0 - options.label_smoothing + shared;
   Tensor gradient(shape);  // (softmax - one-hot) / rows
   double loss = 0;
   std::vector<double> e(classes);
@@ -42,11 +44,13 @@ Variable softmax_cross_entropy(const Context& ctx, const Variable& logits,
     const auto largest = static_cast<double>(*std::max_element(z, z + classes));
     double sum = 0;
     for (std::size_t k = 0; k < classes; ++k) sum += e[k] = math::exp(static_cast<double>(z[k]) - largest);
-    loss += math::log(sum) - (static_cast<double>(z[labels[r]]) - largest);
+    double expected = 0;  // sum of target * (logit - largest)
     for (std::size_t k = 0; k < classes; ++k) {
-      const double target = k == labels[r] ? 1.0 : 0.0;
+      const double target = k == labels[r] ? own : shared;
+      if (target != 0.0) expected += target * (static_cast<double>(z[k]) - largest);
       gradient.mutable_data()[r * classes + k] = static_cast<float>((e[k] / sum - target) / count);
     }
+    loss += math::log(sum) - expected;
   }
   return record(ctx, "softmax_cross_entropy", Tensor::filled({1}, static_cast<float>(loss / count)), {logits},
                 [gradient](const Tensor& dy) -> std::vector<Tensor> {

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include "trainer/optim/optimizer.h"
@@ -12,7 +10,10 @@ namespace {
 class Sgd final : public Optimizer {
  public:
   Sgd(std::vector<NamedParameter> parameters, const OptimizerOptions& options, kernels::Momentum rule)
-      : parameters_(std::move(parameters)), options_(options), rule_(rule) {
+      : parameters_(std::move(parameters)),
+        factors_(resolve_factors(parameters_, options.rules)),
+        options_(options),
+        rule_(rule) {
     for (const NamedParameter& p : parameters_)
       velocity_.push_back(Tensor::zeros(p.parameter->variable.shape()));
   }
@@ -21,9 +22,9 @@ class Sgd final : public Optimizer {
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       Parameter& p = *parameters_[i].parameter;
       if (!p.variable.has_grad()) continue;
-      const auto rate = static_cast<float>(learning_rate * static_cast<double>(p.learning_rate_factor));
+      const auto rate = static_cast<float>(learning_rate * factors_[i].rate);
       const auto momentum = static_cast<float>(options_.momentum);
-      const float decay = p.role == ParameterRole::Weight ? static_cast<float>(options_.weight_decay) : 0.0F;
+      const auto decay = static_cast<float>(options_.weight_decay * factors_[i].decay);
       const float* gradient = p.variable.grad().data();
       float* velocity = velocity_[i].mutable_data();
       float* weight = p.variable.mutable_value().mutable_data();
@@ -48,14 +49,10 @@ class Sgd final : public Optimizer {
 
  private:
   std::vector<NamedParameter> parameters_;
+  std::vector<ParameterFactors> factors_;
   OptimizerOptions options_;
   kernels::Momentum rule_;
   std::vector<Tensor> velocity_;
-};
-
-constexpr std::array kOptimizers{
-    OptimizerInfo{"sgd", "stochastic gradient descent with momentum and weight decay", &make_sgd},
-    OptimizerInfo{"nesterov", "the same with Nesterov's momentum", &make_nesterov},
 };
 
 }  // namespace
@@ -67,16 +64,6 @@ std::unique_ptr<Optimizer> make_sgd(std::vector<NamedParameter> parameters, cons
 std::unique_ptr<Optimizer> make_nesterov(std::vector<NamedParameter> parameters,
                                          const OptimizerOptions& options) {
   return std::make_unique<Sgd>(std::move(parameters), options, kernels::Momentum::Nesterov);
-}
-
-std::span<const OptimizerInfo> optimizers() noexcept {
-  return kOptimizers;
-}
-
-const OptimizerInfo* find_optimizer(std::string_view name) noexcept {
-  const auto it =
-      std::find_if(kOptimizers.begin(), kOptimizers.end(), [&](const auto& o) { return o.name == name; });
-  return it != kOptimizers.end() ? &*it : nullptr;
 }
 
 }  // namespace bitplane::train

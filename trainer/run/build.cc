@@ -25,8 +25,11 @@ std::unique_ptr<Module> build_run_net(const Config& config, const PictureShape& 
 std::unique_ptr<Optimizer> build_optimizer(const Config& config, Module& net) {
   const OptimizerInfo* info = find_optimizer(config.optimizer);
   if (info == nullptr) throw std::invalid_argument("no optimizer '" + config.optimizer + "'");
-  return info->make(named_parameters(net),
-                    {.momentum = config.momentum, .weight_decay = config.weight_decay});
+  return info->make(named_parameters(net), {.momentum = config.momentum,
+                                            .weight_decay = config.weight_decay,
+                                            .beta2 = config.beta2,
+                                            .epsilon = config.epsilon,
+                                            .rules = parse_parameter_rules(config.groups)});
 }
 
 std::unique_ptr<Schedule> build_schedule(const Config& config, std::size_t total_steps) {

@@ -36,15 +36,16 @@ bool all_finite(std::span<const float> values) noexcept {
   return bad == 0;
 }
 
+std::string describe_layer(const std::string& name) {
+  return "layer '" + name.substr(0, name.rfind('.')) + "' (" + name + ")";
+}
+
 std::optional<std::string> find_non_finite_state(Module& net) {
-  const auto describe = [](const std::string& name) {
-    return "layer '" + name.substr(0, name.rfind('.')) + "' (" + name + ")";
-  };
   for (const NamedParameter& p : named_parameters(net)) {
-    if (!all_finite(p.parameter->variable.value().values())) return describe(p.name);
+    if (!all_finite(p.parameter->variable.value().values())) return describe_layer(p.name);
   }
   for (const NamedBuffer& b : named_buffers(net)) {
-    if (!all_finite(b.buffer->values())) return describe(b.name);
+    if (!all_finite(b.buffer->values())) return describe_layer(b.name);
   }
   return std::nullopt;
 }

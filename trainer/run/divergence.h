@@ -19,7 +19,10 @@ class Diverged : public std::runtime_error {
 
 [[nodiscard]] bool all_finite(std::span<const float> values) noexcept;
 
-/// "layer 'conv3' (conv3.weight)" for the first parameter or buffer that holds a NaN or an infinity. Looked
+/// "layer 'conv3' (conv3.weight)"
+[[nodiscard]] std::string describe_layer(const std::string& parameter_or_buffer);
+
+/// describe_layer of the first parameter or buffer that holds a NaN or an infinity. Looked
 /// at after each step, because a quantizer maps a NaN to its lowest level and would hide it from the loss.
 [[nodiscard]] std::optional<std::string> find_non_finite_state(Module& net);
 

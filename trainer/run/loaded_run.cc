@@ -1,21 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/run/loaded_run.h"
 
+#include <array>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <system_error>
 
 #include "engine/cli/shared/errors.h"
+#include "engine/data/nearest_name.h"
 #include "trainer/checkpoint/file.h"
 #include "trainer/run/build.h"
 
 namespace bitplane::train {
 
-LoadedRun load_run(const std::string& path, Which which) {
+LoadedRun load_run(const std::string& path, Which which, std::string_view weights) {
   RunFolder folder = RunFolder::open(path);
   const CheckpointReader checkpoint(folder.checkpoint(which));
   auto net = build_run_net(folder.config(), checkpoint.task().input, checkpoint.task().labels.size());
-  checkpoint.restore(*net);
+  const std::string_view wanted = weights.empty() ? std::string_view(folder.config().weights) : weights;
+  if (wanted == kAveragedWeights && folder.config().ema == 0.0) {
+    throw std::invalid_argument("'" + path + "' was trained without `ema`: it has no averaged weights");
+  }
+  if (wanted == kAveragedWeights) {
+    checkpoint.restore_averaged(*net);
+  } else if (wanted == kTrainedWeights) {
+    checkpoint.restore(*net);
+  } else {
+    constexpr std::array kKnown{kTrainedWeights, kAveragedWeights};
+    throw std::invalid_argument(engine::data::unknown_name_message("weights", std::string(wanted), kKnown));
+  }
   return {.folder = std::move(folder),
           .net = std::move(net),
           .task = checkpoint.task(),

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "trainer/checkpoint/checkpoint.h"
 #include "trainer/nn/module.h"
@@ -22,7 +23,9 @@ struct LoadedRun {
   Progress progress;
 };
 /// Throws cli::CommandError naming the folder or the file.
-[[nodiscard]] LoadedRun load_run(const std::string& path, Which which);
+/// Holds the weights that the config says (`weights`), or those of `weights`: kTrainedWeights or
+/// kAveragedWeights.
+[[nodiscard]] LoadedRun load_run(const std::string& path, Which which, std::string_view weights = {});
 
 /// result.json: what the normative evaluation said at the end of training.
 struct RunResult {

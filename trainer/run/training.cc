@@ -5,12 +5,14 @@
 #include <chrono>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "bitplane/model_spec.h"
 #include "engine/cli/shared/errors.h"
 #include "trainer/autograd/variable.h"
 #include "trainer/ops/loss.h"
+#include "trainer/optim/gradients.h"
 #include "trainer/run/build.h"
 #include "trainer/run/divergence.h"
 #include "trainer/run/preprocessing.h"
@@ -61,16 +63,17 @@ Training::Training(const Config& config, const TrainingData& data, std::size_t t
       backend_(std::make_unique<Backend>(BackendOptions{.features = run_features(), .threads = threads})),
       net_(build_run_net(config, shape_of(data.train), data.train.class_names.size())),
       optimizer_(build_optimizer(config, *net_)),
+      parameters_(named_parameters(*net_)),
       task_(make_task(data)),
       steps_per_epoch_((data.train.count + config.batch - 1) / config.batch) {
   schedule_ = build_schedule(config, config.epochs * steps_per_epoch_);
+  if (config.ema != 0.0) average_ = std::make_unique<WeightAverage>(*net_, config.ema);
 }
 
 Training Training::start(const Config& config, const TrainingData& data) {
   RunFolder::refuse_existing_run(config.out);
   Training training(config, data, thread_count(config));
-  const auto first =
-      serialize_checkpoint(*training.net_, *training.optimizer_, training.task_, training.progress_);
+  const auto first = training.checkpoint_bytes();
   training.folder_ = std::make_unique<RunFolder>(RunFolder::create(config.out, config, first.size()));
   const engine::Status written =
       engine::write_file_atomically(training.folder_->checkpoint(Which::Last), first);
@@ -89,6 +92,7 @@ Training Training::resume(const RunFolder& folder, const TrainingData& data, std
   }
   checkpoint.restore(*training.net_);
   checkpoint.restore(*training.optimizer_);
+  if (training.average_) checkpoint.restore(*training.average_);
   training.progress_ = checkpoint.progress();
   training.rows_ = folder.read_metrics(training.progress_.epoch);
   training.folder_ = std::make_unique<RunFolder>(folder);
@@ -150,18 +154,28 @@ void Training::step(const std::vector<std::uint32_t>& order) {
       make_batch(data_->train, task_.preprocessing, std::span(order).subspan(begin, end - begin));
   const Context ctx = context(Mode::Train);
   const Variable logits = net_->forward(ctx, Variable(batch.pictures));
-  const Variable loss = softmax_cross_entropy(ctx, logits, batch.labels);
+  const Variable loss =
+      softmax_cross_entropy(ctx, logits, batch.labels, {.label_smoothing = config_.label_smoothing});
   const auto value = static_cast<double>(loss.value().values()[0]);
   if (!std::isfinite(value)) fail_diverged(find_non_finite_layer(ctx, *net_, batch.pictures));
   progress_.correct += count_correct(logits.value(), batch.labels);
   clear_gradients(*net_);
   backward(ctx, loss);
-  optimizer_->step(*backend_, schedule_->rate(progress_.step));
-  if (const auto where = find_non_finite_state(*net_)) fail_diverged(*where);
+  update(ctx);
   progress_.loss_sum += value * static_cast<double>(batch.labels.size());
   progress_.seen += batch.labels.size();
   ++progress_.step;
   ++progress_.step_in_epoch;
+}
+
+/// From gradients to new weights and their average.
+void Training::update(const Context& ctx) {
+  const GradientSummary gradients = summarize_gradients(ctx.backend, parameters_);
+  if (gradients.not_finite) fail_diverged("the gradient of " + describe_layer(*gradients.not_finite));
+  if (config_.clip_norm != 0.0) clip_gradients(ctx.backend, parameters_, gradients, config_.clip_norm);
+  optimizer_->step(ctx.backend, schedule_->rate(progress_.step));
+  if (const auto where = find_non_finite_state(*net_)) fail_diverged(*where);
+  if (average_) average_->update(ctx.backend, progress_.step);
 }
 
 void Training::fail_diverged(const std::string& where) const {
@@ -201,6 +215,8 @@ void Training::finish_epoch(double seconds, std::uint64_t pictures, const Traini
 }
 
 double Training::test_accuracy() {
+  std::optional<WeightAverage::InPlace> averaged;
+  if (config_.weights == kAveragedWeights) averaged.emplace(*average_);
   const engine::data::PictureSet& test = data_->test;
   const Context ctx = context(Mode::Eval);
   std::vector<std::uint32_t> indices(test.count);
@@ -214,8 +230,16 @@ double Training::test_accuracy() {
   return ratio(correct, test.count);
 }
 
+std::vector<std::byte> Training::checkpoint_bytes() {
+  return serialize_checkpoint({.net = *net_,
+                               .optimizer = *optimizer_,
+                               .average = average_.get(),
+                               .task = task_,
+                               .progress = progress_});
+}
+
 void Training::save(Which which) {
-  const auto bytes = serialize_checkpoint(*net_, *optimizer_, task_, progress_);
+  const auto bytes = checkpoint_bytes();
   const engine::Status written = engine::write_file_atomically(folder_->checkpoint(which), bytes);
   if (written.ok()) return;
   throw CommandError(cli::exit_code_of(written.code()),

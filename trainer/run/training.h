@@ -15,6 +15,7 @@
 #include "trainer/checkpoint/checkpoint.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/schedule.h"
+#include "trainer/optim/weight_average.h"
 #include "trainer/run/run_folder.h"
 
 namespace bitplane::train {
@@ -69,7 +70,9 @@ class Training {
   void step(const std::vector<std::uint32_t>& order);
   void finish_epoch(double seconds, std::uint64_t pictures, const TrainingListener& listener);
   [[noreturn]] void fail_diverged(const std::string& where) const;
+  void update(const Context& ctx);
   [[nodiscard]] double test_accuracy();
+  [[nodiscard]] std::vector<std::byte> checkpoint_bytes();
   void save(Which which);
   [[nodiscard]] Context context(Mode mode) const;
 
@@ -78,6 +81,8 @@ class Training {
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<Module> net_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::vector<NamedParameter> parameters_;  ///< of net_
+  std::unique_ptr<WeightAverage> average_;  ///< null without config.ema
   std::unique_ptr<Schedule> schedule_;
   Task task_;
   Progress progress_;

@@ -12,6 +12,7 @@ struct Avx2Level {
   static constexpr std::size_t kRegisters = 16;
   static __m256 fma(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
   static __m256 div(__m256 a, __m256 b) { return _mm256_div_ps(a, b); }
+  static __m256 root(__m256 a) { return _mm256_sqrt_ps(a); }
 };
 
 }  // namespace

@@ -12,6 +12,7 @@ struct NeonLevel {
   static constexpr std::size_t kRegisters = 32;
   static float32x4_t fma(float32x4_t a, float32x4_t b, float32x4_t c) { return vfmaq_f32(c, a, b); }
   static float32x4_t div(float32x4_t a, float32x4_t b) { return vdivq_f32(a, b); }
+  static float32x4_t root(float32x4_t a) { return vsqrtq_f32(a); }
 };
 
 }  // namespace

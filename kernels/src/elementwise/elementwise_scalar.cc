@@ -43,6 +43,9 @@ struct PlainFloats {
   friend PlainFloats div(const PlainFloats& a, const PlainFloats& b) {
     return make([&](std::size_t i) { return a.at[i] / b.at[i]; });
   }
+  friend PlainFloats root(const PlainFloats& a) {
+    return make([&](std::size_t i) { return __builtin_sqrtf(a.at[i]); });
+  }
   friend PlainFloats fma(const PlainFloats& a, const PlainFloats& b, const PlainFloats& c) {
     return make([&](std::size_t i) { return __builtin_fmaf(a.at[i], b.at[i], c.at[i]); });
   }

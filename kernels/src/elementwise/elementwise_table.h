@@ -24,6 +24,8 @@ constexpr ElementwiseKernels make_elementwise_kernels(const KernelInfo& info) {
           .norm_gradient = norm_gradient<V>,
           .add = add_arrays<V>,
           .sgd_step = sgd_step<V>,
+          .adam_step = adam_step<V>,
+          .blend = blend_arrays<V>,
           .max_pool = max_pool<V>,
           .max_pool_gradient = max_pool_gradient<V>};
 }

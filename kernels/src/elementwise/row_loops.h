@@ -119,5 +119,33 @@ void sgd_step(const SgdStep& a) noexcept {
   });
 }
 
+template <class V>
+void adam_step(const AdamStep& a) noexcept {
+  const V zero = V::broadcast(0.0F), decay = V::broadcast(a.decay), minus_shrink = V::broadcast(-a.shrink);
+  const V beta1 = V::broadcast(a.beta1), rest1 = V::broadcast(1.0F - a.beta1);
+  const V beta2 = V::broadcast(a.beta2), rest2 = V::broadcast(1.0F - a.beta2);
+  const V minus_rate = V::broadcast(-a.rate), inverse_root = V::broadcast(a.inverse_root);
+  const V epsilon = V::broadcast(a.epsilon);
+  for_columns<V>(a.size, [&](std::size_t i, const auto& column) {
+    const V weight = column.load(a.weight + i);
+    const V slope = fma(decay, weight, column.load(a.gradient + i));
+    const V mean = fma(beta1, column.load(a.mean + i), fma(rest1, slope, zero));
+    const V square = fma(beta2, column.load(a.square + i), fma(fma(rest2, slope, zero), slope, zero));
+    const V step = div(mean, fma(root(square), inverse_root, epsilon));
+    column.store(a.mean + i, mean);
+    column.store(a.square + i, square);
+    column.store(a.weight + i, fma(minus_rate, step, fma(minus_shrink, weight, weight)));
+  });
+}
+
+template <class V>
+void blend_arrays(const BlendArrays& a) noexcept {
+  const V share = V::broadcast(a.share);
+  for_columns<V>(a.size, [&](std::size_t i, const auto& column) {
+    const V y = column.load(a.y + i);
+    column.store(a.y + i, fma(share, sub(column.load(a.x + i), y), y));
+  });
+}
+
 }  // namespace
 }  // namespace bitplane::kernels

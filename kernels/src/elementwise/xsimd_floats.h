@@ -12,9 +12,9 @@
 namespace bitplane::kernels {
 namespace {
 
-/// `Level` names the xsimd architecture, its number of registers, and brings two operations that xsimd 8.1
+/// `Level` names the xsimd architecture, its number of registers, and brings the operations that xsimd 8.1
 /// does not round correctly everywhere: for AVX-512 its fma silently multiplies and adds, and for NEON its
-/// float division is an estimate and two Newton steps.
+/// float division is an estimate and two Newton steps (and the square root, not to depend on it).
 template <class Level>
 struct XsimdFloats {
   using Batch = xsimd::batch<float, typename Level::Arch>;
@@ -57,6 +57,9 @@ struct XsimdFloats {
   }
   friend XsimdFloats div(const XsimdFloats& a, const XsimdFloats& b) {
     return make([&](std::size_t i) { return Batch(Level::div(a.at[i], b.at[i])); });
+  }
+  friend XsimdFloats root(const XsimdFloats& a) {
+    return make([&](std::size_t i) { return Batch(Level::root(a.at[i])); });
   }
   friend XsimdFloats fma(const XsimdFloats& a, const XsimdFloats& b, const XsimdFloats& c) {
     return make([&](std::size_t i) { return Batch(Level::fma(a.at[i], b.at[i], c.at[i])); });

@@ -132,6 +132,31 @@ struct SgdStep {
   float* weight = nullptr;
 };
 
+/// Kingma & Ba (2015); decoupled decay after Loshchilov & Hutter (2019). Products of two are fma(a, b, +0).
+/// slope = fma(decay, weight, gradient); mean = fma(beta1, mean, (1 - beta1) * slope);
+/// square = fma(beta2, square, (1 - beta2) * slope * slope);
+/// weight = fma(-rate, mean / fma(sqrt(square), inverse_root, epsilon), fma(-shrink, weight, weight)).
+struct AdamStep {
+  std::size_t size = 0;
+  float rate = 0.0F;  ///< learning rate / (1 - beta1^t)
+  float beta1 = 0.0F, beta2 = 0.0F, epsilon = 0.0F;
+  float inverse_root = 1.0F;  ///< 1 / sqrt(1 - beta2^t)
+  float decay = 0.0F;         ///< added to the gradient
+  float shrink = 0.0F;        ///< decoupled: learning rate * decay
+  const float* gradient = nullptr;
+  float* mean = nullptr;
+  float* square = nullptr;  ///< never negative
+  float* weight = nullptr;
+};
+
+/// y = fma(share, x - y, y): an exponential moving average.
+struct BlendArrays {
+  std::size_t size = 0;
+  float share = 0.0F;
+  const float* x = nullptr;
+  float* y = nullptr;
+};
+
 /// Maximum over the part of each window inside the picture; argmax is the tap (row * kernel_w + column) of
 /// the first maximum in row-major order, windows of up to 255 taps. Every window holds at least one pixel.
 struct MaxPool {
@@ -161,6 +186,8 @@ struct ElementwiseKernels {
   void (*norm_gradient)(const NormGradient&) noexcept;
   void (*add)(const AddArrays&) noexcept;
   void (*sgd_step)(const SgdStep&) noexcept;
+  void (*adam_step)(const AdamStep&) noexcept;
+  void (*blend)(const BlendArrays&) noexcept;
   void (*max_pool)(const MaxPool&) noexcept;
   void (*max_pool_gradient)(const MaxPoolGradient&) noexcept;
 };
