@@ -8,11 +8,13 @@
 #include "reference_ops.h"
 #include "trainer/nn/layers.h"
 #include "trainer/ops/batch_norm.h"
+#include "trainer/ops/concat.h"
 #include "trainer/ops/conv2d.h"
 #include "trainer/ops/elementwise.h"
 #include "trainer/ops/loss.h"
 #include "trainer/ops/pooling.h"
 #include "trainer/ops/quantize.h"
+#include "trainer/ops/shortcut.h"
 #include "trainer/quantizers/list.h"
 #include "trainer_support.h"
 
@@ -203,6 +205,55 @@ TEST_F(OperationGradcheck, Pooling) {
       .n = 3, .h = 5, .w = 5, .c = 2, .kernel = 5, .stride = 1, .pad = 0, .oh = 1, .ow = 1};
   expect_ok([&](const Inputs& in) { return global_average_pool(ctx_, in[0]); },
             [&](const Points& p) { return reference_pool(whole, p[0], mean_of); }, {input({3, 5, 5, 2}, 82)});
+}
+
+TEST_F(OperationGradcheck, ZeroChannelShortcut) {
+  struct Case {
+    std::size_t n, h, w, c;
+    ShortcutOptions options;
+  };
+  const Case cases[] = {
+      {2, 4, 6, 3, {.front = 1, .back = 2}},
+      {2, 5, 3, 2, {.front = 0, .back = 2}},  // leftover row and column
+      {1, 5, 4, 3, {.front = 2, .back = 1, .sampling = ShortcutSampling::Subsample}},
+      {1, 7, 7, 2, {.stride = 3, .front = 1, .back = 1}},
+      {3, 1, 1, 1, {.stride = 1, .front = 0, .back = 3}},
+  };
+  for (const Case& k : cases) {
+    SCOPED_TRACE(std::to_string(k.h) + "x" + std::to_string(k.w) + ", stride " +
+                 std::to_string(k.options.stride));
+    expect_ok([&](const Inputs& in) { return zero_channel_shortcut(ctx_, in[0], k.options); },
+              [&](const Points& p) {
+                return reference_shortcut({.n = k.n,
+                                           .h = k.h,
+                                           .w = k.w,
+                                           .c = k.c,
+                                           .stride = k.options.stride,
+                                           .front = k.options.front,
+                                           .back = k.options.back,
+                                           .average = k.options.sampling == ShortcutSampling::Average},
+                                          p[0]);
+              },
+              {input({k.n, k.h, k.w, k.c}, 101)});
+  }
+}
+
+TEST_F(OperationGradcheck, Concat) {
+  // Two parts are the same variable: its gradients add up. 300 rows: two blocks.
+  expect_ok(
+      [&](const Inputs& in) {
+        return concat(ctx_, {in[0], in[1], in[0]});
+      },
+      [](const Points& p) {
+        DoubleValues y;
+        for (std::size_t row = 0; row < 300; ++row) {
+          for (const auto& [part, width] : {std::pair{0, 2}, {1, 3}, {0, 2}}) {
+            for (int c = 0; c < width; ++c) y.push_back(p[part][row * width + c]);
+          }
+        }
+        return y;
+      },
+      {input({3, 10, 10, 2}, 111), input({3, 10, 10, 3}, 112)});
 }
 
 TEST_F(OperationGradcheck, SoftmaxCrossEntropy) {

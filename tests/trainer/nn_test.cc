@@ -122,6 +122,80 @@ TEST(ModuleTest, TheLayerGraphIsTheNet) {
   EXPECT_TRUE(std::holds_alternative<const GlobalAveragePool*>(graph.nodes[2].layer));
 }
 
+/// A net of every container: input -> conv -> residual -> branches.
+Sequential branching_net() {
+  Sequential net;
+  net.emplace<Conv2d>("conv", Conv2dOptions{.in_channels = 2, .out_channels = 4});
+  auto branch = std::make_unique<Sequential>();
+  branch->emplace<BatchNorm>("bn", BatchNormModuleOptions{.channels = 4});
+  branch->emplace<Relu>("relu");
+  branch->emplace<Conv2d>("conv", Conv2dOptions{.in_channels = 4, .out_channels = 6, .stride = 2});
+  net.add("block", std::make_unique<Residual>(
+                       std::move(branch),
+                       std::make_unique<ZeroChannelShortcut>(ShortcutOptions{.front = 1, .back = 1})));
+  auto same = std::make_unique<Sequential>();
+  same->emplace<Relu>("relu");
+  net.add("same", std::make_unique<Residual>(std::move(same), nullptr));
+  auto& branches = net.emplace<Branches>("dense");
+  branches.emplace("new").emplace<Conv2d>("conv", Conv2dOptions{.in_channels = 6, .out_channels = 3});
+  branches.emplace("old");
+  net.emplace<GlobalAveragePool>("average");
+  return net;
+}
+
+TEST(ModuleTest, ContainersWithSeveralWaysAreGraphsWithJoins) {
+  const Sequential net = branching_net();
+  std::string text;
+  for (const LayerNode& node : layer_graph(net).nodes) {
+    text += node.name + "(";
+    for (const std::string& input : node.inputs) text += input == node.inputs[0] ? input : ", " + input;
+    text += ") ";
+  }
+  EXPECT_EQ(text,
+            "conv(input) block.bn(conv) block.relu(block.bn) block.conv(block.relu) block.shortcut(conv) "
+            "block.add(block.conv, block.shortcut) same.relu(block.add) same.add(same.relu, block.add) "
+            "dense.new.conv(same.add) dense.concat(dense.new.conv, same.add) average(dense.concat) ");
+  auto clash = std::make_unique<Sequential>();
+  clash->emplace<Relu>("add");
+  EXPECT_THROW(Residual(std::move(clash), nullptr), std::invalid_argument);
+  Branches twice;
+  twice.emplace("way");
+  EXPECT_THROW(twice.emplace("way"), std::invalid_argument);
+}
+
+TEST(ModuleTest, WatchingSeesEveryLayerOfTheGraphAndChangesNothing) {
+  Sequential net = branching_net();
+  initialize_parameters(net, 3);
+  Backend backend;
+  const Context ctx{.backend = backend, .grad = GradMode::Off};
+  const Variable x(random_tensor({2, 6, 6, 2}, 1));
+  std::vector<std::string> seen;
+  const Variable watched =
+      net.watch(ctx, x, "", [&](const std::string& name, const Variable&) { seen.push_back(name); });
+  EXPECT_EQ(bits_of(watched.value()), bits_of(net.forward(ctx, x).value()));
+  std::vector<std::string> expected;
+  for (const LayerNode& node : layer_graph(net).nodes) expected.push_back(node.name);
+  EXPECT_EQ(seen, expected);
+}
+
+TEST(ModuleTest, WeightsStartWithTheGivenDeviation) {
+  Sequential net;
+  net.emplace<Conv2d>("conv", Conv2dOptions{.in_channels = 8,
+                                            .out_channels = 64,
+                                            .bias = Bias::Learned,
+                                            .start = {.deviation = 0.01F, .bias_rate = 2.0F}});
+  net.emplace<BatchNorm>("bn", BatchNormModuleOptions{.channels = 64, .gamma = 0.0F});
+  initialize_parameters(net, 5);
+  const auto parameters = named_parameters(net);
+  double square = 0;
+  for (const float v : parameters[0].parameter->variable.value().values())
+    square += static_cast<double>(v) * static_cast<double>(v);
+  EXPECT_NEAR(square / 4608.0, 1e-4, 1e-5);
+  EXPECT_EQ(parameters[0].parameter->learning_rate_factor, 1.0F);
+  EXPECT_EQ(parameters[1].parameter->learning_rate_factor, 2.0F);
+  EXPECT_EQ(parameters[2].parameter->variable.value().values()[0], 0.0F);
+}
+
 TEST(ModuleTest, InitializationDependsOnSeedAndNameOnly) {
   Sequential a, b;
   a.emplace<Conv2d>("first", Conv2dOptions{.in_channels = 3, .out_channels = 4});

@@ -95,6 +95,27 @@ inline double mean_of(const Doubles& v) {
   return sum / static_cast<double>(v.size());
 }
 
+struct ReferenceShortcut {
+  std::size_t n, h, w, c, stride, front, back;
+  bool average;
+};
+
+inline Doubles reference_shortcut(const ReferenceShortcut& g, const Doubles& x) {
+  Doubles y;
+  for (std::size_t n = 0; n < g.n; ++n)
+    for (std::size_t i = 0; i < g.h; i += g.stride)
+      for (std::size_t j = 0; j < g.w; j += g.stride)
+        for (std::size_t k = 0; k < g.front + g.c + g.back; ++k) {
+          Doubles window;
+          const bool carried = k >= g.front && k < g.front + g.c;
+          for (std::size_t r = i; carried && r < i + (g.average ? g.stride : 1); ++r)
+            for (std::size_t s = j; s < j + (g.average ? g.stride : 1); ++s)
+              if (r < g.h && s < g.w) window.push_back(x[((n * g.h + r) * g.w + s) * g.c + k - g.front]);
+          y.push_back(carried ? mean_of(window) : 0.0);
+        }
+  return y;
+}
+
 inline double reference_cross_entropy(std::size_t classes, const Doubles& z,
                                       const std::vector<std::uint16_t>& labels, double smoothing = 0) {
   double loss = 0;

@@ -23,6 +23,8 @@ struct Context {
   GradMode grad = GradMode::Record;
   Fusion fusion = Fusion::On;
   OpProfile* profile = nullptr;  ///< when set, time per operation is added up there
+  /// Operations that draw random numbers (dropout) take them from a stream of this seed, by this step.
+  std::uint64_t seed = 0, step = 0;
 };
 
 }  // namespace bitplane::train

@@ -16,6 +16,7 @@ enum class ParameterRole : std::uint8_t { Weight, Bias, BatchNorm, Quantizer };
 enum class InitRule : std::uint8_t {
   Constant,  ///< every element is `value`
   HeFanIn,   ///< N(0, sqrt(2 / fan_in))
+  Normal,    ///< N(0, value): a Gaussian whose standard deviation is `value`
 };
 
 struct Initialization {

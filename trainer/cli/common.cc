@@ -2,8 +2,10 @@
 #include "trainer/cli/common.h"
 
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
 
@@ -13,6 +15,7 @@
 #include "engine/cli/shared/number_text.h"
 #include "engine/data/nearest_name.h"
 #include "trainer/evaluation/evaluate.h"
+#include "trainer/export/describe.h"
 #include "trainer/export/export.h"
 #include "trainer/report/progress.h"
 #include "trainer/run/divergence.h"
@@ -28,7 +31,7 @@ using cli::ExitCode;
 /// The normative evaluation of the last checkpoint, kept as result.json, and the exported model.
 struct Finished {
   RunResult result;
-  std::size_t model_bytes = 0;
+  std::optional<std::size_t> model_bytes = {};  ///< nothing: model files cannot hold this net
 };
 
 Finished evaluate_and_export(Training& training, const engine::data::PictureSet& test,
@@ -49,27 +52,58 @@ Finished evaluate_and_export(Training& training, const engine::data::PictureSet&
   return finished;
 }
 
+/// Of a net that model files cannot hold: what the last epoch measured with the trainer's own forward pass.
+Finished finish_without_model(const Training& training, std::size_t pictures, ProgressReport& report,
+                              const NotInFormat& missing) {
+  report.line(std::string("the run is complete, but it has no model file: ") + missing.what());
+  const double correct = training.progress().test_accuracy * static_cast<double>(pictures);
+  return {.result = {.step = training.progress().step,
+                     .data = training.config().data,
+                     .count = pictures,
+                     .correct = static_cast<std::size_t>(std::llround(correct))},
+          .model_bytes = std::nullopt};
+}
+
+Finished finish(Training& training, const engine::data::PictureSet& test, ProgressReport& report) {
+  try {
+    Finished finished = evaluate_and_export(training, test, report);
+    report.line("finished; write the model elsewhere with: trainer export " + training.folder().path() +
+                " --out model.safetensors");
+    return finished;
+  } catch (const NotInFormat& missing) {
+    return finish_without_model(training, test.count, report, missing);
+  }
+}
+
 void print_finished(const Training& training, const Finished& finished, cli::Format format) {
   const RunFolder& folder = training.folder();
   double seconds = 0;
   for (const EpochRow& row : training.rows()) seconds += row.seconds;
   if (format == cli::Format::JsonDocument) {
-    cli::print_json({{"run", folder.path()},
+    cli::Json result{{"run", folder.path()},
                      {"data", finished.result.data},
                      {"epochs", training.progress().epoch},
                      {"train_seconds", seconds},
                      {"test_pictures", finished.result.count},
                      {"test_correct", finished.result.correct},
                      {"test_accuracy", finished.result.accuracy()},
-                     {"model", folder.model()},
-                     {"model_bytes", finished.model_bytes}});
+                     {"model", nullptr},
+                     {"model_bytes", nullptr}};
+    if (finished.model_bytes) {
+      result["model"] = folder.model();
+      result["model_bytes"] = *finished.model_bytes;
+    }
+    cli::print_json(result);
     return;
   }
   std::cout << "run            " << folder.path() << "\ntest accuracy  "
             << cli::percent(finished.result.accuracy()) << " (" << finished.result.correct << " of "
             << finished.result.count << " pictures of " << finished.result.data << ")\ntraining       "
-            << cli::fixed(seconds, 1) << " s for " << training.progress().epoch << " epochs\nmodel          "
-            << folder.model() << " (" << cli::short_bytes(finished.model_bytes) << ")\n";
+            << cli::fixed(seconds, 1) << " s for " << training.progress().epoch << " epochs\n";
+  if (finished.model_bytes) {
+    std::cout << "model          " << folder.model() << " (" << cli::short_bytes(*finished.model_bytes)
+              << ")\n";
+  }
 }
 
 }  // namespace
@@ -107,9 +141,7 @@ ExitCode run_to_the_end(Training& training, const TrainingData& data, cli::Forma
                 training.folder().path());
     return ExitCode::Interrupted;
   }
-  const Finished finished = evaluate_and_export(training, data.test, report);
-  report.line("finished; write the model elsewhere with: trainer export " + training.folder().path() +
-              " --out model.safetensors");
+  const Finished finished = finish(training, data.test, report);
   print_finished(training, finished, format);
   return ExitCode::Ok;
 }

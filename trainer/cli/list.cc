@@ -26,9 +26,10 @@ using cli::Json;
 Json list_nets() {
   Json rows = Json::array();
   for (const NetInfo& net : nets()) {
-    Json inputs = Json::array();
-    for (const PictureShape& shape : net.inputs) inputs.push_back(to_string(shape));
-    rows.push_back({{"name", net.name}, {"description", net.description}, {"inputs", inputs}});
+    rows.push_back({{"name", net.name},
+                    {"description", net.description},
+                    {"input", to_string(net.input)},
+                    {"min_size", net.min_size}});
   }
   return rows;
 }

@@ -76,7 +76,16 @@ engine::Operation describe(const MaxPool* layer, Input /*input*/) {
 }
 
 engine::Operation describe(const AveragePool* /*layer*/, Input /*input*/) {
-  throw std::invalid_argument("the model format has no average pooling over windows");
+  throw NotInFormat("average pooling over windows");
+}
+engine::Operation describe(const ZeroChannelShortcut* /*layer*/, Input /*input*/) {
+  throw NotInFormat("shortcuts with zero channels");
+}
+engine::Operation describe(const Add* /*layer*/, Input /*input*/) {
+  throw NotInFormat("addition of two layers");
+}
+engine::Operation describe(const Concat* /*layer*/, Input /*input*/) {
+  throw NotInFormat("concatenation of layers");
 }
 engine::Operation describe(const Relu* /*layer*/, Input /*input*/) {
   return engine::Relu{};
@@ -105,6 +114,9 @@ engine::UniformBasis uniform_from(const std::vector<float>& values) {
 
 }  // namespace
 
+NotInFormat::NotInFormat(const std::string& missing, const std::string& layer)
+    : std::invalid_argument("layer '" + layer + "': the model format has no " + missing), missing_(missing) {}
+
 engine::ModelSpec describe_net(const LayerGraph& graph, const Task& task) {
   engine::ModelSpec spec;
   spec.input = {.height = task.input.height,
@@ -123,6 +135,8 @@ engine::ModelSpec describe_net(const LayerGraph& graph, const Task& task) {
           {.name = node.name,
            .inputs = node.inputs,
            .op = std::visit([&](const auto* layer) { return describe(layer, input); }, node.layer)});
+    } catch (const NotInFormat& missing) {
+      throw NotInFormat(missing.what_is_missing(), node.name);
     } catch (const std::invalid_argument& error) {
       throw std::invalid_argument("layer '" + node.name + "': " + error.what());
     }

@@ -7,6 +7,9 @@
 // quantized on float activations (W/32) become their float32 levels.
 #pragma once
 
+#include <stdexcept>
+#include <string>
+
 #include "bitplane/model_spec.h"
 #include "trainer/checkpoint/checkpoint.h"
 #include "trainer/nn/layer_graph.h"
@@ -14,8 +17,18 @@
 
 namespace bitplane::train {
 
-/// Without provenance and golden pair. Throws std::invalid_argument naming a layer that the format does not
-/// have.
+/// A layer that can be trained and that model files cannot hold (yet).
+class NotInFormat : public std::invalid_argument {
+ public:
+  explicit NotInFormat(const std::string& missing, const std::string& layer = "?");
+  /// "average pooling over windows"
+  [[nodiscard]] const std::string& what_is_missing() const noexcept { return missing_; }
+
+ private:
+  std::string missing_;
+};
+
+/// Without provenance and golden pair. Throws NotInFormat naming a layer that the format does not have.
 [[nodiscard]] engine::ModelSpec describe_net(const LayerGraph& graph, const Task& task);
 
 /// Codes [out][k] -> canonical planes.

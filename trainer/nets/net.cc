@@ -3,29 +3,44 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <stdexcept>
 #include <vector>
 
 #include "engine/data/nearest_name.h"
 #include "trainer/nets/cnn_small.h"
+#include "trainer/nets/resnet_cifar.h"
 
 namespace bitplane::train {
 namespace {
 
-constexpr std::array<PictureShape, 2> kCnnSmallInputs{{{28, 28, 1}, {32, 32, 3}}};
+constexpr PictureShape kFashion{28, 28, 1}, kCifar{32, 32, 3};
 
-constexpr std::array<NetInfo, 1> kNets{{
+constexpr std::array kNets = std::to_array<NetInfo>({
     {.name = "cnn-small",
      .description = "5 convolutions of 16 to 128 channels, batch norm, global average, 1 linear layer",
-     .inputs = kCnnSmallInputs,
+     .input = kFashion,
+     .min_size = 4,
      .build = build_cnn_small},
-}};
+    {.name = "resnet-20",
+     .description =
+         "CIFAR ResNet, pre-activation: 9 blocks of 16, 32, 64 channels, shortcuts without parameters",
+     .input = kCifar,
+     .min_size = 4,
+     .build = build_resnet_20},
+});
 
 }  // namespace
 
 std::string to_string(const PictureShape& shape) {
   return std::to_string(shape.height) + "x" + std::to_string(shape.width) + "x" +
          std::to_string(shape.channels);
+}
+
+std::size_t scaled_channels(std::size_t channels, double width) noexcept {
+  constexpr std::size_t kMultiple = 4;
+  const double multiples = static_cast<double>(channels) * width / static_cast<double>(kMultiple);
+  return std::max<std::size_t>(1, static_cast<std::size_t>(std::floor(multiples + 0.5))) * kMultiple;
 }
 
 std::span<const NetInfo> nets() noexcept {
@@ -43,11 +58,11 @@ const NetInfo& find_net(std::string_view name) {
 
 std::unique_ptr<Module> build_net(std::string_view name, const NetOptions& options) {
   const NetInfo& net = find_net(name);
-  if (std::find(net.inputs.begin(), net.inputs.end(), options.input) == net.inputs.end()) {
-    std::string takes;
-    for (const PictureShape& shape : net.inputs) takes += (takes.empty() ? "" : " or ") + to_string(shape);
-    throw std::invalid_argument("net '" + std::string(name) + "' takes pictures of " + takes +
-                                "; these have " + to_string(options.input));
+  const PictureShape& in = options.input;
+  if (std::min(in.height, in.width) < net.min_size || (in.channels != 1 && in.channels != 3)) {
+    const std::string size = std::to_string(net.min_size);
+    throw std::invalid_argument("net '" + std::string(name) + "' takes pictures of at least " + size + "x" +
+                                size + " with 1 or 3 channels; these have " + to_string(in));
   }
   return net.build(options);
 }

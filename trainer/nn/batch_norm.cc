@@ -8,9 +8,9 @@ BatchNorm::BatchNorm(const BatchNormModuleOptions& options)
       running_mean_(Tensor::zeros({options.channels})),
       running_var_(Tensor::filled({options.channels}, 1.0F)) {
   if (options.affine == Affine::None) return;
-  gamma_ = {.variable = Variable(Tensor::filled({options.channels}, 1.0F), Gradient::Required),
+  gamma_ = {.variable = Variable(Tensor::filled({options.channels}, options.gamma), Gradient::Required),
             .role = ParameterRole::BatchNorm,
-            .init = {.rule = InitRule::Constant, .value = 1.0F}};
+            .init = {.rule = InitRule::Constant, .value = options.gamma}};
   beta_ = {.variable = Variable(Tensor::zeros({options.channels}), Gradient::Required),
            .role = ParameterRole::BatchNorm,
            .init = {}};

@@ -15,6 +15,7 @@ struct BatchNormModuleOptions {
   Affine affine = Affine::Learned;
   float epsilon = 1e-5F;
   float momentum = 0.9F;  ///< share of the old running value
+  float gamma = 1.0F;     ///< where gamma starts; 0 makes a residual branch start as nothing
 };
 
 class BatchNorm final : public Module {

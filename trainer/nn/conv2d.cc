@@ -8,6 +8,21 @@
 
 namespace bitplane::train {
 
+Parameter make_weight(const Shape& shape, std::size_t fan_in, const WeightStart& start) {
+  Parameter weight{.variable = Variable(Tensor::zeros(shape), Gradient::Required),
+                   .role = ParameterRole::Weight,
+                   .init = {.rule = InitRule::HeFanIn, .fan_in = fan_in}};
+  if (start.deviation) weight.init = {.rule = InitRule::Normal, .value = *start.deviation};
+  return weight;
+}
+
+Parameter make_bias(std::size_t outputs, const WeightStart& start) {
+  return {.variable = Variable(Tensor::zeros({outputs}), Gradient::Required),
+          .role = ParameterRole::Bias,
+          .init = {},
+          .learning_rate_factor = start.bias_rate};
+}
+
 Conv2d::Conv2d(const Conv2dOptions& options, std::unique_ptr<WeightQuantizer> quantizer)
     : options_(options), quantizer_(std::move(quantizer)) {
   if (options.groups == 0 || options.in_channels % options.groups != 0 ||
@@ -16,14 +31,8 @@ Conv2d::Conv2d(const Conv2dOptions& options, std::unique_ptr<WeightQuantizer> qu
   }
   const std::size_t in = options.in_channels / options.groups;
   const Shape shape{options.out_channels, options.kernel, options.kernel, in};
-  weight_ = {.variable = Variable(Tensor::zeros(shape), Gradient::Required),
-             .role = ParameterRole::Weight,
-             .init = {.rule = InitRule::HeFanIn, .fan_in = options.kernel * options.kernel * in}};
-  if (options.bias == Bias::Learned) {
-    bias_ = {.variable = Variable(Tensor::zeros({options.out_channels}), Gradient::Required),
-             .role = ParameterRole::Bias,
-             .init = {}};
-  }
+  weight_ = make_weight(shape, options.kernel * options.kernel * in, options.start);
+  if (options.bias == Bias::Learned) bias_ = make_bias(options.out_channels, options.start);
 }
 
 Variable Conv2d::forward(const Context& ctx, const Variable& x) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 
 #include "trainer/nn/module.h"
 #include "trainer/ops/conv2d.h"
@@ -12,13 +13,23 @@ namespace bitplane::train {
 
 enum class Bias : std::uint8_t { None, Learned };
 
+/// How the parameters of a convolution or linear layer start and learn.
+struct WeightStart {
+  /// Weights start as N(0, deviation); without one as He fan-in, N(0, sqrt(2 / inputs of an output)).
+  std::optional<float> deviation = std::nullopt;
+  float bias_rate = 1.0F;  ///< learning rate of the bias, relative to the run's
+};
+[[nodiscard]] Parameter make_weight(const Shape& shape, std::size_t fan_in, const WeightStart& start);
+[[nodiscard]] Parameter make_bias(std::size_t outputs, const WeightStart& start);
+
 struct Conv2dOptions {
   std::size_t in_channels = 1, out_channels = 1;
   std::size_t kernel = 3, stride = 1, pad = 1, dilation = 1, groups = 1;
   Bias bias = Bias::None;
+  WeightStart start = {};
 };
 
-/// Weights [out][kernel][kernel][in / groups], He fan-in start; fake-quantized in each forward when a
+/// Weights [out][kernel][kernel][in / groups]; fake-quantized in each forward when a
 /// quantizer is given.
 class Conv2d final : public Module {
  public:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A net as a graph of leaf layers: what export and the evaluation read. Containers flatten themselves into
-// it.
+// it. A container that passes its input on alone adds no node.
 #pragma once
 
 #include <string>
@@ -19,11 +19,16 @@ class AveragePool;
 class GlobalAveragePool;
 class Flatten;
 class Quantize;
+class ZeroChannelShortcut;
+class Add;
+class Concat;
 
 using LayerRef = std::variant<const Conv2d*, const Linear*, const BatchNorm*, const Relu*, const MaxPool*,
-                              const AveragePool*, const GlobalAveragePool*, const Flatten*, const Quantize*>;
+                              const AveragePool*, const GlobalAveragePool*, const Flatten*, const Quantize*,
+                              const ZeroChannelShortcut*, const Add*, const Concat*>;
 
-/// A node's output goes by its name; the net's input is "input". Topological order.
+/// A node's output goes by its name; the net's input is "input". Topological order. Add has two inputs,
+/// Concat one or more, every other layer one.
 struct LayerNode {
   std::string name;
   std::vector<std::string> inputs;

@@ -47,6 +47,14 @@ std::string GlobalAveragePool::append_to(LayerGraph& graph, const std::string& n
   return append(graph, name, input, this);
 }
 
+Variable ZeroChannelShortcut::forward(const Context& ctx, const Variable& x) {
+  return zero_channel_shortcut(ctx, x, options_);
+}
+std::string ZeroChannelShortcut::append_to(LayerGraph& graph, const std::string& name,
+                                           const std::string& input) const {
+  return append(graph, name, input, this);
+}
+
 Variable Flatten::forward(const Context& ctx, const Variable& x) {
   return flatten(ctx, x);
 }

@@ -4,12 +4,14 @@
 #pragma once
 
 #include "trainer/nn/batch_norm.h"
+#include "trainer/nn/branches.h"
 #include "trainer/nn/conv2d.h"
 #include "trainer/nn/linear.h"
 #include "trainer/nn/module.h"
 #include "trainer/nn/quantize.h"
 #include "trainer/nn/sequential.h"
 #include "trainer/ops/pooling.h"
+#include "trainer/ops/shortcut.h"
 
 namespace bitplane::train {
 
@@ -47,6 +49,18 @@ class GlobalAveragePool final : public Module {
  public:
   Variable forward(const Context& ctx, const Variable& x) override;
   std::string append_to(LayerGraph& graph, const std::string& name, const std::string& input) const override;
+};
+
+/// Fewer pixels and more channels, without parameters: ops/shortcut.h.
+class ZeroChannelShortcut final : public Module {
+ public:
+  explicit ZeroChannelShortcut(const ShortcutOptions& options) : options_(options) {}
+  Variable forward(const Context& ctx, const Variable& x) override;
+  std::string append_to(LayerGraph& graph, const std::string& name, const std::string& input) const override;
+  [[nodiscard]] const ShortcutOptions& options() const noexcept { return options_; }
+
+ private:
+  ShortcutOptions options_;
 };
 
 /// [n][h][w][c] -> [n][h * w * c]

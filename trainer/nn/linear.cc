@@ -9,15 +9,8 @@ namespace bitplane::train {
 
 Linear::Linear(const LinearOptions& options, std::unique_ptr<WeightQuantizer> quantizer)
     : options_(options), quantizer_(std::move(quantizer)) {
-  weight_ = {
-      .variable = Variable(Tensor::zeros({options.out_features, options.in_features}), Gradient::Required),
-      .role = ParameterRole::Weight,
-      .init = {.rule = InitRule::HeFanIn, .fan_in = options.in_features}};
-  if (options.bias == Bias::Learned) {
-    bias_ = {.variable = Variable(Tensor::zeros({options.out_features}), Gradient::Required),
-             .role = ParameterRole::Bias,
-             .init = {}};
-  }
+  weight_ = make_weight({options.out_features, options.in_features}, options.in_features, options.start);
+  if (options.bias == Bias::Learned) bias_ = make_bias(options.out_features, options.start);
 }
 
 Variable Linear::forward(const Context& ctx, const Variable& x) {

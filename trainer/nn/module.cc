@@ -7,6 +7,17 @@
 
 namespace bitplane::train {
 
+std::string layer_path(const std::string& name, const std::string& child) {
+  return name.empty() ? child : name + "." + child;
+}
+
+Variable Module::watch(const Context& ctx, const Variable& x, const std::string& name,
+                       const LayerWatch& watcher) {
+  Variable y = forward(ctx, x);
+  watcher(name, y);
+  return y;
+}
+
 void Module::visit_state(const std::string&, const StateVisitor&) {}
 
 std::vector<NamedParameter> named_parameters(Module& module) {
@@ -43,7 +54,8 @@ void initialize_parameters(Module& module, std::uint64_t seed) {
       value.fill(init.value);
       continue;
     }
-    const double sigma = std::sqrt(2.0 / static_cast<double>(init.fan_in));
+    const double sigma = init.rule == InitRule::HeFanIn ? std::sqrt(2.0 / static_cast<double>(init.fan_in))
+                                                        : static_cast<double>(init.value);
     Random random(seed, stream_of(named.name));
     for (float& w : value.mutable_values()) w = static_cast<float>(sigma * random.normal());
   }

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,10 +16,20 @@
 
 namespace bitplane::train {
 
+/// Sees the output of a layer, and the layer's path ("stage1.block1.conv1").
+using LayerWatch = std::function<void(const std::string& name, const Variable& output)>;
+
+/// "name.child", or "child" in a container without a name.
+[[nodiscard]] std::string layer_path(const std::string& name, const std::string& child);
+
 class Module {
  public:
   virtual ~Module() = default;
   virtual Variable forward(const Context& ctx, const Variable& x) = 0;
+  /// The same forward pass, layer by layer without fused operations; `watcher` sees each layer's output in
+  /// the order of the layer graph, under the name that it has there.
+  virtual Variable watch(const Context& ctx, const Variable& x, const std::string& name,
+                         const LayerWatch& watcher);
   /// Visits parameters and buffers, children included, in a fixed order. `prefix` is "" or ends with '.'.
   virtual void visit_state(const std::string& prefix, const StateVisitor& visitor);
   /// Appends the layers between the node `input` and this module's output, under `name`; returns the output's

@@ -38,6 +38,13 @@ Variable Sequential::forward(const Context& ctx, const Variable& x) {
   return y;
 }
 
+Variable Sequential::watch(const Context& ctx, const Variable& x, const std::string& name,
+                           const LayerWatch& watcher) {
+  Variable y = x;
+  for (const Child& c : children_) y = c.module->watch(ctx, y, layer_path(name, c.name), watcher);
+  return y;
+}
+
 void Sequential::visit_state(const std::string& prefix, const StateVisitor& visitor) {
   for (const Child& c : children_) c.module->visit_state(prefix + c.name + ".", visitor);
 }
@@ -45,8 +52,7 @@ void Sequential::visit_state(const std::string& prefix, const StateVisitor& visi
 std::string Sequential::append_to(LayerGraph& graph, const std::string& name,
                                   const std::string& input) const {
   std::string from = input;
-  for (const Child& c : children_)
-    from = c.module->append_to(graph, name.empty() ? c.name : name + "." + c.name, from);
+  for (const Child& c : children_) from = c.module->append_to(graph, layer_path(name, c.name), from);
   return from;
 }
 

@@ -26,6 +26,8 @@ class Sequential final : public Module {
   }
 
   Variable forward(const Context& ctx, const Variable& x) override;
+  Variable watch(const Context& ctx, const Variable& x, const std::string& name,
+                 const LayerWatch& watcher) override;
   void visit_state(const std::string& prefix, const StateVisitor& visitor) override;
   std::string append_to(LayerGraph& graph, const std::string& name, const std::string& input) const override;
 

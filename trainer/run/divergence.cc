@@ -4,28 +4,9 @@
 #include <bit>
 #include <cstdint>
 
-#include "trainer/nn/sequential.h"
+#include "trainer/nn/module.h"
 
 namespace bitplane::train {
-namespace {
-
-/// Runs the leaves one by one; false as soon as one's output is not finite, its name then in `found`.
-bool run_leaves(const Context& ctx, Module& module, const std::string& name, Variable& x,
-                std::string& found) {
-  if (auto* sequential = dynamic_cast<Sequential*>(&module)) {
-    for (const Sequential::Child& child : sequential->children()) {
-      const std::string path = name.empty() ? child.name : name + "." + child.name;
-      if (!run_leaves(ctx, *child.module, path, x, found)) return false;
-    }
-    return true;
-  }
-  x = module.forward(ctx, x);
-  if (all_finite(x.value().values())) return true;
-  found = name;
-  return false;
-}
-
-}  // namespace
 
 bool all_finite(std::span<const float> values) noexcept {
   constexpr std::uint32_t kExponent = 0x7F800000U;
@@ -51,10 +32,13 @@ std::optional<std::string> find_non_finite_state(Module& net) {
 }
 
 std::string find_non_finite_layer(const Context& ctx, Module& net, const Tensor& pictures) {
-  Context looking{.backend = ctx.backend, .mode = ctx.mode, .grad = GradMode::Off, .fusion = Fusion::Off};
-  Variable x(pictures);
+  Context looking = ctx;
+  looking.grad = GradMode::Off;
   std::string found;
-  if (run_leaves(looking, net, "", x, found)) return "the loss";
+  (void)net.watch(looking, Variable(pictures), "", [&](const std::string& name, const Variable& output) {
+    if (found.empty() && !all_finite(output.value().values())) found = name;
+  });
+  if (found.empty()) return "the loss";
   return "the output of layer '" + found + "'";
 }
 

@@ -100,7 +100,11 @@ Training Training::resume(const RunFolder& folder, const TrainingData& data, std
 }
 
 Context Training::context(Mode mode) const {
-  return {.backend = *backend_, .mode = mode, .grad = mode == Mode::Train ? GradMode::Record : GradMode::Off};
+  return {.backend = *backend_,
+          .mode = mode,
+          .grad = mode == Mode::Train ? GradMode::Record : GradMode::Off,
+          .seed = config_.seed,
+          .step = progress_.step};
 }
 
 Outcome Training::run(const TrainingListener& listener) {
