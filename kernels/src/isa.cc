@@ -48,7 +48,7 @@ bool os_grants_tiles() {
 std::uint32_t isas_above_avx2(std::uint32_t ebx, std::uint32_t ecx, std::uint32_t edx, std::uint64_t saved) {
   constexpr std::uint64_t kZmmState = 0xe6;      // xmm, ymm, opmask, zmm 0-15 upper halves, zmm 16-31
   constexpr std::uint64_t kTileState = 0x60000;  // tile configuration, tile data
-  constexpr std::uint32_t kAvxVnni = 1U << 4;    // leaf 7, subleaf 1, eax
+  constexpr std::uint32_t kAvxVnni = 1U << 4, kAvx512Bf16 = 1U << 5;        // leaf 7, subleaf 1, eax
   constexpr std::uint32_t kAmxBits = (1U << 22) | (1U << 24) | (1U << 25);  // BF16, TILE, INT8
   std::uint32_t isas = 0, eax1 = 0, ebx1 = 0, ecx1 = 0, edx1 = 0;
   if (__get_cpuid_count(7, 1, &eax1, &ebx1, &ecx1, &edx1) != 0 && all(eax1, kAvxVnni))
@@ -58,6 +58,8 @@ std::uint32_t isas_above_avx2(std::uint32_t ebx, std::uint32_t ecx, std::uint32_
                       all(saved, kZmmState);
   if (!avx512) return isas;
   isas |= isa_bit(Isa::Avx512);
+  if (!all(eax1, kAvx512Bf16)) return isas;
+  isas |= isa_bit(Isa::Avx512Bf16);
   const bool amx = all(edx, kAmxBits) && all(saved, kTileState) && os_grants_tiles();
   return amx ? isas | isa_bit(Isa::Amx) : isas;
 }

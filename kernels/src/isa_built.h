@@ -32,6 +32,9 @@ inline constexpr std::uint32_t kBuiltIsas = 0
 #ifdef BITPLANE_HAVE_AVX512
                                             | isa_bit(Isa::Avx512)
 #endif
+#ifdef BITPLANE_HAVE_AVX512BF16
+                                            | isa_bit(Isa::Avx512Bf16)
+#endif
 #ifdef BITPLANE_HAVE_AMX
                                             | isa_bit(Isa::Amx)
 #endif

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <iterator>
 
+#include "bf16/bf16_infos.h"
 #include "bitserial/bitserial_infos.h"
 #include "codebook/codebook_infos.h"
 #include "dot/dot_infos.h"
@@ -27,6 +28,7 @@ struct FamilyInfo {
 /// A family's own list stands beside its kernels; here the lists are put together.
 constexpr FamilyInfo kFamilies[] = {
     {Family::F32, "f32", kF32Infos},
+    {Family::Bf16, "bf16", kBf16Infos},
     {Family::BitSerial, "bitserial", kBitSerialInfos},
     {Family::Dot, "dot", kDotInfos},
     {Family::Lut, "lut", kLutInfos},

@@ -80,6 +80,8 @@ TEST(Isa, DetectionAgreesWithTheCompilersRuntime) {
   const CpuFeatures features = detect_cpu();
   EXPECT_EQ(features.has(Isa::Avx2), avx2 && isa_is_built(Isa::Avx2));
   EXPECT_EQ(features.has(Isa::Avx512), avx512 && isa_is_built(Isa::Avx512));
+  EXPECT_EQ(features.has(Isa::Avx512Bf16),
+            avx512 && __builtin_cpu_supports("avx512bf16") && isa_is_built(Isa::Avx512Bf16));
 }
 #endif
 

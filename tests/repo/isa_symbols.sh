@@ -4,7 +4,7 @@
 # that it emitted could be the copy that the linker keeps for everyone, and crash an older CPU. xsimd's symbols
 # carry the ISA in their names and are exempt. Usage: [NM=nm] isa_symbols.sh SOURCE_DIR BUILD_DIR
 set -u
-objects=$(find "$2/kernels" -name '*.o' | grep -E '_(scalar|neon|neondot|avx2|avxvnni|avx512|amx)\.cc\.o$')
+objects=$(find "$2/kernels" -name '*.o' | grep -E '_(scalar|neon|neondot|avx2|avxvnni|avx512|avx512bf16|amx)\.cc\.o$')
 [ -n "$objects" ] || { echo "no ISA objects below $2/kernels: build first"; exit 1; }
 bad=0
 for object in $objects; do

@@ -12,7 +12,7 @@
 
 namespace bitplane::kernels {
 
-enum class Isa : std::uint8_t { Scalar, Neon, NeonDot, Avx2, AvxVnni, Avx512, Amx };
+enum class Isa : std::uint8_t { Scalar, Neon, NeonDot, Avx2, AvxVnni, Avx512, Avx512Bf16, Amx };
 
 struct IsaInfo {
   Isa isa;
@@ -21,13 +21,14 @@ struct IsaInfo {
 };
 
 /// Weakest first.
-inline constexpr std::array<IsaInfo, 7> kIsas{{
+inline constexpr std::array<IsaInfo, 8> kIsas{{
     {Isa::Scalar, "scalar", "nothing"},
     {Isa::Neon, "neon", "Advanced SIMD of AArch64"},
     {Isa::NeonDot, "neondot", "Advanced SIMD with the dot product extension"},
     {Isa::Avx2, "avx2", "AVX2, FMA"},
     {Isa::AvxVnni, "avxvnni", "AVX2, AVX-VNNI"},
     {Isa::Avx512, "avx512", "AVX-512 F, BW, DQ, VL, VPOPCNTDQ, VBMI, VNNI"},
+    {Isa::Avx512Bf16, "avx512bf16", "AVX-512 as above, BF16"},
     {Isa::Amx, "amx", "AVX-512 as above, AMX tiles, INT8, BF16"},
 }};
 

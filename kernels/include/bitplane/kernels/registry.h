@@ -10,7 +10,7 @@
 
 namespace bitplane::kernels {
 
-enum class Family : std::uint8_t { F32, BitSerial, Dot, Lut, Codebook, Epilogue, Elementwise };
+enum class Family : std::uint8_t { F32, Bf16, BitSerial, Dot, Lut, Codebook, Epilogue, Elementwise };
 
 struct KernelInfo {
   std::string_view name;
