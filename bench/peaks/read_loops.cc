@@ -47,7 +47,7 @@ void read_all(const std::byte* data, std::size_t bytes) {
 
 bool can_read(kernels::Isa isa) {
 #ifdef BITPLANE_HAVE_AVX512
-  if (isa == kernels::Isa::Avx512 || isa == kernels::Isa::Amx) return true;
+  if (isa >= kernels::Isa::Avx512) return true;
 #endif
 #ifdef BITPLANE_HAVE_AVX2
   if (isa == kernels::Isa::Avx2 || isa == kernels::Isa::AvxVnni) return true;
@@ -59,7 +59,7 @@ bool can_read(kernels::Isa isa) {
 void read_once(kernels::Isa isa, const std::byte* data, std::size_t bytes) {
   assert(can_read(isa) && bytes != 0 && bytes % 1024 == 0);
 #ifdef BITPLANE_HAVE_AVX512
-  if (isa == kernels::Isa::Avx512 || isa == kernels::Isa::Amx) return read_all<Zmm>(data, bytes);
+  if (isa >= kernels::Isa::Avx512) return read_all<Zmm>(data, bytes);
 #endif
 #ifdef BITPLANE_HAVE_AVX2
   if (isa == kernels::Isa::Avx2 || isa == kernels::Isa::AvxVnni) return read_all<Ymm>(data, bytes);

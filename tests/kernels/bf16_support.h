@@ -140,6 +140,16 @@ inline void pair_rows(const float* even, const float* odd, std::size_t count, st
   }
 }
 
+inline void transpose(const float* const* rows, std::size_t elements, std::size_t columns, std::byte* to,
+                      std::size_t row_bytes) noexcept {
+  for (std::size_t i = 0; i < elements * columns; ++i) {
+    const std::size_t element = i % elements, column = i / elements;
+    const std::uint16_t bits =
+        rows[element] == nullptr ? std::uint16_t{0} : round_bits(rows[element][column]);
+    std::memcpy(to + column * row_bytes + 2 * element, &bits, 2);
+  }
+}
+
 // Chunks and blocks of rows are short, so that small layers have several.
 inline const Bf16Kernels kBf16Tiles{
     .info = {.name = "bf16_emulated_tiles", .family = Family::Bf16, .isa = Isa::Scalar, .tile = ""},
@@ -151,6 +161,7 @@ inline const Bf16Kernels kBf16Tiles{
     .run_panel = {run_tile_panel<Bf16Tiles, 1>, run_tile_panel<Bf16Tiles, 2>, nullptr, nullptr},
     .round_row = round_row,
     .pair_rows = pair_rows,
+    .transpose = transpose,
     .begin = Tiles::configure,
     .end = Tiles::release,
 };

@@ -28,6 +28,7 @@ constinit const Bf16Kernels kBf16Amx{
     .run_panel = {run_tile_panel<Bf16Tiles, 1>, run_tile_panel<Bf16Tiles, 2>, nullptr, nullptr},
     .round_row = round_row,
     .pair_rows = pair_rows,
+    .transpose = transpose,
     .begin = configure_tiles,
     .end = release_tiles,
 };

@@ -90,6 +90,7 @@ constinit const Bf16Kernels kBf16Avx512Bf16{
     .run_panel = {run_panel<1>, run_panel<2>, run_panel<3>, run_panel<4>},
     .round_row = round_row,
     .pair_rows = pair_rows,
+    .transpose = transpose,
     .begin = nullptr,
     .end = nullptr,
 };

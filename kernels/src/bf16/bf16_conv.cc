@@ -37,16 +37,18 @@ class PlaneWriter {
       : kernels_(kernels), s_(shape), plan_(plan), planes_(planes) {}
 
   void write(const float* picture, std::size_t at) const {
+    const std::size_t positions = plan_.grid_height * plan_.grid_width;
+    const float* rows[kBf16TransposeRows];
     for (std::size_t py = 0; py < plan_.phases_h; ++py) {
       for (std::size_t px = 0; px < plan_.phases_w; ++px) {
-        for (std::size_t gy = 0; gy < plan_.grid_height; ++gy) {
-          const std::size_t y = gy * s_.stride_h + py, row = at * plan_.grid_height + gy;
-          std::byte* to = plane(py, px) + row * plan_.grid_width * kBf16Bytes;
-          if (y < s_.pad_h || y >= s_.pad_h + s_.height) {
-            zero(to, plan_.grid_width * kBf16Bytes);
-          } else {
-            write_row(picture + (y - s_.pad_h) * s_.width * s_.channels, px, to);
+        std::byte* to = plane(py, px) + at * positions * kBf16Bytes;
+        for (std::size_t first = 0; first < positions; first += kBf16TransposeRows) {
+          const std::size_t count = std::min(kBf16TransposeRows, positions - first);
+          for (std::size_t i = 0; i < count; ++i) {
+            const std::size_t y = (first + i) / plan_.grid_width, x = (first + i) % plan_.grid_width;
+            rows[i] = pixel(picture, y * s_.stride_h + py, x * s_.stride_w + px);
           }
+          kernels_.transpose(rows, count, s_.channels, to + first * kBf16Bytes, plan_.plane_bytes);
         }
       }
     }
@@ -54,31 +56,19 @@ class PlaneWriter {
   /// What runs over `pictures` pictures read behind them.
   void end(std::size_t pictures) const {
     const std::size_t used = pictures * plan_.grid_height * plan_.grid_width * kBf16Bytes;
-    for (std::size_t py = 0; py < plan_.phases_h; ++py) {
-      for (std::size_t px = 0; px < plan_.phases_w; ++px) zero(plane(py, px) + used, kRunSlack);
-    }
+    const std::size_t planes = plan_.phases_h * plan_.phases_w * s_.channels;
+    for (std::size_t p = 0; p < planes; ++p)
+      std::memset(planes_ + p * plan_.plane_bytes + used, 0, kRunSlack);
   }
 
  private:
   [[nodiscard]] std::byte* plane(std::size_t py, std::size_t px) const {
     return planes_ + (py * plan_.phases_w + px) * s_.channels * plan_.plane_bytes;
   }
-  void zero(std::byte* to, std::size_t bytes) const {
-    for (std::size_t c = 0; c < s_.channels; ++c, to += plan_.plane_bytes) std::memset(to, 0, bytes);
-  }
-  void write_row(const float* row, std::size_t px, std::byte* to) const {
-    const auto pixel = [&](std::size_t gx) {
-      const std::size_t x = gx * s_.stride_w + px;
-      const bool inside = x >= s_.pad_w && x < s_.pad_w + s_.width;
-      return inside ? row + (x - s_.pad_w) * s_.channels : nullptr;
-    };
-    for (std::size_t gx = 0; gx < plan_.grid_width; gx += 2) {
-      transpose_pair(kernels_, pixel(gx), pixel(gx + 1),
-                     {.to = to + gx * kBf16Bytes,
-                      .row_bytes = plan_.plane_bytes,
-                      .columns = s_.channels,
-                      .elements = std::min<std::size_t>(2, plan_.grid_width - gx)});
-    }
+  /// At padded coordinates; null in the padding.
+  [[nodiscard]] const float* pixel(const float* picture, std::size_t y, std::size_t x) const {
+    if (y < s_.pad_h || y >= s_.pad_h + s_.height || x < s_.pad_w || x >= s_.pad_w + s_.width) return nullptr;
+    return picture + ((y - s_.pad_h) * s_.width + x - s_.pad_w) * s_.channels;
   }
 
   const Bf16Kernels& kernels_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Selection, and GEMM on operands that are packed as a whole.
+#include <algorithm>
 #include <cassert>
 #include <cstring>
 
@@ -41,10 +42,12 @@ struct GemmScratch {
 
 void pack_left(const Bf16Kernels& kernels, const F32Gemm& gemm, std::size_t row_bytes, std::byte* to) {
   if (gemm.transpose_a == Transpose::Yes) {
-    for (std::size_t t = 0; t < row_bytes / kBf16Bytes; t += 2) {
-      const auto row = [&](std::size_t at) { return at < gemm.k ? gemm.a + at * gemm.lda : nullptr; };
-      transpose_pair(kernels, row(t), row(t + 1),
-                     {.to = to + t * kBf16Bytes, .row_bytes = row_bytes, .columns = gemm.m});
+    const float* rows[kBf16TransposeRows];
+    const std::size_t elements = row_bytes / kBf16Bytes;
+    for (std::size_t t = 0; t < elements; t += kBf16TransposeRows) {
+      const std::size_t part = std::min(kBf16TransposeRows, elements - t);
+      for (std::size_t i = 0; i < part; ++i) rows[i] = t + i < gemm.k ? gemm.a + (t + i) * gemm.lda : nullptr;
+      kernels.transpose(rows, part, gemm.m, to + t * kBf16Bytes, row_bytes);
     }
     return;
   }

@@ -31,10 +31,14 @@ struct Bf16Kernels {
   /// to[i] = bf16(even[i]) | bf16(odd[i]) << 16, null rows being zeros; filled up with zeros to a multiple of
   /// kBf16Lanes.
   void (*pair_rows)(const float* even, const float* odd, std::size_t count, std::uint32_t* to) noexcept;
+  /// to[column * row_bytes + 2 * i] = bf16(rows[i][column]) for i < elements <= kBf16TransposeRows, null rows
+  /// being zeros.
+  void (*transpose)(const float* const* rows, std::size_t elements, std::size_t columns, std::byte* to,
+                    std::size_t row_bytes) noexcept;
   void (*begin)() noexcept;  ///< before the first panel on a thread, and end after the last; or null
   void (*end)() noexcept;
 };
-inline constexpr std::size_t kMaxBf16Rows = 512;
+inline constexpr std::size_t kMaxBf16Rows = 512, kBf16TransposeRows = 32;
 
 extern const Bf16Kernels kBf16Avx512Bf16;
 extern const Bf16Kernels kBf16Amx;

@@ -202,22 +202,4 @@ void run_product(const Bf16Kernels& kernels, const Bf16Product& p) noexcept {
   if (kernels.end != nullptr) kernels.end();
 }
 
-void transpose_pair(const Bf16Kernels& kernels, const float* even, const float* odd,
-                    const Bf16PairTarget& target) noexcept {
-  constexpr std::size_t kPart = 64;
-  alignas(64) std::uint32_t pairs[kPart];
-  const std::size_t bytes = target.elements * kBf16Bytes;
-  std::byte* to = target.to;
-  for (std::size_t column = 0; column < target.columns; column += kPart) {
-    const std::size_t count = std::min(kPart, target.columns - column);
-    const auto at = [&](const float* row) { return row == nullptr ? nullptr : row + column; };
-    kernels.pair_rows(at(even), at(odd), count, pairs);
-    if (bytes == kStepBytes) {
-      for (std::size_t i = 0; i < count; ++i, to += target.row_bytes) std::memcpy(to, &pairs[i], kStepBytes);
-    } else {
-      for (std::size_t i = 0; i < count; ++i, to += target.row_bytes) std::memcpy(to, &pairs[i], kBf16Bytes);
-    }
-  }
-}
-
 }  // namespace bitplane::kernels

@@ -67,14 +67,4 @@ struct Bf16Product {
 };
 void run_product(const Bf16Kernels& kernels, const Bf16Product& product) noexcept;
 
-/// Transposes on the way: element (column, at) and (column, at + 1) of `to`, rows of which lie `row_bytes`
-/// apart, become even[column] and odd[column], rounded. Null rows are zeros.
-struct Bf16PairTarget {
-  std::byte* to = nullptr;
-  std::size_t row_bytes = 0, columns = 0;
-  std::size_t elements = 2;  ///< 1: the odd one is left out
-};
-void transpose_pair(const Bf16Kernels& kernels, const float* even, const float* odd,
-                    const Bf16PairTarget& target) noexcept;
-
 }  // namespace bitplane::kernels
