@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "engine/data/cifar.h"
 #include "engine/data/fashion_mnist.h"
 #include "engine/data/nearest_name.h"
 #include "engine/data/synthetic.h"
@@ -10,7 +11,17 @@
 namespace bitplane::engine::data {
 namespace {
 
-constexpr std::array<DatasetInfo, 2> kDatasets{{
+constexpr std::array<DatasetInfo, 3> kDatasets{{
+    {.name = "cifar-10",
+     .description = "50,000 + 10,000 colour pictures of animals and vehicles, 32x32, ten classes",
+     .default_dir = "cifar-10-batches-bin",
+     .how_to_get = "get cifar-10-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html, unpack it, "
+                   "and name its folder cifar-10-batches-bin with --data-dir",
+     .height = 32,
+     .width = 32,
+     .channels = 3,
+     .classes = 10,
+     .load = load_cifar10},
     {.name = "fashion-mnist",
      .description = "60,000 + 10,000 grey pictures of clothing, 28x28, ten classes",
      .default_dir = "/usr/share/datasets/fashion-mnist",

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <iostream>
 #include <set>
 
 namespace bitplane::engine::data {
@@ -18,7 +19,10 @@ TEST(Datasets, KeepTheirPromises) {
     EXPECT_EQ(find_dataset(info.name), &info);
     EXPECT_FALSE(info.description.empty());
     EXPECT_FALSE(info.how_to_get.empty());
-    if (!info.default_dir.empty() && !std::filesystem::exists(info.default_dir)) continue;
+    if (!info.default_dir.empty() && !std::filesystem::exists(info.default_dir)) {
+      std::cout << "[ not here ] " << info.name << ": " << info.how_to_get << '\n';
+      continue;
+    }
     const auto set = load_dataset(info.name, "", Split::Test);
     ASSERT_TRUE(set.ok()) << set.status().message();
     EXPECT_GT(set->count, 0U);

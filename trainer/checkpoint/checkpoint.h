@@ -20,11 +20,11 @@
 #include <vector>
 
 #include "bitplane/safetensors.h"
+#include "trainer/data/preprocessing.h"
 #include "trainer/nets/net.h"
 #include "trainer/nn/module.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/weight_average.h"
-#include "trainer/run/preprocessing.h"
 
 namespace bitplane::train {
 

@@ -27,6 +27,11 @@ using nlohmann::json;
 const auto kConfigFields = std::to_array<ConfigField>({
     {"data", "data set (trainer list datasets)", &Config::data},
     {"data_dir", "its folder, when it is not the usual one", &Config::data_dir},
+    {"crop_padding",
+     "augmentation: black pixels on each side of a training picture before a window of its size is cut out "
+     "anywhere (usual for 32x32: 4)",
+     &Config::crop_padding},
+    {"flip", "augmentation: probability of a left-right flip (usual for photographs: 0.5)", &Config::flip},
     {"net", "net (trainer list nets)", &Config::net},
     {"method", "method (trainer list methods)", &Config::method},
     {"wbits", "weight bits: 1 to 8, or 32 = float", &Config::wbits},
@@ -161,6 +166,8 @@ void check_values(const Config& config) {
   check_range("clip_norm", config.clip_norm, 0, 1e30);
   check_range("ema", config.ema, 0, 0.999999);
   check_weights(config);
+  check_range("crop_padding", static_cast<double>(config.crop_padding), 0, 1024);
+  check_range("flip", config.flip, 0, 1);
   check_range("threads", static_cast<double>(config.threads), 0, 1024);
 }
 

@@ -23,6 +23,8 @@ namespace bitplane::train {
 
 struct Config {
   std::string data = "fashion-mnist", data_dir = {};
+  std::uint64_t crop_padding = 0;
+  double flip = 0;
   std::string net = "cnn-small", method = "lq-nets";
   std::uint64_t wbits = 2, abits = 2;
   std::uint64_t epochs = 5, batch = 128;

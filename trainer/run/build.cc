@@ -49,6 +49,10 @@ std::unique_ptr<Schedule> build_schedule(const Config& config, std::size_t total
                      .end_divisor = config.end_divisor});
 }
 
+Augmentation augmentation_of(const Config& config) noexcept {
+  return {.crop_padding = static_cast<std::size_t>(config.crop_padding), .flip = config.flip};
+}
+
 kernels::CpuFeatures run_features() {
   const kernels::IsaResolution resolution = kernels::resolve_isa("");
   if (resolution.error == kernels::IsaError::UnknownName) {

@@ -7,6 +7,7 @@
 
 #include "bitplane/kernels/isa.h"
 #include "trainer/config/config.h"
+#include "trainer/data/augment.h"
 #include "trainer/nets/net.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/schedule.h"
@@ -19,6 +20,7 @@ namespace bitplane::train {
 [[nodiscard]] std::unique_ptr<Optimizer> build_optimizer(const Config& config, Module& net);
 /// The `step` schedule drops at 1/2 and 3/4 of the run unless config.drops says otherwise.
 [[nodiscard]] std::unique_ptr<Schedule> build_schedule(const Config& config, std::size_t total_steps);
+[[nodiscard]] Augmentation augmentation_of(const Config& config) noexcept;
 /// config.threads, or as many as the machine has.
 [[nodiscard]] std::size_t thread_count(const Config& config);
 /// The instruction sets to use: those of BITPLANE_ISA, or all that the machine has. Throws cli::CommandError

@@ -15,7 +15,6 @@
 #include "trainer/optim/gradients.h"
 #include "trainer/run/build.h"
 #include "trainer/run/divergence.h"
-#include "trainer/run/preprocessing.h"
 
 namespace bitplane::train {
 namespace {
@@ -65,6 +64,7 @@ Training::Training(const Config& config, const TrainingData& data, std::size_t t
       optimizer_(build_optimizer(config, *net_)),
       parameters_(named_parameters(*net_)),
       task_(make_task(data)),
+      pictures_(data.train, task_.preprocessing, augmentation_of(config), config.seed),
       steps_per_epoch_((data.train.count + config.batch - 1) / config.batch) {
   schedule_ = build_schedule(config, config.epochs * steps_per_epoch_);
   if (config.ema != 0.0) average_ = std::make_unique<WeightAverage>(*net_, config.ema);
@@ -154,8 +154,7 @@ Outcome Training::run_epoch(const TrainingListener& listener) {
 void Training::step(const std::vector<std::uint32_t>& order) {
   const std::size_t begin = progress_.step_in_epoch * config_.batch;
   const std::size_t end = std::min<std::size_t>(begin + config_.batch, order.size());
-  const Batch batch =
-      make_batch(data_->train, task_.preprocessing, std::span(order).subspan(begin, end - begin));
+  const Batch batch = pictures_.batch(progress_.epoch, std::span(order).subspan(begin, end - begin));
   const Context ctx = context(Mode::Train);
   const Variable logits = net_->forward(ctx, Variable(batch.pictures));
   const Variable loss =

@@ -13,6 +13,7 @@
 #include "engine/data/dataset.h"
 #include "trainer/autograd/context.h"
 #include "trainer/checkpoint/checkpoint.h"
+#include "trainer/data/batch.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/schedule.h"
 #include "trainer/optim/weight_average.h"
@@ -85,6 +86,7 @@ class Training {
   std::unique_ptr<WeightAverage> average_;  ///< null without config.ema
   std::unique_ptr<Schedule> schedule_;
   Task task_;
+  PictureMaker pictures_;
   Progress progress_;
   std::uint64_t steps_per_epoch_ = 0;
   std::unique_ptr<RunFolder> folder_;

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "engine/data/dataset.h"
-#include "trainer/tensor/tensor.h"
 
 namespace bitplane::train {
 
@@ -23,15 +22,16 @@ struct Preprocessing {
 /// Throws std::invalid_argument for an empty set.
 [[nodiscard]] Preprocessing measure_preprocessing(const engine::data::PictureSet& set);
 
-struct Batch {
-  Tensor pictures;                    ///< [n][height][width][channels]
-  std::vector<std::uint16_t> labels;  ///< [n]
-};
-[[nodiscard]] Batch make_batch(const engine::data::PictureSet& set, const Preprocessing& preprocessing,
-                               std::span<const std::uint32_t> indices);
+/// A Preprocessing, ready to be applied: one table of 256 values per channel.
+class Normalizer {
+ public:
+  explicit Normalizer(const Preprocessing& preprocessing);
+  /// pixels and out: [pixels][channels]
+  void apply(std::span<const std::uint8_t> pixels, float* out) const noexcept;
 
-/// The order in which epoch `epoch` sees the pictures: a function of the two numbers alone.
-[[nodiscard]] std::vector<std::uint32_t> epoch_order(std::uint64_t seed, std::uint64_t epoch,
-                                                     std::size_t count);
+ private:
+  std::size_t channels_;
+  std::vector<float> table_;  ///< [channel][byte]
+};
 
 }  // namespace bitplane::train
