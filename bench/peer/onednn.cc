@@ -200,6 +200,8 @@ dnnl::cpu_isa onednn_isa(Isa isa) {
       return dnnl::cpu_isa::avx2_vnni;
     case Isa::Avx512:
       return dnnl::cpu_isa::avx512_core_vnni;
+    case Isa::Avx512Bf16:
+      return dnnl::cpu_isa::avx512_core_bf16;
     case Isa::Amx:
       return dnnl::cpu_isa::avx512_core_amx;
     case Isa::Scalar:
