@@ -22,12 +22,13 @@ class StripRunner {
   StripRunner(const BitSerialKernels& kernels, const ConvView& view, const StripScratch& scratch)
       : kernels_(kernels), view_(view), scratch_(scratch) {}
 
-  /// Output rows [row, row + rows), at most packed.strip.rows, into `out`: [row][pixel][out channel].
-  void run_rows(std::size_t row, std::size_t rows, const Output& out) const noexcept {
+  /// At most packed.strip.rows output rows into `out`: [row][pixel][out channel].
+  void run_rows(const OutputRows& rows, const Output& out) const noexcept {
     const auto& [shape, packed, input] = view_;
-    const std::size_t pixels = rows * shape.out_width(), per_group = shape.out_channels / shape.groups;
+    const std::size_t pixels = rows.rows * shape.out_width(), per_group = shape.out_channels / shape.groups;
+    prepare_rows(view_, rows, scratch_);
     for (std::size_t first = 0; first < pixels; first += packed.strip.pixels) {
-      const StripRange range{row, first, std::min(packed.strip.pixels, pixels - first)};
+      const StripRange range{rows, first, std::min(packed.strip.pixels, pixels - first)};
       for (std::size_t group = 0; group < shape.groups; ++group) {
         prepare_strip(kernels_, view_, group, range, scratch_);
         const std::size_t at = first * shape.out_channels + group * per_group;
@@ -48,8 +49,10 @@ class StripRunner {
         tile.scale = out.affine.scale + group * packed.stride;
         tile.shift = out.affine.shift + group * packed.stride;
       }
-      tile.weights = packed.weights.data() + (group * packed.stride + block.first) * planes * packed.words;
+      tile.weights =
+          packed.weights.data() + (group * packed.stride + block.first) * planes * packed.windows.words;
       tile.first_channel = block.first;
+      if (block.first == 0 && packed.counts_in_tiles()) tile.pixel_factors = packed.pixel_factors.data();
       tile.channels = block.channels;
       const std::size_t op =
           packed.weight_encoding == Encoding::Bipolar && packed.activation_encoding == Encoding::Bipolar
@@ -72,10 +75,11 @@ class StripRunner {
     const auto& [shape, packed, input] = view_;
     const std::size_t stride = packed.stride, terms = packed.terms.size();
     BitTile tile;
-    tile.words = packed.words;
+    tile.words = packed.windows.words;
+    tile.word_offsets = packed.windows.word_offsets.data();
     tile.weight_planes = packed.weight_planes;
     tile.activation_planes = input.layout.planes;
-    tile.plane_stride = packed.plane_stride(input.layout);
+    tile.plane_stride = packed.windows.plane_stride;
     tile.steps = packed.schedule.steps.data();
     tile.terms = packed.schedule.terms.data();
     tile.term_count = terms;
@@ -166,10 +170,10 @@ void BitConv::run(const PackedActivations& input, RowRange rows, const EpilogueK
   for (std::size_t row = rows.begin; row < rows.end; row += packed_->strip.rows) {
     const std::size_t count = std::min(packed_->strip.rows, rows.end - row);
     if (affine_only) {
-      runner.run_rows(row, count, {.z = epilogue.out + row * row_size, .affine = epilogue.affine});
+      runner.run_rows({row, count}, {.z = epilogue.out + row * row_size, .affine = epilogue.affine});
       continue;
     }
-    runner.run_rows(row, count, integers ? Output{.integers = arrays.integers} : Output{.z = arrays.z});
+    runner.run_rows({row, count}, integers ? Output{.integers = arrays.integers} : Output{.z = arrays.z});
     apply_rows(epilogues, epilogue,
                {.z = integers ? nullptr : arrays.z,
                 .integers = integers ? arrays.integers : nullptr,
@@ -188,7 +192,7 @@ void BitConv::run_integer(const PackedActivations& input, RowRange rows, std::in
   const StripRunner runner(*kernels_, view, arrays);
   const std::size_t row_size = shape().out_width() * shape().out_channels;
   for (std::size_t row = rows.begin; row < rows.end; row += packed_->strip.rows) {
-    runner.run_rows(row, std::min(packed_->strip.rows, rows.end - row),
+    runner.run_rows({row, std::min(packed_->strip.rows, rows.end - row)},
                     {.integers = out + (row - rows.begin) * row_size});
   }
 }

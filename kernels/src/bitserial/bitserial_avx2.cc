@@ -73,6 +73,9 @@ struct Avx2 {
         _mm256_add_epi8(counter, _mm256_shuffle_epi8(nibble_counts, is_and ? _mm256_and_si256(high, a.high)
                                                                            : _mm256_xor_si256(high, a.high)));
   }
+  static void keep(Counter& counter) { asm("" : "+x"(counter)); }
+  /// Totals wait in memory while counters fill the registers.
+  static void park(Total& total) { asm("" : "+m"(total)); }
   static Total flush(Total total, Counter counter) {
     return _mm256_add_epi64(total, _mm256_sad_epu8(counter, _mm256_setzero_si256()));
   }

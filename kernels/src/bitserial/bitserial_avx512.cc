@@ -25,18 +25,6 @@ struct Avx512 {
   static std::uint64_t popcount(std::uint64_t word) {
     return static_cast<std::uint64_t>(__builtin_popcountll(word));
   }
-  /// Of a whole window: one popcount per 8 words.
-  static std::uint64_t count_bits(const std::byte* words, std::size_t count) {
-    __m512i sum = _mm512_setzero_si512();
-    for (; count >= 8; count -= 8, words += 64) {
-      sum = _mm512_add_epi64(sum, _mm512_popcnt_epi64(_mm512_loadu_si512(words)));
-    }
-    const auto rest = static_cast<__mmask8>((1U << count) - 1U);
-    if (count != 0) {
-      sum = _mm512_add_epi64(sum, _mm512_popcnt_epi64(_mm512_maskz_loadu_epi64(rest, words)));
-    }
-    return static_cast<std::uint64_t>(_mm512_reduce_add_epi64(sum));
-  }
   template <PairOp kOp>
   static void count(Total& total, Words w, Words a) {
     const Words pair = kOp == PairOp::And ? _mm512_and_si512(w, a) : _mm512_xor_si512(w, a);

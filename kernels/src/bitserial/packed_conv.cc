@@ -5,8 +5,6 @@
 #include <cassert>
 #include <cmath>
 
-#include "bitserial/gather.h"
-
 namespace bitplane::kernels {
 namespace {
 
@@ -29,11 +27,16 @@ std::size_t rows_of_strips(const ConvShape& shape, std::size_t tile) {
   return best;
 }
 
-StripPlan plan_strip(const BitSerialKernels& kernels, const ConvShape& shape, std::size_t window_bytes) {
+StripPlan plan_strip(const BitSerialKernels& kernels, const ConvShape& shape, const WindowLayout& windows,
+                     std::size_t planes) {
   const std::size_t tile = kernels.pixel_sizes[0];
   StripPlan plan;
   plan.rows = rows_of_strips(shape, tile);
-  const std::size_t pixels = std::clamp<std::size_t>(kStripBytes / window_bytes, tile, kStripPixels);
+  std::size_t pixels = kStripPixels;
+  if (windows.source == WindowSource::Gathered) {
+    const std::size_t window_bytes = planes * windows.words * sizeof(std::uint64_t);
+    pixels = std::clamp<std::size_t>(kStripBytes / window_bytes, tile, kStripPixels);
+  }
   plan.pixels = std::min(pixels / tile * tile, plan.rows * shape.out_width());
   return plan;
 }
@@ -166,9 +169,8 @@ PackedBitConv make_packed_conv(const BitSerialKernels& kernels, const BitConvSpe
   packed.weight_planes = spec.weights.planes;
   packed.terms = make_terms(spec);
   packed.schedule = make_schedule(packed.terms, spec);
-  packed.words = window_words(shape, input);
+  packed.windows = make_window_layout(shape, input);
   packed.stride = (per_group + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
-  packed.in_place = shape.taps() == 1 && shape.pad_h == 0 && shape.pad_w == 0 && input.pixel_bits() % 64 == 0;
   packed.blocks = cut_into_blocks(kernels, per_group);
   packed.weights =
       pack_weights(kernels, spec.weights, {.shape = shape, .input = input, .stride = packed.stride});
@@ -183,7 +185,7 @@ PackedBitConv make_packed_conv(const BitSerialKernels& kernels, const BitConvSpe
   fill_pixel_factors(spec, packed);
   fill_coefficients(spec, packed);
   fill_border_tables(spec, packed);
-  packed.strip = plan_strip(kernels, shape, spec.activation_planes * packed.words * sizeof(std::uint64_t));
+  packed.strip = plan_strip(kernels, shape, packed.windows, spec.activation_planes);
   return packed;
 }
 

@@ -11,6 +11,7 @@
 #include "bitserial/border.h"
 #include "bitserial/pack_weights.h"
 #include "bitserial/schedule.h"
+#include "bitserial/windows.h"
 
 namespace bitplane::kernels {
 
@@ -27,9 +28,8 @@ struct PackedBitConv {
   std::size_t weight_planes = 0;
   std::vector<Term> terms;
   Schedule schedule;
-  std::size_t words = 0;  ///< of one window and plane
   std::size_t stride = 0;
-  bool in_place = false;  ///< 1x1 windows of whole words are read where they lie
+  WindowLayout windows;
   std::vector<ChannelBlock> blocks;
   AlignedArray<std::uint64_t> weights;
   AlignedArray<float> coefficients;   ///< [group][term][stride]; empty for UniformBoth
@@ -43,19 +43,17 @@ struct PackedBitConv {
   AlignedArray<float> weight_sums;  ///< SW: [group][border class][stride]; empty without activation offset
   StripPlan strip;
 
-  [[nodiscard]] bool counts_pixels() const noexcept {  ///< is S_j wanted?
-    return weight_offset.size() != 0 ||
-           (weight_encoding == Encoding::Bipolar && activation_encoding == Encoding::Unsigned);
+  /// Do the sums of the activations matter, apart from the pixel terms?
+  [[nodiscard]] bool wants_activation_sums() const noexcept { return weight_offset.size() != 0; }
+  /// Are the pixel terms made of S_j? Then the tiles count for themselves.
+  [[nodiscard]] bool counts_in_tiles() const noexcept {
+    return has_pixel_terms() && activation_encoding == Encoding::Unsigned;
   }
   [[nodiscard]] bool has_pixel_terms() const noexcept { return weight_encoding == Encoding::Bipolar; }
   /// Does anything per pixel depend on the taps inside the picture?
   [[nodiscard]] bool wants_border_values() const noexcept {
     return channel_terms.size() != 0 || weight_sums.size() != 0 || weight_offset.size() != 0 ||
            (has_pixel_terms() && activation_encoding == Encoding::Bipolar);
-  }
-  /// Bytes from one plane of a window to the next.
-  [[nodiscard]] std::size_t plane_stride(const ActivationLayout& layout) const noexcept {
-    return in_place ? layout.plane_stride() : words * sizeof(std::uint64_t);
   }
 };
 

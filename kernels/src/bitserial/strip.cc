@@ -31,35 +31,6 @@ std::int32_t product(std::int32_t a, std::int32_t b) noexcept {
   return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) * static_cast<std::uint32_t>(b));
 }
 
-/// pixel_terms[pixel][term]: a multiple of S_j of one plane (a learned side), or a sum of such.
-void write_pixel_terms(const PackedBitConv& packed, std::size_t pixels, std::size_t planes,
-                       const std::int32_t* counts, std::int32_t* pixel_terms) noexcept {
-  const std::int32_t* factors = packed.pixel_factors.data();
-  const std::size_t terms = packed.terms.size();
-  if (!activations_are_uniform(packed.combination)) {
-    const std::size_t per_plane = terms / planes;  // activation planes are the outer loop over terms
-    for (std::size_t j = 0; j < planes; ++j) {
-      for (std::size_t i = 0; i < per_plane; ++i) {
-        const std::size_t t = j * per_plane + i;
-        const std::int32_t factor = factors[t * planes + j];
-        for (std::size_t p = 0; p < pixels; ++p) {
-          pixel_terms[p * terms + t] = product(factor, counts[p * planes + j]);
-        }
-      }
-    }
-    return;
-  }
-  for (std::size_t p = 0; p < pixels; ++p) {
-    for (std::size_t t = 0; t < terms; ++t) {
-      std::uint32_t sum = 0;
-      for (std::size_t j = 0; j < planes; ++j) {
-        sum += static_cast<std::uint32_t>(product(factors[t * planes + j], counts[p * planes + j]));
-      }
-      pixel_terms[p * terms + t] = static_cast<std::int32_t>(sum);
-    }
-  }
-}
-
 /// SA: the sum of the activations' values in the window.
 float activation_sum(const PackedBitConv& packed, const std::int32_t* counts, std::size_t planes,
                      std::int64_t inside) noexcept {
@@ -82,6 +53,19 @@ float activation_sum(const PackedBitConv& packed, const std::int32_t* counts, st
   return sum;
 }
 
+/// Of scratch for windows that are not read from the picture.
+std::size_t window_bytes(const ConvShape& shape, const PackedBitConv& packed, std::size_t planes) noexcept {
+  switch (packed.windows.source) {
+    case WindowSource::Picture:
+      return 0;
+    case WindowSource::PaddedRows:
+      return most_padded_rows(shape, packed.strip.rows) * packed.windows.row_bytes;
+    case WindowSource::Gathered:
+      return packed.strip.pixels * planes * packed.windows.plane_stride;
+  }
+  return 0;
+}
+
 }  // namespace
 
 StripScratch cut_scratch(const ConvShape& shape, const PackedBitConv& packed, std::size_t planes,
@@ -89,8 +73,7 @@ StripScratch cut_scratch(const ConvShape& shape, const PackedBitConv& packed, st
   Cutter cutter(base);
   const std::size_t pixels = packed.strip.pixels;
   StripScratch scratch;
-  scratch.windows =
-      cutter.take<std::byte>(packed.in_place ? 0 : pixels * planes * packed.words * sizeof(std::uint64_t));
+  scratch.windows = cutter.take<std::byte>(window_bytes(shape, packed, planes));
   scratch.pixels = cutter.take<const std::byte*>(pixels);
   scratch.channel_terms = cutter.take<const std::int32_t*>(pixels);
   scratch.weight_sums = cutter.take<const float*>(pixels);
@@ -131,38 +114,49 @@ void fill_border_values(const ConvView& view, std::size_t group, const RowSegmen
   }
 }
 
-/// The values of all pixels of a strip that depend on S_j alone.
+/// S_j of all pixels of a strip.
 void fill_counts(const BitSerialKernels& kernels, const ConvView& view, std::size_t pixels,
                  const StripScratch& scratch) noexcept {
   const auto& [shape, packed, input] = view;
-  const std::size_t planes = input.layout.planes;
   kernels.count_planes({.pixels = scratch.pixels,
                         .count = pixels,
-                        .plane_stride = packed.plane_stride(input.layout),
-                        .planes = planes,
-                        .words = packed.words},
+                        .plane_stride = packed.windows.plane_stride,
+                        .word_offsets = packed.windows.word_offsets.data(),
+                        .planes = input.layout.planes,
+                        .words = packed.windows.words},
                        scratch.counts);
-  if (!packed.has_pixel_terms() || packed.activation_encoding == Encoding::Bipolar) return;
-  write_pixel_terms(packed, pixels, planes, scratch.counts, scratch.pixel_terms);
 }
 
-/// The windows of a segment, in place or gathered.
-void place_windows(const ConvView& view, std::size_t group, const RowSegment& segment, std::size_t at,
-                   const StripScratch& scratch) noexcept {
+/// A segment of a strip.
+struct PlacedSegment {
+  RowSegment segment;
+  std::size_t index = 0;  ///< of its row, counted from the first of the rows that are prepared
+  std::size_t at = 0;     ///< of its first pixel in the strip
+};
+
+void place_windows(const ConvView& view, std::size_t group, const PlacedSegment& placed,
+                   const OutputRows& rows, const StripScratch& scratch) noexcept {
+  const auto& [segment, index, at] = placed;
   const auto& [shape, packed, input] = view;
   const ActivationLayout& layout = input.layout;
+  const WindowLayout& windows = packed.windows;
   const std::byte* window = nullptr;
-  std::size_t step = 0;
-  if (packed.in_place) {
-    step = shape.stride_w * layout.pixel_bytes();
-    window = input.data + segment.picture * layout.picture_bytes() +
-             segment.y * shape.stride_h * layout.row_bytes() + group * layout.planes * layout.plane_stride() +
-             segment.x * step;
-  } else {
-    step = layout.planes * packed.words * sizeof(std::uint64_t);
-    std::byte* windows = scratch.windows + at * step;
-    gather_windows(shape, packed.border, input, group, segment, windows);
-    window = windows;
+  std::size_t step = shape.stride_w * layout.pixel_bytes();
+  const std::size_t inside_row = group * layout.planes * windows.plane_stride + segment.x * step;
+  switch (windows.source) {
+    case WindowSource::Picture:
+      window = input.data + segment.picture * layout.picture_bytes() +
+               segment.y * shape.stride_h * layout.row_bytes() + inside_row;
+      break;
+    case WindowSource::PaddedRows:
+      window = scratch.windows + padded_row_of(shape, rows, index) * windows.row_bytes + inside_row;
+      break;
+    case WindowSource::Gathered:
+      step = layout.planes * windows.plane_stride;
+      std::byte* to = scratch.windows + at * step;
+      gather_windows(shape, packed.border, input, group, segment, to);
+      window = to;
+      break;
   }
   for (std::size_t i = 0; i < segment.count; ++i, window += step) scratch.pixels[at + i] = window;
 }
@@ -173,7 +167,7 @@ void place_single_pixels(const ConvView& view, std::size_t group, const StripRan
   const auto& [shape, packed, input] = view;
   const ActivationLayout& layout = input.layout;
   const std::size_t height = shape.out_height(), step = shape.stride_h * layout.row_bytes();
-  const std::size_t first = range.row + range.first;
+  const std::size_t first = range.rows.row + range.first;
   const std::byte* start = input.data + group * layout.planes * layout.plane_stride();
   std::size_t picture = first / height, y = first % height;
   for (std::size_t i = 0; i < range.count; ++picture, y = 0) {
@@ -190,17 +184,17 @@ void prepare_strip(const BitSerialKernels& kernels, const ConvView& view, std::s
   const auto& [shape, packed, input] = view;
   const std::size_t width = shape.out_width(), height = shape.out_height();
   const bool border_values = packed.wants_border_values();
-  if (width == 1 && packed.in_place && !border_values) {
+  if (width == 1 && packed.windows.source == WindowSource::Picture && !border_values) {
     place_single_pixels(view, group, range, scratch);
-    if (packed.counts_pixels()) fill_counts(kernels, view, range.count, scratch);
     return;
   }
+  /// body(segment, its row counted from rows.row, its first pixel counted from the strip's first)
   const auto for_segments = [&](auto&& body) {
-    const std::size_t first_row = range.row + range.first / width;
-    std::size_t picture = first_row / height, y = first_row % height, x = range.first % width;
-    for (std::size_t at = 0; at < range.count; x = 0) {
+    std::size_t index = range.first / width, x = range.first % width;
+    std::size_t picture = (range.rows.row + index) / height, y = (range.rows.row + index) % height;
+    for (std::size_t at = 0; at < range.count; x = 0, ++index) {
       const RowSegment segment{picture, y, x, std::min(width - x, range.count - at)};
-      body(segment, at);
+      body(segment, index, at);
       at += segment.count;
       if (++y == height) {
         y = 0;
@@ -208,13 +202,20 @@ void prepare_strip(const BitSerialKernels& kernels, const ConvView& view, std::s
       }
     }
   };
-  for_segments(
-      [&](const RowSegment& segment, std::size_t at) { place_windows(view, group, segment, at, scratch); });
-  if (packed.counts_pixels()) fill_counts(kernels, view, range.count, scratch);
+  for_segments([&](const RowSegment& segment, std::size_t index, std::size_t at) {
+    place_windows(view, group, {segment, index, at}, range.rows, scratch);
+  });
+  if (packed.wants_activation_sums()) fill_counts(kernels, view, range.count, scratch);
   if (!border_values) return;
-  for_segments([&](const RowSegment& segment, std::size_t at) {
+  for_segments([&](const RowSegment& segment, std::size_t, std::size_t at) {
     fill_border_values(view, group, segment, at, scratch);
   });
+}
+
+void prepare_rows(const ConvView& view, const OutputRows& rows, const StripScratch& scratch) noexcept {
+  const auto& [shape, packed, input] = view;
+  if (packed.windows.source != WindowSource::PaddedRows) return;
+  copy_padded_rows(shape, input, packed.windows, rows, scratch.windows);
 }
 
 }  // namespace bitplane::kernels

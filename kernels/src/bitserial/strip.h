@@ -22,13 +22,13 @@ struct ConvView {
 
 /// The arrays of a strip and of the rows that it belongs to, cut from the caller's scratch.
 struct StripScratch {
-  std::byte* windows = nullptr;                  ///< [pixel][plane][word]
+  std::byte* windows = nullptr;                  ///< gathered [pixel][plane][word], or padded rows
   const std::byte** pixels = nullptr;            ///< [pixel]
   const std::int32_t** channel_terms = nullptr;  ///< [pixel]
   const float** weight_sums = nullptr;           ///< [pixel]
   std::int32_t* pixel_terms = nullptr;           ///< [pixel][term]
   float* activation_sums = nullptr;              ///< [pixel]
-  std::int32_t* counts = nullptr;                ///< S_j: [pixel][plane]
+  std::int32_t* counts = nullptr;                ///< S_j: [pixel][plane]; for weight offsets
   float* z = nullptr;                            ///< [row][pixel][out channel]
   std::int32_t* integers = nullptr;              ///< the same memory, where the epilogue takes integers
   std::size_t bytes = 0;                         ///< all of it
@@ -37,10 +37,14 @@ struct StripScratch {
 [[nodiscard]] StripScratch cut_scratch(const ConvShape& shape, const PackedBitConv& packed,
                                        std::size_t planes, std::byte* base) noexcept;
 
-/// Pixels [first, first + count), counted from the first pixel of output row `row` of the batch.
+/// Pixels [first, first + count), counted from the first pixel of `rows`.
 struct StripRange {
-  std::size_t row = 0, first = 0, count = 0;
+  OutputRows rows{};
+  std::size_t first = 0, count = 0;
 };
+/// Copies the padded rows that the windows of `rows` lie in, where there are such; before the strips of
+/// `rows`.
+void prepare_rows(const ConvView& view, const OutputRows& rows, const StripScratch& scratch) noexcept;
 /// Fills the per-pixel arrays for one group; counting uses `kernels`.
 void prepare_strip(const BitSerialKernels& kernels, const ConvView& view, std::size_t group,
                    const StripRange& range, const StripScratch& scratch) noexcept;

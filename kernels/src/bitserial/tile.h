@@ -53,15 +53,18 @@ struct TermSteps {
 /// padded to whole registers.
 struct BitTile {
   std::size_t tiles = 1;
-  const std::uint64_t* weights = nullptr;  ///< [plane][word][channel of the tile]
-  std::size_t words = 0;                   ///< of K
+  const std::uint64_t* weights = nullptr;     ///< [plane][word][channel of the tile]
+  std::size_t words = 0;                      ///< of K
+  const std::size_t* word_offsets = nullptr;  ///< [words]: bytes from the start of a pixel's plane
   std::size_t weight_planes = 0, activation_planes = 0;
-  const std::byte* const* pixels = nullptr;  ///< [pixel] -> [plane][word]
+  const std::byte* const* pixels = nullptr;  ///< [pixel] -> its first plane
   std::size_t plane_stride = 0;              ///< bytes from one plane of a pixel to the next
   const PlaneStep* steps = nullptr;
   const TermSteps* terms = nullptr;
   std::size_t term_count = 0;
-  const std::int32_t* pixel_terms = nullptr;           ///< [pixel][term] or null
+  std::int32_t* pixel_terms = nullptr;          ///< [pixel][term] or null
+  const std::int32_t* pixel_factors = nullptr;  ///< [term][activation plane]: of S_j in the pixel terms,
+                                                ///< which the call writes first; null: they are there
   const std::int32_t* const* channel_terms = nullptr;  ///< [pixel] -> [term][stride], or null
   const float* coefficients = nullptr;                 ///< [term][stride]; null: z = float(I_0)
   const float* weight_offset = nullptr;                ///< [stride] or null
@@ -82,9 +85,10 @@ using TileFunction = void (*)(const BitTile&) noexcept;
 
 /// Windows whose planes' bits are to be counted.
 struct PlaneCountArgs {
-  const std::byte* const* pixels = nullptr;  ///< [count] -> [plane][word]
+  const std::byte* const* pixels = nullptr;  ///< [count] -> the first plane
   std::size_t count = 0;
-  std::size_t plane_stride = 0;  ///< bytes
+  std::size_t plane_stride = 0;               ///< bytes
+  const std::size_t* word_offsets = nullptr;  ///< as of a tile
   std::size_t planes = 0, words = 0;
 };
 

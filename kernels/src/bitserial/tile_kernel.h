@@ -13,11 +13,11 @@
 //   Ints       (int32 per channel) low_halves(Total), load, store, broadcast, add, negate, shift_left
 //   Floats     (float per channel) to_float, load, store, broadcast, fma
 //
-// and three that a backend may have:
+// and those that a backend may have:
 //
 //   Pair       Ints and Floats of twice the width with the same operations, low_halves(Total, Total)
 //   split, halves<op>, count_split<op>   weights split beforehand: see Splitting
-//   count_bits                           of a whole window, for S_j
+//   keep(Counter), park(Total)           hints to the compiler: stay in a register, wait in memory
 //
 // Prefetching the weights of a matrix-vector product by instruction, 1 to 4 KB ahead, took 10 to 25 % longer
 // on Zen 4 than leaving it to the hardware.
@@ -83,21 +83,42 @@ template <class B, int kRegisters, int kPixels>
 /// (Split: two registers for each packed one), once for all tiles of the call.
 enum class Weights : std::uint8_t { Packed, Split };
 
+/// Keeps narrow counters where they are: GCC 12 moves those of AVX2 to the stack and back in each word.
+template <class B, int kRegisters, int kPixels, class AnyCounters>
+[[gnu::always_inline]] inline void keep_counters(AnyCounters& counters) {
+  if constexpr (requires { B::keep(counters.at[0][0]); }) {
+    for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
+      B::keep(counters.at[r.value][p.value]);
+    });
+  }
+}
+
+/// The operands of one plane pair: a plane of the weights, and of each pixel.
+template <int kPixels>
+struct PlanePair {
+  const std::uint64_t* weights;
+  const std::byte* pixels[kPixels];
+  const std::size_t* word_offsets;
+  std::size_t words;
+};
+
 /// counters += C over words [begin, end) of one plane pair.
 template <class B, PairOp kOp, Weights kWeights, int kRegisters, int kPixels, class AnyCounters>
-[[gnu::always_inline]] inline void count_words(AnyCounters& counters, const std::uint64_t* w,
-                                               const std::byte* const (&a)[kPixels], std::size_t begin,
-                                               std::size_t end) {
+[[gnu::always_inline]] inline void count_words(AnyCounters& counters, const PlanePair<kPixels>& of,
+                                               std::size_t begin, std::size_t end) {
+  const std::uint64_t* const w = of.weights;
   for (std::size_t k = begin; k < end; ++k) {
+    const std::size_t offset = of.word_offsets[k];
     if constexpr (kWeights == Weights::Split) {
       unroll<0, kPixels>([&](auto p) __attribute__((always_inline)) {
         const auto halves =
-            B::template halves<kOp>(B::broadcast_word(load_word(a[p.value] + k * sizeof(std::uint64_t))));
+            B::template halves<kOp>(B::broadcast_word(load_word(of.pixels[p.value] + offset)));
         unroll<0, kRegisters>([&](auto r) __attribute__((always_inline)) {
           B::template count_split<kOp>(counters.at[r.value][p.value],
                                        w + (k * kRegisters + r.value) * 2 * B::kLanes, halves);
         });
       });
+      keep_counters<B, kRegisters, kPixels>(counters);
       continue;
     }
     typename B::Words weights[kRegisters];
@@ -105,11 +126,12 @@ template <class B, PairOp kOp, Weights kWeights, int kRegisters, int kPixels, cl
       weights[r.value] = B::load_words(w + (k * kRegisters + r.value) * B::kLanes);
     });
     unroll<0, kPixels>([&](auto p) __attribute__((always_inline)) {
-      const typename B::Words word = B::broadcast_word(load_word(a[p.value] + k * sizeof(std::uint64_t)));
+      const typename B::Words word = B::broadcast_word(load_word(of.pixels[p.value] + offset));
       unroll<0, kRegisters>([&](auto r) __attribute__((always_inline)) {
         B::template count<kOp>(counters.at[r.value][p.value], weights[r.value], word);
       });
     });
+    keep_counters<B, kRegisters, kPixels>(counters);
   }
 }
 
@@ -119,42 +141,49 @@ enum class Before : std::uint8_t { Nothing, Sum };
 /// totals (+)= C of one plane pair, through narrow counters where the backend has such.
 template <class B, PairOp kOp, Before kBefore, Weights kWeights, int kRegisters, int kPixels>
 [[gnu::always_inline]] inline void count_flushed(Totals<B, kRegisters, kPixels>& totals,
-                                                 const std::uint64_t* w, const std::byte* const (&a)[kPixels],
-                                                 std::size_t words) {
+                                                 const PlanePair<kPixels>& of) {
   if constexpr (B::kFlushEvery == 0) {
     if constexpr (kBefore == Before::Nothing) {
       set_zero<B>(totals);
       // The additions to zero fold away: 1 % at 9 words.
-      count_words<B, kOp, kWeights, kRegisters, kPixels>(totals, w, a, 0, 1);
-      count_words<B, kOp, kWeights, kRegisters, kPixels>(totals, w, a, 1, words);
+      count_words<B, kOp, kWeights, kRegisters, kPixels>(totals, of, 0, 1);
+      count_words<B, kOp, kWeights, kRegisters, kPixels>(totals, of, 1, of.words);
       return;
     }
-    count_words<B, kOp, kWeights, kRegisters, kPixels>(totals, w, a, 0, words);
+    count_words<B, kOp, kWeights, kRegisters, kPixels>(totals, of, 0, of.words);
   } else {
     const auto count_run = [&](std::size_t begin, auto&& take) __attribute__((always_inline)) {
-      const std::size_t left = words - begin;
+      const std::size_t left = of.words - begin;
       const std::size_t end = begin + (left < B::kFlushEvery ? left : B::kFlushEvery);
       Counters<B, kRegisters, kPixels> counters;
       for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
         counters.at[r.value][p.value] = B::zero();
       });
-      count_words<B, kOp, kWeights, kRegisters, kPixels>(counters, w, a, begin, end);
+      count_words<B, kOp, kWeights, kRegisters, kPixels>(counters, of, begin, end);
       for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
-        take(totals.at[r.value][p.value], counters.at[r.value][p.value]);
+        take(r, p, counters.at[r.value][p.value]);
       });
-    };
-    const auto add =
-        [](typename B::Total & total, typename B::Counter counter) __attribute__((always_inline)) {
-      total = B::flush(total, counter);
     };
     std::size_t begin = 0;
     if constexpr (kBefore == Before::Nothing) {
-      count_run(
-          0, [](typename B::Total & total, typename B::Counter counter)
-                 __attribute__((always_inline)) { total = B::flush(B::zero(), counter); });
+      const auto set = [&](auto r, auto p, typename B::Counter counter) __attribute__((always_inline)) {
+        totals.at[r.value][p.value] = B::flush(B::zero(), counter);
+      };
+      count_run(0, set);
       begin = B::kFlushEvery;
     }
-    for (; begin < words; begin += B::kFlushEvery) count_run(begin, add);
+    for (; begin < of.words; begin += B::kFlushEvery) {
+      Totals<B, kRegisters, kPixels> parked = totals;
+      if constexpr (requires { B::park(parked.at[0][0]); }) {
+        for_tile<kRegisters, kPixels>([&](auto r, auto p) __attribute__((always_inline)) {
+          B::park(parked.at[r.value][p.value]);
+        });
+      }
+      const auto add = [&](auto r, auto p, typename B::Counter counter) __attribute__((always_inline)) {
+        totals.at[r.value][p.value] = B::flush(parked.at[r.value][p.value], counter);
+      };
+      count_run(begin, add);
+    }
   }
 }
 
@@ -163,12 +192,14 @@ template <class B, PairOp kOp, Before kBefore, Weights kWeights, int kRegisters,
 [[gnu::always_inline]] inline void count_pair(const BitTile& tile, const std::byte* const* pixels,
                                               const PlaneStep& step, Totals<B, kRegisters, kPixels>& totals) {
   constexpr std::size_t kWordSize = kRegisters * B::kLanes * (kWeights == Weights::Split ? 2 : 1);
-  const std::uint64_t* w = tile.weights + std::size_t{step.weight_plane} * tile.words * kWordSize;
-  const std::byte* a[kPixels];
+  PlanePair<kPixels> of{.weights = tile.weights + std::size_t{step.weight_plane} * tile.words * kWordSize,
+                        .pixels = {},
+                        .word_offsets = tile.word_offsets,
+                        .words = tile.words};
   unroll<0, kPixels>([&](auto p) __attribute__((always_inline)) {
-    a[p.value] = pixels[p.value] + step.activation_plane * tile.plane_stride;
+    of.pixels[p.value] = pixels[p.value] + step.activation_plane * tile.plane_stride;
   });
-  count_flushed<B, kOp, kBefore, kWeights, kRegisters, kPixels>(totals, w, a, tile.words);
+  count_flushed<B, kOp, kBefore, kWeights, kRegisters, kPixels>(totals, of);
 }
 
 template <class B, int kRegisters, int kPixels>
@@ -240,12 +271,54 @@ template <class B, int kRegisters, int kPixels>
   return ints;
 }
 
+/// counts[i]: the set bits of planes[i], for several planes side by side: scalar popcounts, while the vector
+/// units still work on the tile before. A pass of vector popcounts over a whole strip took 4 ns per plane and
+/// pixel on Zen 4, most of it waiting for windows (9 words) that nobody had read before.
+template <class B, std::size_t kCount>
+[[gnu::always_inline]] inline void count_planes_of(const std::size_t* word_offsets, std::size_t words,
+                                                   const std::byte* const* planes, std::uint64_t* counts) {
+  const std::byte* from[kCount];
+  std::uint64_t sums[kCount] = {};
+  unroll<kCount>([&](auto i) __attribute__((always_inline)) { from[i] = planes[i]; });
+  for (std::size_t k = 0; k < words; ++k) {
+    const std::size_t offset = word_offsets[k];
+    unroll<kCount>([&](auto i) __attribute__((always_inline)) {
+      sums[i] += B::popcount(load_word(from[i] + offset));
+    });
+  }
+  unroll<kCount>([&](auto i) __attribute__((always_inline)) { counts[i] = sums[i]; });
+}
+
+/// The pixel terms of kPixels pixels from `pixel` on: sum_j factor_j S_j, modulo 2^32.
+template <class B, std::size_t kPixels>
+[[gnu::noinline]] void write_pixel_terms(const BitTile& tile, std::size_t pixel) noexcept {
+  constexpr std::size_t kAtOnce = kPixels % 3 == 0 ? 3 : kPixels;  // more sums and pointers than registers
+  std::int32_t* terms = tile.pixel_terms + pixel * tile.term_count;
+  for (std::size_t j = 0; j < tile.activation_planes; ++j) {
+    const std::byte* planes[kPixels];
+    std::uint64_t counts[kPixels];
+    for (std::size_t p = 0; p < kPixels; ++p) planes[p] = tile.pixels[pixel + p] + j * tile.plane_stride;
+    unroll<kPixels / kAtOnce>([&](auto i) __attribute__((always_inline)) {
+      count_planes_of<B, kAtOnce>(tile.word_offsets, tile.words, planes + i * kAtOnce, counts + i * kAtOnce);
+    });
+    for (std::size_t t = 0; t < tile.term_count; ++t) {
+      const auto factor = static_cast<std::uint32_t>(tile.pixel_factors[t * tile.activation_planes + j]);
+      for (std::size_t p = 0; p < kPixels; ++p) {
+        std::int32_t& term = terms[p * tile.term_count + t];
+        const std::uint32_t before = j == 0 ? 0U : static_cast<std::uint32_t>(term);
+        term = static_cast<std::int32_t>(before + factor * static_cast<std::uint32_t>(counts[p]));
+      }
+    }
+  }
+}
+
 template <class B, PairOp kOp, Weights kWeights, int kRegisters, int kPixels>
 [[gnu::always_inline]] inline void run_tiles(const BitTile& tile) {
   using Finishing = Finish<B, kRegisters, kPixels>;
   typename Finishing::Chain chain;
   for (std::size_t i = 0; i < tile.tiles; ++i) {
     const std::byte* const* pixels = tile.pixels + i * kPixels;
+    if (tile.pixel_factors != nullptr) write_pixel_terms<B, kPixels>(tile, i * kPixels);
     for (std::size_t t = 0; t < tile.term_count; ++t) {
       Totals<B, kRegisters, kPixels> totals;
       count_term<B, kOp, kWeights, kRegisters, kPixels>(tile, pixels, tile.terms[t], totals);
@@ -283,13 +356,13 @@ void run_tile(const BitTile& tile) noexcept {
 template <class B, PairOp kOp, int kRegisters, int kPlanes>
 [[gnu::always_inline]] inline void count_vector(const BitTile& tile, const std::uint64_t* weights,
                                                 const std::byte* plane, std::int32_t* counts) {
-  const std::byte* planes[kPlanes];
+  PlanePair<kPlanes> of{
+      .weights = weights, .pixels = {}, .word_offsets = tile.word_offsets, .words = tile.words};
   unroll<0, kPlanes>([&](auto j) __attribute__((always_inline)) {
-    planes[j.value] = plane + j.value * tile.plane_stride;
+    of.pixels[j.value] = plane + j.value * tile.plane_stride;
   });
   Totals<B, kRegisters, kPlanes> totals;
-  count_flushed<B, kOp, Before::Nothing, Weights::Packed, kRegisters, kPlanes>(totals, weights, planes,
-                                                                               tile.words);
+  count_flushed<B, kOp, Before::Nothing, Weights::Packed, kRegisters, kPlanes>(totals, of);
   const auto ints = narrow<B>(totals);
   using Ops = typename FinishingOps<B, kRegisters>::Type;
   unroll<0, kPlanes>([&](auto j) __attribute__((always_inline)) {
@@ -310,6 +383,7 @@ void run_vector(const BitTile& tile) noexcept {
   alignas(64) std::int32_t counts[kMaxPlanes * kMaxActivationPlanes * kChannels];
   typename Finish<B, kRegisters, 1>::Chain chain;
   for (std::size_t pixel = 0; pixel < tile.tiles; ++pixel) {
+    if (tile.pixel_factors != nullptr) write_pixel_terms<B, 1>(tile, pixel);
     for (std::size_t i = 0; i < tile.weight_planes; ++i) {
       const std::uint64_t* weights = tile.weights + i * tile.words * kChannels;
       const std::byte* plane = tile.pixels[pixel];
@@ -335,13 +409,9 @@ void count_planes(const PlaneCountArgs& args, std::int32_t* counts) noexcept {
   for (std::size_t p = 0; p < args.count; ++p) {
     const std::byte* plane = args.pixels[p];
     for (std::size_t j = 0; j < args.planes; ++j, plane += args.plane_stride) {
-      if constexpr (requires { B::count_bits(plane, args.words); }) {
-        *counts++ = static_cast<std::int32_t>(B::count_bits(plane, args.words));
-      } else {
-        std::uint64_t count = 0;
-        for (std::size_t k = 0; k < args.words; ++k) count += B::popcount(load_word(plane + k * 8));
-        *counts++ = static_cast<std::int32_t>(count);
-      }
+      std::uint64_t count = 0;
+      count_planes_of<B, 1>(args.word_offsets, args.words, &plane, &count);
+      *counts++ = static_cast<std::int32_t>(count);
     }
   }
 }
