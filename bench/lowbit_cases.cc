@@ -12,15 +12,13 @@
 #include "bitplane/kernels/lowbit_conv.h"
 #include "case.h"
 #include "layers.h"
-#include "lowbit_problem.h"
+#include "lowbit_run.h"
 #include "peaks/loops.h"
 
 namespace bitplane::bench {
 namespace {
 
 using namespace kernels;
-
-enum class Output { Sums, Planes };
 
 /// What bounds a family on registers, and how much of it one MAC takes.
 struct FamilyPeak {
@@ -60,49 +58,7 @@ std::vector<std::string> chosen_at(const LowBitKernel& kernel, const BitConvSpec
   return levels;
 }
 
-struct Prepared {
-  std::shared_ptr<LowBitProblem> problem;
-  std::unique_ptr<const LowBitConv> conv;
-};
-
-RunHere run_to_planes(const std::shared_ptr<Prepared>& p, const EpilogueKernels& epilogues) {
-  const RowRange rows{0, p->problem->shape().out_height()};
-  const std::size_t plane_bytes = p->problem->out_layout().picture_bytes();
-  const Epilogue epilogue = p->problem->to_planes(shared_output(plane_bytes));
-  std::byte* scratch = shared_scratch(p->conv->scratch_bytes());
-  RunHere run = [=, &epilogues] { p->conv->run(p->problem->input(), rows, epilogues, epilogue, scratch); };
-  run();
-  p->problem->check_planes({epilogue.out_planes, plane_bytes});
-  return run;
-}
-
-RunHere run_to_sums(const std::shared_ptr<Prepared>& p, const EpilogueKernels& epilogues) {
-  const RowRange rows{0, p->problem->shape().out_height()};
-  const std::size_t outputs = p->problem->outputs();
-  std::byte* scratch = shared_scratch(p->conv->scratch_bytes());
-  std::byte* out = shared_output(outputs * 4);
-  if (p->problem->basis() == Basis::Uniform) {
-    auto* integers = reinterpret_cast<std::int32_t*>(out);
-    RunHere run = [=] { p->conv->run_integer(p->problem->input(), rows, integers, scratch); };
-    run();
-    p->problem->check_integers({integers, outputs});
-    return run;
-  }
-  auto* floats = reinterpret_cast<float*>(out);
-  const Epilogue epilogue = p->problem->to_floats(floats);
-  RunHere run = [=, &epilogues] { p->conv->run(p->problem->input(), rows, epilogues, epilogue, scratch); };
-  run();
-  p->problem->check_floats({floats, outputs});
-  return run;
-}
-
-struct Place {
-  std::string group, shape_name;
-  ConvShape shape;
-  Output output;
-};
-
-void add_place(const Place& place, const Selection& selection, std::vector<Case>& cases) {
+void add_place(const LowBitPlace& place, const Selection& selection, std::vector<Case>& cases) {
   for (const Widths widths : kWidths) {
     for (const Basis basis : {Basis::Uniform, Basis::Learned}) {
       const auto problem = std::make_shared<LowBitProblem>(place.shape, widths, basis);
@@ -110,7 +66,7 @@ void add_place(const Place& place, const Selection& selection, std::vector<Case>
         const KernelInfo& info = kernel->info;
         if (!selection.wants(info.isa) || !kernel->supports(problem->spec())) continue;
         Row row{.key = {.group = place.group,
-                        .shape = place.shape_name,
+                        .shape = place.name,
                         .bits = std::to_string(widths.weights) + "/" + std::to_string(widths.activations),
                         .basis = basis_name(basis),
                         .kernel = std::string(info.name),
@@ -121,7 +77,7 @@ void add_place(const Place& place, const Selection& selection, std::vector<Case>
         set_peak(info, widths, place.group == "vector", place.shape, row);
         const auto prepare = [problem, kernel, output = place.output]() -> Timed {
           problem->load();
-          const auto p = std::make_shared<Prepared>(Prepared{problem, kernel->make(problem->spec())});
+          const auto p = std::make_shared<LowBitRun>(LowBitRun{problem, kernel->make(problem->spec())});
           const EpilogueKernels& epilogues = select_epilogue(detect_cpu().limited_to(kernel->info.isa));
           return output == Output::Planes ? run_to_planes(p, epilogues) : run_to_sums(p, epilogues);
         };
@@ -134,15 +90,7 @@ void add_place(const Place& place, const Selection& selection, std::vector<Case>
 }  // namespace
 
 void add_lowbit_cases(const Selection& selection, std::vector<Case>& cases) {
-  for (const GemmShape& shape : kGemmShapes) {
-    const std::string group = shape.n() == 1 ? "vector" : "gemm";
-    if (!selection.wants(group)) continue;
-    add_place({group, std::string(shape.name), shape.shape(), Output::Sums}, selection, cases);
-  }
-  if (!selection.wants("conv")) return;
-  for (const ConvLayer& layer : kConvLayers) {
-    add_place({"conv", layer_name(layer), layer.shape(), Output::Planes}, selection, cases);
-  }
+  for (const LowBitPlace& place : lowbit_places(selection)) add_place(place, selection, cases);
 }
 
 }  // namespace bitplane::bench

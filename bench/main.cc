@@ -15,6 +15,7 @@
 #include "peer/peer_cases.h"
 #include "peer/peer_list.h"
 #include "runner.h"
+#include "selection.h"
 #include "table/compare.h"
 #include "table/json.h"
 #include "table/markdown.h"
@@ -90,6 +91,10 @@ int run(const Options& options) {
   const int cpu = stay_on_one_cpu(options.cpu);
   Table before;
   if (!options.compare.empty()) before = read_json(options.compare);  // a wrong path fails now
+  if (options.action == Options::Action::Selection) {
+    write_text(selection_report(options.selection, options.filter), options.markdown);
+    return kFine;
+  }
   const std::vector<Case> cases = make_cases(options);
   if (options.action == Options::Action::List) {
     for (const Case& c : cases) std::cout << row_name(c.row.key) << "\n";

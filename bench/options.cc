@@ -96,6 +96,10 @@ constexpr Flag kFlags[] = {
      [](Options& o, const std::string&, const std::string&) { o.peers = Options::Peers::Leave; }},
     {"--list", "", "print the names of the rows and exit",
      [](Options& o, const std::string&, const std::string&) { o.action = Options::Action::List; }},
+    {"--selection", "",
+     "instead of the table: is what selection takes, by cost and by autotune, within 10 % of the best "
+     "kernel?",
+     [](Options& o, const std::string&, const std::string&) { o.action = Options::Action::Selection; }},
     {"--help", "", "print this and exit",
      [](Options& o, const std::string&, const std::string&) { o.action = Options::Action::Help; }},
     {"--serve-peer", "ISA", "what the benchmark starts itself with, once per instruction set of oneDNN",

@@ -16,7 +16,7 @@ struct Options {
   int cpu = -1;  ///< the one to stay on; -1: the last that this process may use
   std::string json, markdown, compare;
   enum class Peers { Run, Leave } peers = Peers::Run;
-  enum class Action { Run, List, Help } action = Action::Run;
+  enum class Action { Run, List, Help, Selection } action = Action::Run;
   std::optional<kernels::Isa> serve_peer;
 };
 
