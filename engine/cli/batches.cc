@@ -19,16 +19,18 @@ double run_in_batches(engine::Session& session, std::size_t batch, const engine:
                       const std::function<void(const Batch&)>& after) {
   using Clock = std::chrono::steady_clock;
   const std::size_t size = set.picture_size();
-  std::vector<std::uint8_t> last(batch * size);
+  std::vector<std::uint8_t> gathered(batch * size), buffer;
   Clock::duration spent{};
   for (std::size_t first = 0; first < set.count; first += batch) {
     const std::size_t count = std::min(batch, set.count - first);
-    std::span<const std::uint8_t> pictures = std::span(set.pixels).subspan(first * size, count * size);
-    if (count < batch) {
-      std::memcpy(last.data(), pictures.data(), pictures.size());
-      for (std::size_t i = count; i < batch; ++i)
-        std::memcpy(last.data() + i * size, set.pixels.data(), size);
-      pictures = last;
+    std::span<const std::uint8_t> pictures = gathered;
+    if (count == batch && !set.streamed()) {
+      pictures = std::span(set.pixels).subspan(first * size, count * size);
+    } else {
+      for (std::size_t i = 0; i < batch; ++i) {
+        const auto picture = take(engine::data::inference_picture(set, i < count ? first + i : 0, buffer));
+        std::memcpy(gathered.data() + i * size, picture.data(), size);
+      }
     }
     const auto begin = Clock::now();
     check(session.run(pictures));

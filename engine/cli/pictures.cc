@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "engine/cli/commands.h"
 #include "engine/cli/options.h"
@@ -41,11 +42,12 @@ ExitCode write_pictures(const PicturesOptions& options) {
   std::filesystem::create_directories(options.out, error);
   if (error) throw CommandError(ExitCode::SystemRefused, options.out + ": " + error.message());
   Json list = Json::array();
+  std::vector<std::uint8_t> buffer;
   for (std::size_t i = options.first; i < options.first + options.count; ++i) {
     const std::string& name = set.class_names[set.labels[i]];
     const auto path =
         std::filesystem::path(options.out) / (std::to_string(i) + "-" + as_file_name(name) + ".png");
-    const auto pixels = set.picture(i);
+    const auto pixels = take(engine::data::inference_picture(set, i, buffer));
     check(engine::data::write_png(path.string(),
                                   {set.height, set.width, set.channels, {pixels.begin(), pixels.end()}}));
     if (options.format == Format::JsonDocument) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -70,11 +71,21 @@ Window middle(const Picture& picture, double height, double width) noexcept {
 }
 
 Picture resample(const Picture& picture, const Window& window, std::size_t height, std::size_t width) {
-  std::vector<float> values(picture.pixels.begin(), picture.pixels.end());
   const auto columns = make_taps(picture.width, window.left, window.width, width);
-  values = apply(values, {picture.height, picture.width, picture.channels}, columns);
-  const auto rows = make_taps(picture.height, window.top, window.height, height);
-  values = apply(values, {1, picture.height, width * picture.channels}, rows);
+  auto rows = make_taps(picture.height, window.top, window.height, height);
+  // Rows that no output takes from are not scaled.
+  std::size_t first = picture.height, last = 0;
+  for (const Taps& tap : rows) {
+    first = std::min(first, tap.first);
+    last = std::max(last, tap.first + tap.weights.size());
+  }
+  for (Taps& tap : rows) tap.first -= first;
+  const std::size_t line = picture.width * picture.channels;
+  const auto begin = picture.pixels.begin();
+  std::vector<float> values(begin + static_cast<std::ptrdiff_t>(first * line),
+                            begin + static_cast<std::ptrdiff_t>(last * line));
+  values = apply(values, {last - first, picture.width, picture.channels}, columns);
+  values = apply(values, {1, last - first, width * picture.channels}, rows);
   Picture result{height, width, picture.channels, {}};
   result.pixels.reserve(values.size());
   for (const float value : values) {

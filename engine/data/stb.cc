@@ -67,6 +67,13 @@ Result<Picture> decode_with_stb(std::span<const std::uint8_t> bytes, std::size_t
   return picture;
 }
 
+Result<Picture> describe_with_stb(std::span<const std::uint8_t> bytes) {
+  int width = 0, height = 0, stored = 0;
+  if (stbi_info_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &stored) == 0)
+    return undecodable();
+  return Picture{static_cast<std::size_t>(height), static_cast<std::size_t>(width), stored < 3 ? 1U : 3U, {}};
+}
+
 Result<std::vector<std::uint8_t>> encode_png_with_stb(const Picture& picture) {
   std::vector<std::uint8_t> bytes;
   const int width = static_cast<int>(picture.width), channels = static_cast<int>(picture.channels);

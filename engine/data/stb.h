@@ -16,6 +16,8 @@ namespace bitplane::engine::data {
 
 /// PNG or JPEG, decoded to 1 or 3 channels. Messages do not name the file: the caller does.
 Result<Picture> decode_with_stb(std::span<const std::uint8_t> bytes, std::size_t channels);
+/// Size and stored channels (1: grey, 3: colour; alpha does not count) from the header alone; no pixels.
+Result<Picture> describe_with_stb(std::span<const std::uint8_t> bytes);
 Result<std::vector<std::uint8_t>> encode_png_with_stb(const Picture& picture);
 
 }  // namespace bitplane::engine::data

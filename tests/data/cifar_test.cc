@@ -115,5 +115,46 @@ TEST(Cifar10, TruncatedFilesAreRefusedAtEveryBoundary) {
   EXPECT_EQ(load_cifar10(folder.path(), Split::Test).status().code(), StatusCode::InvalidFile);
 }
 
+Bytes record100(std::uint8_t coarse, std::uint8_t fine, std::uint8_t number) {
+  Bytes bytes = record(fine, number);
+  bytes.insert(bytes.begin(), coarse);
+  return bytes;
+}
+
+TEST(Cifar100, TakesTheFineLabel) {
+  const TemporaryFolder folder;
+  folder.write("train.bin", file_of({record100(19, 0, 7), record100(0, 99, 8), record100(3, 42, 9)}));
+  const auto set = load_cifar100(folder.path(), Split::Train);
+  ASSERT_TRUE(set.ok()) << set.status().message();
+  EXPECT_EQ(set->labels, (std::vector<std::uint16_t>{0, 99, 42}));
+  ASSERT_EQ(set->class_names.size(), 100U);
+  EXPECT_EQ(set->class_names[0], "apple");
+  EXPECT_EQ(set->class_names[42], "leopard");
+  EXPECT_EQ(set->class_names[99], "worm");
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(set->picture(i)[0], 7 + i);
+    EXPECT_EQ(set->picture(i)[1], 7 + i);
+    EXPECT_EQ(set->picture(i)[2], 255);
+    EXPECT_EQ(set->picture(i)[3 * 5], 7 + i + 5);
+  }
+}
+
+TEST(Cifar100, BadLabelsAndSizesAreRefused) {
+  const TemporaryFolder folder;
+  const auto message = [&](const Bytes& bytes) {
+    folder.write("test.bin", bytes);
+    const auto set = load_cifar100(folder.path(), Split::Test);
+    EXPECT_EQ(set.status().code(), StatusCode::InvalidFile);
+    return set.status().message();
+  };
+  EXPECT_NE(message(record100(20, 0, 1)).find("label 20 at picture 0, expected a label from 0 to 19"),
+            std::string::npos);
+  EXPECT_NE(message(record100(1, 100, 1)).find("label 100 at picture 0, expected a label from 0 to 99"),
+            std::string::npos);
+  EXPECT_NE(message(record(1, 1)).find("found 3073 bytes, expected a multiple of 3074"), std::string::npos)
+      << "a file of CIFAR-10";
+  EXPECT_EQ(load_cifar100(folder.path(), Split::Train).status().code(), StatusCode::NotFound);
+}
+
 }  // namespace
 }  // namespace bitplane::engine::data

@@ -8,7 +8,7 @@ if [ "${#objects[@]}" -lt 4 ]; then
   echo "expected the object files of trainer/evaluation, got ${#objects[@]}" >&2
   exit 1
 fi
-allowed='^bitplane::(train::ThreadPool::|engine::data::digest_codes\(|kernels::(F32Panels|F32Conv|select_f32|pack_f32_panels|detect_cpu)\b)'
+allowed='^bitplane::(train::ThreadPool::|engine::data::(digest_codes|inference_picture)\(|cli::exit_code_of\(|kernels::(F32Panels|F32Conv|select_f32|pack_f32_panels|detect_cpu)\b)'
 
 used=$(nm -C --undefined-only "${objects[@]}" | sed -n 's/^ *[Uvw] \(bitplane::.*\)/\1/p' | sort -u)
 own=$(nm -C --defined-only "${objects[@]}" | sed -n 's/^[0-9a-f]* [A-Za-z] \(bitplane::.*\)/\1/p' | sort -u)

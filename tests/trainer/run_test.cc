@@ -11,10 +11,12 @@
 #include <numeric>
 
 #include "trainer/checkpoint/file.h"
+#include "trainer/export/export.h"
 #include "trainer/nn/layers.h"
 #include "trainer/report/progress.h"
 #include "trainer/run/build.h"
 #include "trainer/run/divergence.h"
+#include "trainer/run/loaded_run.h"
 #include "trainer/run/stop.h"
 #include "trainer/run_support.h"
 
@@ -58,6 +60,72 @@ TEST(Preprocessing, IsMeanAndDeviationOfEachChannel) {
   EXPECT_NEAR(batch.pictures.values()[2], -1.0, 1e-6);
   EXPECT_NEAR(batch.pictures.values()[1], 0.0, 1e-6);
   EXPECT_THROW((void)measure_preprocessing({}), std::invalid_argument);
+}
+
+TEST(Preprocessing, MeanPictureIsSubtractedPixelByPixel) {
+  const engine::data::PictureSet set{.count = 2,
+                                     .height = 1,
+                                     .width = 2,
+                                     .channels = 1,
+                                     .pixels = {0, 7, 255, 9},
+                                     .labels = {1, 0},
+                                     .class_names = {"a", "b"}};
+  const std::vector<std::uint32_t> indices{0, 1};
+  const auto values = [&](const char* normalization) {
+    const Batch batch = make_batch(set, measure_preprocessing(set, normalization), indices);
+    return std::vector<float>(batch.pictures.values().begin(), batch.pictures.values().end());
+  };
+  EXPECT_EQ(values("pixel-mean"), (std::vector<float>{-127.5F, -1, 127.5F, 1}));
+  EXPECT_EQ(values("pixel-mean-128"),
+            (std::vector<float>{-127.5F / 128, -1.0F / 128, 127.5F / 128, 1.0F / 128}));
+  EXPECT_THROW((void)measure_preprocessing(set, "none"), std::invalid_argument);
+}
+
+TEST(Run, WithAMeanPictureTrainsAndItsModelFileIsRefusedInOneSentence) {
+  const TemporaryFolder folder;
+  const TrainingData data = small_data(64, 16);
+  Config config = small_config(folder / "run", 32, 32);
+  config.normalize = "pixel-mean-128";
+  config.crop_padding = 2;
+  config.loaders = 2;
+  config.lr = 0.01;
+  Training training = Training::start(config, data);
+  EXPECT_EQ(training.run(testing::silent()), Outcome::Finished);
+  const LoadedRun run = load_run(config.out, Which::Last);
+  EXPECT_EQ(run.task.preprocessing, measure_preprocessing(data.train, "pixel-mean-128"));
+  EXPECT_EQ(run.task.train_digest, data.train.digest);
+  const auto message = message_of<std::invalid_argument>([&] { (void)describe_run(run); });
+  EXPECT_NE(message.find("mean picture"), std::string::npos) << message;
+}
+
+TEST(Run, TheNumberOfLoadersChangesNoByte) {
+  const TemporaryFolder folder;
+  const TrainingData data = small_data(100, 16);
+  std::vector<std::vector<std::byte>> files;
+  for (const std::uint64_t loaders : {0, 1, 3}) {
+    Config config = small_config(folder / std::to_string(loaders), 32, 32);
+    config.crop_padding = 3;
+    config.loaders = loaders;
+    Training training = Training::start(config, data);
+    EXPECT_EQ(training.run(testing::silent()), Outcome::Finished);
+    files.push_back(read_file_bytes(training.folder().checkpoint(Which::Last)));
+  }
+  EXPECT_EQ(files[0], files[1]);
+  EXPECT_EQ(files[0], files[2]);
+}
+
+TEST(Run, OtherDataIsRefusedWithBothDigests) {
+  const TemporaryFolder folder;
+  TrainingData data = small_data(64, 16);
+  const Config config = small_config(folder / "run", 32, 32);
+  (void)Training::start(config, data);
+  const std::string before = data.train.digest;
+  data.train.pixels[5] ^= 1;
+  data.train.digest = engine::data::digest_of(data.train);
+  const auto message =
+      message_of<cli::CommandError>([&] { (void)Training::resume(RunFolder::open(config.out), data, 1); });
+  EXPECT_NE(message.find(before), std::string::npos) << message;
+  EXPECT_NE(message.find(data.train.digest), std::string::npos) << message;
 }
 
 TEST(Metrics, ComeBackFromJsonLines) {

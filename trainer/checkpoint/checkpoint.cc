@@ -85,6 +85,26 @@ std::vector<float> floats_of(const Container& container, const std::string& name
   return values;
 }
 
+constexpr const char* kMeanPicture = "input.mean_picture";
+
+Preprocessing preprocessing_of(const Container& container, float divisor) {
+  if (find(container, kMeanPicture) == nullptr)
+    return {.mean = floats_of(container, "input.mean"), .std = floats_of(container, "input.std")};
+  Preprocessing preprocessing;
+  preprocessing.mean_picture = floats_of(container, kMeanPicture);
+  preprocessing.divisor = divisor;
+  return preprocessing;
+}
+
+void add_preprocessing(const Preprocessing& preprocessing, Container& container) {
+  if (!preprocessing.mean_picture.empty()) {
+    container.tensors.push_back(entry_of(kMeanPicture, preprocessing.mean_picture));
+    return;
+  }
+  container.tensors.push_back(entry_of("input.mean", preprocessing.mean));
+  container.tensors.push_back(entry_of("input.std", preprocessing.std));
+}
+
 Task task_of(const Container& container) {
   const auto json = nlohmann::json::parse(container.metadata.at("task"));
   Task task;
@@ -92,12 +112,16 @@ Task task_of(const Container& container) {
   json.at("width").get_to(task.input.width);
   json.at("channels").get_to(task.input.channels);
   json.at("labels").get_to(task.labels);
-  task.preprocessing = {.mean = floats_of(container, "input.mean"), .std = floats_of(container, "input.std")};
+  json.at("train_digest").get_to(task.train_digest);
+  json.at("test_digest").get_to(task.test_digest);
   const engine::TensorView* sample = find(container, "input.sample");
   const std::size_t pixels = task.input.height * task.input.width * task.input.channels;
-  if (sample == nullptr || sample->dtype != DType::U8 || sample->bytes.size() != pixels ||
-      task.preprocessing.mean.size() != task.input.channels ||
-      task.preprocessing.std.size() != task.input.channels) {
+  task.preprocessing = preprocessing_of(container, json.at("divisor").get<float>());
+  const Preprocessing& how = task.preprocessing;
+  const bool fits = how.mean_picture.empty()
+                        ? how.mean.size() == task.input.channels && how.std.size() == task.input.channels
+                        : how.mean_picture.size() == pixels;
+  if (sample == nullptr || sample->dtype != DType::U8 || sample->bytes.size() != pixels || !fits) {
     throw std::runtime_error("its input description does not fit pictures of " + to_string(task.input));
   }
   task.sample.resize(pixels);
@@ -112,10 +136,10 @@ std::vector<std::byte> serialize_checkpoint(const CheckpointParts& parts) {
   Container container;
   container.metadata[kVersionKey] = kVersion;
   container.metadata["progress"] = json_of(parts.progress).dump();
-  const nlohmann::json described{{"height", task.input.height},
-                                 {"width", task.input.width},
-                                 {"channels", task.input.channels},
-                                 {"labels", task.labels}};
+  const nlohmann::json described{{"height", task.input.height},           {"width", task.input.width},
+                                 {"channels", task.input.channels},       {"labels", task.labels},
+                                 {"divisor", task.preprocessing.divisor}, {"train_digest", task.train_digest},
+                                 {"test_digest", task.test_digest}};
   container.metadata["task"] = described.dump();
   for (const NamedParameter& p : named_parameters(parts.net)) {
     container.tensors.push_back(entry_of("parameter." + p.name, p.parameter->variable.value()));
@@ -130,8 +154,7 @@ std::vector<std::byte> serialize_checkpoint(const CheckpointParts& parts) {
       container.tensors.push_back(entry_of("average." + name, tensor));
     });
   }
-  container.tensors.push_back(entry_of("input.mean", task.preprocessing.mean));
-  container.tensors.push_back(entry_of("input.std", task.preprocessing.std));
+  add_preprocessing(task.preprocessing, container);
   container.tensors.push_back({.name = "input.sample",
                                .tensor = {.dtype = DType::U8,
                                           .shape = {task.sample.size()},

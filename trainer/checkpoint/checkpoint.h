@@ -6,7 +6,7 @@
 //   parameter.<name>, buffer.<name>   the net: weights, running statistics, learned bases
 //   optimizer.<name>                  velocities, Adam's means
 //   average.<name>                    moving average of parameters and running statistics, where there is one
-//   input.mean, input.std             preprocessing
+//   input.mean, input.std             preprocessing; or input.mean_picture, with its divisor in the metadata
 //   input.sample                      one test picture, bytes: the model file's golden input
 //   metadata                          counters and sums as JSON; labels; the picture's shape
 //
@@ -46,7 +46,8 @@ struct Task {
   PictureShape input;
   std::vector<std::string> labels;
   Preprocessing preprocessing;
-  std::vector<std::uint8_t> sample;  ///< [height][width][channels]
+  std::vector<std::uint8_t> sample;                 ///< [height][width][channels]
+  std::string train_digest = {}, test_digest = {};  ///< of the data sets (engine/data/dataset.h)
   friend bool operator==(const Task&, const Task&) = default;
 };
 

@@ -13,6 +13,7 @@
 
 #include "engine/data/dataset.h"
 #include "engine/data/nearest_name.h"
+#include "trainer/data/preprocessing.h"
 #include "trainer/nets/net.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/parameter_rules.h"
@@ -28,10 +29,21 @@ const auto kConfigFields = std::to_array<ConfigField>({
     {"data", "data set (trainer list datasets)", &Config::data},
     {"data_dir", "its folder, when it is not the usual one", &Config::data_dir},
     {"crop_padding",
-     "augmentation: black pixels on each side of a training picture before a window of its size is cut out "
-     "anywhere (usual for 32x32: 4)",
+     "augmentation: black pixels around a training picture before a window of its size is cut out anywhere "
+     "(usual for 32x32: 4)",
      &Config::crop_padding},
+    {"crop_area",
+     "augmentation: a random part of at least this share of the area, scaled to the net's size (usual for "
+     "ImageNet: 0.08); 0: none",
+     &Config::crop_area},
     {"flip", "augmentation: probability of a left-right flip (usual for photographs: 0.5)", &Config::flip},
+    {"brightness", "augmentation: strength of random brightness (usual: 0.4); 0: none", &Config::brightness},
+    {"contrast", "augmentation: strength of random contrast", &Config::contrast},
+    {"saturation", "augmentation: strength of random saturation", &Config::saturation},
+    {"normalize", "from bytes to the net's input: channel, pixel-mean or pixel-mean-128 (docs/DATA.md)",
+     &Config::normalize},
+    {"loaders", "threads that prepare pictures ahead; 0: none. The bits do not depend on it",
+     &Config::loaders},
     {"net", "net (trainer list nets)", &Config::net},
     {"method", "method (trainer list methods)", &Config::method},
     {"wbits", "weight bits: 1 to 8, or 32 = float", &Config::wbits},
@@ -167,7 +179,16 @@ void check_values(const Config& config) {
   check_range("ema", config.ema, 0, 0.999999);
   check_weights(config);
   check_range("crop_padding", static_cast<double>(config.crop_padding), 0, 1024);
+  check_range("crop_area", config.crop_area, 0, 1);
   check_range("flip", config.flip, 0, 1);
+  check_range("brightness", config.brightness, 0, 10);
+  check_range("contrast", config.contrast, 0, 10);
+  check_range("saturation", config.saturation, 0, 10);
+  check_name("normalization", config.normalize, normalizations());
+  check_range("loaders", static_cast<double>(config.loaders), 0, 64);
+  if (config.crop_padding > 0 && config.crop_area > 0)
+    throw std::invalid_argument(
+        "crop_padding and crop_area are two kinds of the same crop: give one of them");
   check_range("threads", static_cast<double>(config.threads), 0, 1024);
 }
 

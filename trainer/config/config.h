@@ -24,7 +24,9 @@ namespace bitplane::train {
 struct Config {
   std::string data = "fashion-mnist", data_dir = {};
   std::uint64_t crop_padding = 0;
-  double flip = 0;
+  double crop_area = 0, flip = 0, brightness = 0, contrast = 0, saturation = 0;
+  std::string normalize = "channel";
+  std::uint64_t loaders = 1;  ///< threads that prepare pictures
   std::string net = "cnn-small", method = "lq-nets";
   std::uint64_t wbits = 2, abits = 2;
   std::uint64_t epochs = 5, batch = 128;

@@ -2,7 +2,11 @@
 #include "trainer/data/batch.h"
 
 #include <numeric>
+#include <stdexcept>
 #include <string>
+
+#include "engine/cli/shared/errors.h"
+#include "engine/data/picture.h"
 
 namespace bitplane::train {
 
@@ -14,17 +18,42 @@ std::vector<std::uint32_t> epoch_order(std::uint64_t seed, std::uint64_t epoch, 
   return order;
 }
 
+PictureMaker::PictureMaker(const engine::data::PictureSet& set, const Preprocessing& preprocessing)
+    : set_(&set), normalizer_(preprocessing), use_(PictureUse::Inference) {}
+
 PictureMaker::PictureMaker(const engine::data::PictureSet& set, const Preprocessing& preprocessing,
                            const Augmentation& augmentation, std::uint64_t seed)
-    : set_(&set), normalizer_(preprocessing), augmentation_(augmentation), seed_(seed) {}
+    : set_(&set),
+      normalizer_(preprocessing),
+      use_(PictureUse::Training),
+      augmentation_(augmentation),
+      seed_(seed) {
+  if (set.streamed() && augmentation.crop_padding > 0) {
+    throw std::invalid_argument(
+        "crop_padding is for pictures of one size that are held in memory; streamed ones take crop_area, or "
+        "neither");
+  }
+}
 
 void PictureMaker::make(std::uint64_t epoch, std::uint32_t index, Scratch& scratch, float* out) const {
-  std::span<const std::uint8_t> pixels = set_->picture(index);
-  if (augmentation_ != Augmentation{}) {
+  using engine::data::read_picture;
+  std::span<const std::uint8_t> pixels;
+  if (use_ == PictureUse::Inference) {
+    pixels = cli::take(engine::data::inference_picture(*set_, index, scratch));
+  } else if (set_->streamed()) {
+    const engine::data::Picture picture = cli::take(read_picture(set_->files[index], set_->channels));
+    scratch.resize(set_->picture_size());
+    augment_any_size(augmentation_, picture, augmentation_random(seed_, epoch, index),
+                     {set_->height, set_->width}, scratch);
+    pixels = scratch;
+  } else if (augmentation_ != Augmentation{}) {
+    pixels = set_->picture(index);
     scratch.resize(pixels.size());
     augment(augmentation_, {set_->height, set_->width, set_->channels, pixels},
             augmentation_random(seed_, epoch, index), scratch);
     pixels = scratch;
+  } else {
+    pixels = set_->picture(index);
   }
   normalizer_.apply(pixels, out);
 }
@@ -44,7 +73,7 @@ Batch PictureMaker::batch(std::uint64_t epoch, std::span<const std::uint32_t> in
 
 Batch make_batch(const engine::data::PictureSet& set, const Preprocessing& preprocessing,
                  std::span<const std::uint32_t> indices) {
-  return PictureMaker(set, preprocessing, {}, 0).batch(0, indices);
+  return PictureMaker(set, preprocessing).batch(0, indices);
 }
 
 }  // namespace bitplane::train

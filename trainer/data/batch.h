@@ -24,23 +24,30 @@ struct Batch {
 [[nodiscard]] std::vector<std::uint32_t> epoch_order(std::uint64_t seed, std::uint64_t epoch,
                                                      std::size_t count);
 
+enum class PictureUse : std::uint8_t { Training, Inference };
+
 /// Makes the net's input of single pictures. Any number of threads may share one, each with its scratch.
 class PictureMaker {
  public:
-  /// `set` stays the caller's and must outlive the maker.
+  /// For inference. `set` stays the caller's and must outlive the maker.
+  PictureMaker(const engine::data::PictureSet& set, const Preprocessing& preprocessing);
+  /// For training. Throws std::invalid_argument for an augmentation that the set cannot have.
   PictureMaker(const engine::data::PictureSet& set, const Preprocessing& preprocessing,
                const Augmentation& augmentation, std::uint64_t seed);
 
   using Scratch = std::vector<std::uint8_t>;
-  /// Picture `index` as epoch `epoch` sees it. out: [height][width][channels].
+  /// Picture `index` as epoch `epoch` sees it. out: [height][width][channels]. Throws cli::CommandError
+  /// naming the file of a streamed set that cannot be read.
   void make(std::uint64_t epoch, std::uint32_t index, Scratch& scratch, float* out) const;
+  [[nodiscard]] const engine::data::PictureSet& set() const noexcept { return *set_; }
   [[nodiscard]] Batch batch(std::uint64_t epoch, std::span<const std::uint32_t> indices) const;
 
  private:
   const engine::data::PictureSet* set_;
   Normalizer normalizer_;
+  PictureUse use_;
   Augmentation augmentation_;
-  std::uint64_t seed_;
+  std::uint64_t seed_ = 0;
 };
 
 /// The pictures as they are, preprocessed.

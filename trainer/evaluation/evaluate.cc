@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/cli/shared/errors.h"
+
 namespace bitplane::train {
 namespace {
 
@@ -54,6 +56,7 @@ EvaluationResult evaluate(const Evaluator& evaluator, const engine::data::Pictur
   }
   std::vector<Evaluator::Worker> workers;
   for (std::size_t t = 0; t < options.threads.size(); ++t) workers.emplace_back(evaluator);
+  std::vector<std::vector<std::uint8_t>> buffers(workers.size());
   if (options.trace != nullptr) prepare(*options.trace, evaluator, set.count);
 
   std::atomic<std::size_t> correct = 0;
@@ -63,7 +66,7 @@ EvaluationResult evaluate(const Evaluator& evaluator, const engine::data::Pictur
         count, kGrain, [&](std::size_t begin, std::size_t end, std::size_t runner) {
           Evaluator::Worker& worker = workers[runner];
           for (std::size_t i = first + begin; i < first + end; ++i) {
-            evaluator.run(set.picture(i), worker);
+            evaluator.run(cli::take(engine::data::inference_picture(set, i, buffers[runner])), worker);
             if (largest(worker.logits()) == set.labels[i]) correct.fetch_add(1, std::memory_order_relaxed);
             if (options.trace != nullptr)
               options.trace->pictures[i] = observe(evaluator, worker, set.labels[i]);

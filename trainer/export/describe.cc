@@ -118,6 +118,8 @@ NotInFormat::NotInFormat(const std::string& missing, const std::string& layer)
     : std::invalid_argument("layer '" + layer + "': the model format has no " + missing), missing_(missing) {}
 
 engine::ModelSpec describe_net(const LayerGraph& graph, const Task& task) {
+  if (!task.preprocessing.mean_picture.empty())
+    throw NotInFormat("mean picture, only means of channels (--normalize channel)", "input");
   engine::ModelSpec spec;
   spec.input = {.height = task.input.height,
                 .width = task.input.width,

@@ -50,7 +50,12 @@ std::unique_ptr<Schedule> build_schedule(const Config& config, std::size_t total
 }
 
 Augmentation augmentation_of(const Config& config) noexcept {
-  return {.crop_padding = static_cast<std::size_t>(config.crop_padding), .flip = config.flip};
+  return {.crop_padding = static_cast<std::size_t>(config.crop_padding),
+          .crop_area = config.crop_area,
+          .flip = config.flip,
+          .brightness = config.brightness,
+          .contrast = config.contrast,
+          .saturation = config.saturation};
 }
 
 kernels::CpuFeatures run_features() {

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -29,18 +28,44 @@ PictureShape shape_of(const engine::data::PictureSet& set) {
   return {.height = set.height, .width = set.width, .channels = set.channels};
 }
 
-Task make_task(const TrainingData& data) {
+Task make_task(const Config& config, const TrainingData& data) {
   if (shape_of(data.train) != shape_of(data.test) || data.test.count == 0) {
     throw CommandError(ExitCode::BadInput, "the test pictures (" + std::to_string(data.test.count) + " of " +
                                                to_string(shape_of(data.test)) +
                                                ") do not go with the training pictures of " +
                                                to_string(shape_of(data.train)));
   }
-  const auto sample = data.test.picture(0);
+  if (data.train.class_names != data.test.class_names) {
+    throw CommandError(ExitCode::BadInput, "the classes of the test pictures (" +
+                                               std::to_string(data.test.class_names.size()) +
+                                               ") are not those of the training pictures (" +
+                                               std::to_string(data.train.class_names.size()) + ")");
+  }
+  std::vector<std::uint8_t> buffer;
+  const auto sample = cli::take(engine::data::inference_picture(data.test, 0, buffer));
   return {.input = shape_of(data.train),
           .labels = data.train.class_names,
-          .preprocessing = measure_preprocessing(data.train),
-          .sample = {sample.begin(), sample.end()}};
+          .preprocessing = measure_preprocessing(data.train, config.normalize),
+          .sample = {sample.begin(), sample.end()},
+          .train_digest = data.train.digest,
+          .test_digest = data.test.digest};
+}
+
+/// Refuses to go on with other data than the run began with.
+void require_same_data(const RunFolder& folder, const Task& then, const Task& now) {
+  const std::string begin = "'" + folder.path() + "' was trained on other data than data set '" +
+                            folder.config().data + "' holds now: ";
+  const auto differ = [&](const char* split, const std::string& old_digest, const std::string& digest) {
+    return CommandError(ExitCode::BadInput, begin + "SHA-256 of its " + split + " pictures was " +
+                                                old_digest + " and is " + digest +
+                                                "; give back the same files");
+  };
+  if (then.train_digest != now.train_digest) throw differ("training", then.train_digest, now.train_digest);
+  if (then.test_digest != now.test_digest) throw differ("test", then.test_digest, now.test_digest);
+  if (then != now) {
+    throw CommandError(ExitCode::BadInput,
+                       begin + "sizes, classes or pixels differ; give back the same files");
+  }
 }
 
 double ratio(std::uint64_t part, std::uint64_t whole) {
@@ -63,7 +88,7 @@ Training::Training(const Config& config, const TrainingData& data, std::size_t t
       net_(build_run_net(config, shape_of(data.train), data.train.class_names.size())),
       optimizer_(build_optimizer(config, *net_)),
       parameters_(named_parameters(*net_)),
-      task_(make_task(data)),
+      task_(make_task(config, data)),
       pictures_(data.train, task_.preprocessing, augmentation_of(config), config.seed),
       steps_per_epoch_((data.train.count + config.batch - 1) / config.batch) {
   schedule_ = build_schedule(config, config.epochs * steps_per_epoch_);
@@ -85,11 +110,7 @@ Training Training::start(const Config& config, const TrainingData& data) {
 Training Training::resume(const RunFolder& folder, const TrainingData& data, std::size_t threads) {
   const CheckpointReader checkpoint(folder.checkpoint(Which::Last));
   Training training(folder.config(), data, threads);
-  if (checkpoint.task() != training.task_) {
-    throw CommandError(ExitCode::BadInput,
-                       "'" + folder.path() + "' was trained on other pictures than those of data set '" +
-                           folder.config().data + "' as it is now: give back the same files");
-  }
+  require_same_data(folder, checkpoint.task(), training.task_);
   checkpoint.restore(*training.net_);
   checkpoint.restore(*training.optimizer_);
   if (training.average_) checkpoint.restore(*training.average_);
@@ -108,8 +129,14 @@ Context Training::context(Mode mode) const {
 }
 
 Outcome Training::run(const TrainingListener& listener) {
+  Loader loader(pictures_, {.batch = config_.batch,
+                            .workers = config_.loaders,
+                            .seed = config_.seed,
+                            .epoch = progress_.epoch,
+                            .step = progress_.step_in_epoch,
+                            .epochs = config_.epochs});
   while (progress_.epoch < config_.epochs) {
-    if (run_epoch(listener) == Outcome::Stopped) return Outcome::Stopped;
+    if (run_epoch(loader, listener) == Outcome::Stopped) return Outcome::Stopped;
   }
   return Outcome::Finished;
 }
@@ -121,11 +148,10 @@ struct Training::EpochClock {
   [[nodiscard]] double seconds() const { return std::chrono::duration<double>(Clock::now() - start).count(); }
 };
 
-Outcome Training::run_epoch(const TrainingListener& listener) {
-  const std::vector<std::uint32_t> order = epoch_order(config_.seed, progress_.epoch, data_->train.count);
+Outcome Training::run_epoch(Loader& loader, const TrainingListener& listener) {
   const EpochClock clock{.first_seen = progress_.seen};
   while (progress_.step_in_epoch < steps_per_epoch_) {
-    step(order);
+    step(loader.next());
     const double seconds = clock.seconds();
     const double rate = static_cast<double>(progress_.seen - clock.first_seen) / std::max(seconds, 1e-9);
     const std::uint64_t left = (config_.epochs - progress_.epoch) * data_->train.count - progress_.seen;
@@ -151,10 +177,7 @@ Outcome Training::run_epoch(const TrainingListener& listener) {
   return Outcome::Finished;
 }
 
-void Training::step(const std::vector<std::uint32_t>& order) {
-  const std::size_t begin = progress_.step_in_epoch * config_.batch;
-  const std::size_t end = std::min<std::size_t>(begin + config_.batch, order.size());
-  const Batch batch = pictures_.batch(progress_.epoch, std::span(order).subspan(begin, end - begin));
+void Training::step(const Batch& batch) {
   const Context ctx = context(Mode::Train);
   const Variable logits = net_->forward(ctx, Variable(batch.pictures));
   const Variable loss =
@@ -222,12 +245,11 @@ double Training::test_accuracy() {
   if (config_.weights == kAveragedWeights) averaged.emplace(*average_);
   const engine::data::PictureSet& test = data_->test;
   const Context ctx = context(Mode::Eval);
-  std::vector<std::uint32_t> indices(test.count);
-  std::iota(indices.begin(), indices.end(), 0U);
+  const PictureMaker pictures(test, task_.preprocessing);
+  Loader loader(pictures, {.batch = kTestBatch, .workers = config_.loaders, .order = PictureOrder::AsStored});
   std::uint64_t correct = 0;
   for (std::size_t begin = 0; begin < test.count; begin += kTestBatch) {
-    const std::size_t count = std::min(kTestBatch, test.count - begin);
-    const Batch batch = make_batch(test, task_.preprocessing, std::span(indices).subspan(begin, count));
+    const Batch& batch = loader.next();
     correct += count_correct(net_->forward(ctx, Variable(batch.pictures)).value(), batch.labels);
   }
   return ratio(correct, test.count);

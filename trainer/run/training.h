@@ -14,6 +14,7 @@
 #include "trainer/autograd/context.h"
 #include "trainer/checkpoint/checkpoint.h"
 #include "trainer/data/batch.h"
+#include "trainer/data/loader.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/schedule.h"
 #include "trainer/optim/weight_average.h"
@@ -67,8 +68,8 @@ class Training {
   Training(const Config& config, const TrainingData& data, std::size_t threads);
 
   struct EpochClock;
-  Outcome run_epoch(const TrainingListener& listener);
-  void step(const std::vector<std::uint32_t>& order);
+  Outcome run_epoch(Loader& loader, const TrainingListener& listener);
+  void step(const Batch& batch);
   void finish_epoch(double seconds, std::uint64_t pictures, const TrainingListener& listener);
   [[noreturn]] void fail_diverged(const std::string& where) const;
   void update(const Context& ctx);
