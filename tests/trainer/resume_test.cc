@@ -119,7 +119,7 @@ TEST(Resume, OtherPicturesAreRefused) {
   const TrainingData other = testing::small_data(99, 40);
   const auto message = testing::message_of<cli::CommandError>(
       [&] { (void)Training::resume(RunFolder::open(folder / "run"), other, 1); });
-  EXPECT_NE(message.find("other pictures"), std::string::npos) << message;
+  EXPECT_NE(message.find("other data"), std::string::npos) << message;
 }
 
 TEST(Training, AnotherSeedIsAnotherRun) {
