@@ -136,7 +136,9 @@ TEST(Augment, ColoursEqualTheReference) {
         Bytes out(picture.pixels.size(), 0xa5);
         augment(augmentation, picture.view(), random, out);
         EXPECT_EQ(out, colour_reference(picture.pixels, channels, augmentation, random)) << index;
-        if (channels == 3) EXPECT_NE(out, picture.pixels);
+        if (channels == 3) {
+          EXPECT_NE(out, picture.pixels);
+        }
       }
     }
   }
