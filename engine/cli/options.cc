@@ -25,6 +25,7 @@ std::string joined(const std::vector<std::string>& names) {
 template <class List>
 std::string names_of(const List& list) {
   std::vector<std::string> names;
+  names.reserve(list.size());
   for (const auto& entry : list) names.emplace_back(entry.name);
   return joined(names);
 }

@@ -42,6 +42,7 @@ constexpr std::array<FitInfo, 2> kFits{{
 
 std::vector<std::string> names_of_fits() {
   std::vector<std::string> names;
+  names.reserve(kFits.size());
   for (const FitInfo& info : kFits) names.emplace_back(info.name);
   return names;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "engine/cli/shared/errors.h"
 
@@ -10,7 +11,7 @@ namespace bitplane::cli {
 
 double quantile(std::vector<double> values, double part) {
   std::sort(values.begin(), values.end());
-  const auto rank = static_cast<std::size_t>(part * static_cast<double>(values.size() - 1) + 0.5);
+  const auto rank = static_cast<std::size_t>(std::lround(part * static_cast<double>(values.size() - 1)));
   return values[rank];
 }
 

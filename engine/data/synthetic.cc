@@ -119,8 +119,9 @@ void draw(Canvas& canvas, const Placement& placement, float amount, Covers cover
     for (std::size_t x = columns.begin; x < columns.end; ++x) {
       int hits = 0;
       for (int s = 0; s < kSamples * kSamples; ++s) {
+        const int row = s / kSamples;
         const float sx = static_cast<float>(x) + (static_cast<float>(s % kSamples) + 0.5F) / kSamples;
-        const float sy = static_cast<float>(y) + (static_cast<float>(s / kSamples) + 0.5F) / kSamples;
+        const float sy = static_cast<float>(y) + (static_cast<float>(row) + 0.5F) / kSamples;
         hits += covers(placement.map(sx, sy)) ? 1 : 0;
       }
       canvas[y * kSide + x] += amount * static_cast<float>(hits) / (kSamples * kSamples);

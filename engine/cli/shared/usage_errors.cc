@@ -18,10 +18,10 @@ std::vector<std::string> subcommand_names(const CLI::App& app) {
   return names;
 }
 
-std::string with_help(const CLI::App& asked, std::string message) {
+std::string with_help(const CLI::App& asked, const std::string& message) {
   std::string command = asked.get_name();
   for (const CLI::App* parent = asked.get_parent(); parent != nullptr; parent = parent->get_parent()) {
-    command = parent->get_name() + " " + command;
+    command.insert(0, parent->get_name() + " ");
   }
   return message + "; see: " + command + " --help";
 }
