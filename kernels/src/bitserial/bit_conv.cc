@@ -10,11 +10,27 @@
 namespace bitplane::kernels {
 namespace {
 
-/// Where the results of consecutive output pixels go: floats, or the bare integers if z is null.
+/// Where the results of consecutive output pixels go, as one of three.
 struct Output {
   float* z = nullptr;
   std::int32_t* integers = nullptr;
+  TilePassed passed{};     ///< from the first channel on
   ChannelAffine affine{};  ///< of z, where it is applied on the way
+
+  /// `pixels` pixels and `channels` channels further on, in rows of `row_channels`.
+  [[nodiscard]] Output from(std::size_t pixels, std::size_t channels,
+                            std::size_t row_channels) const noexcept {
+    const std::size_t at = pixels * row_channels + channels;
+    Output out = *this;
+    if (z != nullptr) out.z += at;
+    if (integers != nullptr) out.integers += at;
+    if (passed.bits != nullptr) out.passed.bits += at / 8;
+    if (passed.integer_thresholds != nullptr) {
+      out.passed.integer_thresholds += channels;
+      out.passed.flip += channels;
+    }
+    return out;
+  }
 };
 
 class StripRunner {
@@ -31,10 +47,7 @@ class StripRunner {
       const StripRange range{rows, first, std::min(packed.strip.pixels, pixels - first)};
       for (std::size_t group = 0; group < shape.groups; ++group) {
         prepare_strip(kernels_, view_, group, range, scratch_);
-        const std::size_t at = first * shape.out_channels + group * per_group;
-        const Output strip_out{out.z == nullptr ? nullptr : out.z + at,
-                               out.integers == nullptr ? nullptr : out.integers + at, out.affine};
-        run_group(group, range.count, strip_out);
+        run_group(group, range.count, out.from(first, group * per_group, shape.out_channels));
       }
     }
   }
@@ -100,9 +113,10 @@ class StripRunner {
     if (packed.channel_terms.size() != 0) tile.channel_terms = scratch_.channel_terms + first;
     if (packed.weight_sums.size() != 0) tile.weight_sums = scratch_.weight_sums + first;
     tile.activation_sums = scratch_.activation_sums + first;
-    const std::size_t at = first * view_.shape.out_channels + tile.first_channel;
-    tile.z = out.z == nullptr ? nullptr : out.z + at;
-    tile.integers = out.integers == nullptr ? nullptr : out.integers + at;
+    const Output to = out.from(first, tile.first_channel, view_.shape.out_channels);
+    tile.z = to.z;
+    tile.integers = to.integers;
+    tile.passed = to.passed;
   }
 
   const BitSerialKernels& kernels_;
@@ -148,7 +162,31 @@ void apply_rows(const EpilogueKernels& epilogues, const Epilogue& epilogue, cons
     epilogues.apply(epilogue, row);
     if (row.z != nullptr) row.z += row.pixels * row.channels;
     if (row.integers != nullptr) row.integers += row.pixels * row.channels;
+    if (row.passed.bits != nullptr) row.passed.bits += row.pixels * row.channels / 8;
   }
+}
+
+/// Can the tiles compare with the thresholds, so that neither z nor integers are written at all?
+bool compares_in_tiles(const BitSerialKernels& kernels, const ConvShape& shape, const Epilogue& epilogue) {
+  return epilogue.kind == EpilogueKind::Planes && epilogue.out == nullptr && epilogue.residual == nullptr &&
+         epilogue.ranks.count <= kMostPassed && epilogue.layout.planes <= kMostPassedPlanes &&
+         epilogue.layout.group_channels() % 8 == 0 && kernels.passed_channels != 0 &&
+         shape.out_channels / shape.groups % kernels.passed_channels == 0;
+}
+
+/// Comparisons of `pixels` pixels into `bits`.
+Output passed_output(const ConvShape& shape, const Epilogue& epilogue, std::size_t pixels, std::byte* bits) {
+  const bool integers = epilogue.integer.thresholds != nullptr;
+  const std::size_t pixel_stride = shape.out_channels / 8;
+  return {.passed = {.bits = bits,
+                     .threshold_stride = pixels * pixel_stride,
+                     .pixel_stride = pixel_stride,
+                     .count = epilogue.ranks.count,
+                     .thresholds = epilogue.ranks.thresholds,
+                     .integer_thresholds = epilogue.integer.thresholds,
+                     .flip = epilogue.integer.flip,
+                     .channel_stride = shape.out_channels},
+          .affine = integers ? ChannelAffine{} : epilogue.affine};
 }
 
 }  // namespace
@@ -167,20 +205,25 @@ void BitConv::run(const PackedActivations& input, RowRange rows, const EpilogueK
   const bool affine_only = no_offsets && epilogue.kind == EpilogueKind::Float &&
                            epilogue.activation == Activation::None && epilogue.residual == nullptr &&
                            packed_->stride * shape().groups == shape().out_channels;
+  const bool in_tiles = compares_in_tiles(*kernels_, shape(), epilogue);
   for (std::size_t row = rows.begin; row < rows.end; row += packed_->strip.rows) {
     const std::size_t count = std::min(packed_->strip.rows, rows.end - row);
     if (affine_only) {
       runner.run_rows({row, count}, {.z = epilogue.out + row * row_size, .affine = epilogue.affine});
       continue;
     }
+    EpilogueRow done{.row = row, .pixels = width, .channels = shape().out_channels};
+    if (in_tiles) {
+      const Output out = passed_output(shape(), epilogue, count * width, arrays.passed);
+      runner.run_rows({row, count}, out);
+      done.passed = {out.passed.bits, out.passed.threshold_stride};
+      apply_rows(epilogues, epilogue, done, count);
+      continue;
+    }
     runner.run_rows({row, count}, integers ? Output{.integers = arrays.integers} : Output{.z = arrays.z});
-    apply_rows(epilogues, epilogue,
-               {.z = integers ? nullptr : arrays.z,
-                .integers = integers ? arrays.integers : nullptr,
-                .row = row,
-                .pixels = width,
-                .channels = shape().out_channels},
-               count);
+    done.z = integers ? nullptr : arrays.z;
+    done.integers = integers ? arrays.integers : nullptr;
+    apply_rows(epilogues, epilogue, done, count);
   }
 }
 

@@ -120,6 +120,11 @@ struct Avx2 {
     static Floats broadcast(float value) { return _mm256_set1_ps(value); }
     static Floats fma(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
     static void store(float* p, Floats x) { _mm256_storeu_ps(p, x); }
+    using Mask = std::uint8_t;
+    static Ints bit_xor(Ints a, Ints b) { return _mm256_xor_si256(a, b); }
+    static Mask greater(Ints a, Ints b) { return signs(_mm256_castsi256_ps(_mm256_cmpgt_epi32(a, b))); }
+    static Mask greater(Floats a, Floats b) { return signs(_mm256_cmp_ps(a, b, _CMP_GT_OQ)); }
+    static Mask signs(Floats x) { return static_cast<Mask>(_mm256_movemask_ps(x)); }
   };
 };
 
@@ -128,6 +133,7 @@ struct Avx2 {
 constinit const BitSerialKernels kBitSerialAvx2{
     .info = kBitSerialInfos[1],
     .lanes = Avx2::kLanes,
+    .passed_channels = 8,
     .register_sizes = {2, 1},
     .pixel_sizes = {4, 2, 1},
     .run_tile = {{{run_tile<Avx2, PairOp::And, 2, 4>, run_tile<Avx2, PairOp::And, 2, 2>,

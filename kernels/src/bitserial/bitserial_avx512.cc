@@ -45,6 +45,10 @@ struct Avx512 {
   static Floats broadcast(float value) { return _mm256_set1_ps(value); }
   static Floats fma(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
   static void store(float* p, Floats x) { _mm256_storeu_ps(p, x); }
+  using Mask = std::uint8_t;
+  static Ints bit_xor(Ints a, Ints b) { return _mm256_xor_si256(a, b); }
+  static Mask greater(Ints a, Ints b) { return _mm256_cmpgt_epi32_mask(a, b); }
+  static Mask greater(Floats a, Floats b) { return _mm256_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 
   struct Pair {
     using Ints = __m512i;
@@ -68,6 +72,10 @@ struct Avx512 {
     static Floats broadcast(float value) { return _mm512_set1_ps(value); }
     static Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
     static void store(float* p, Floats x) { _mm512_storeu_ps(p, x); }
+    using Mask = std::uint16_t;
+    static Ints bit_xor(Ints a, Ints b) { return _mm512_xor_si512(a, b); }
+    static Mask greater(Ints a, Ints b) { return _mm512_cmpgt_epi32_mask(a, b); }
+    static Mask greater(Floats a, Floats b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
   };
 };
 
@@ -76,6 +84,7 @@ struct Avx512 {
 constinit const BitSerialKernels kBitSerialAvx512{
     .info = kBitSerialInfos[2],
     .lanes = Avx512::kLanes,
+    .passed_channels = 8,
     .register_sizes = {4, 2, 1},
     .pixel_sizes = {6, 4, 2, 1},
     .run_tile = {{{run_tile<Avx512, PairOp::And, 4, 6>, run_tile<Avx512, PairOp::And, 4, 4>,

@@ -88,6 +88,7 @@ struct Neon {
 constinit const BitSerialKernels kBitSerialNeon{
     .info = kBitSerialInfos[3],
     .lanes = Neon::kLanes,
+    .passed_channels = 0,
     .register_sizes = {4, 2, 1},
     .pixel_sizes = {2, 1},
     .run_tile = {{{run_tile<Neon, PairOp::And, 4, 2>, run_vector<Neon, PairOp::And, 4>},

@@ -49,6 +49,7 @@ struct Scalar {
 constinit const BitSerialKernels kBitSerialScalar{
     .info = kBitSerialInfos[0],
     .lanes = Scalar::kLanes,
+    .passed_channels = 0,
     .register_sizes = {1},
     .pixel_sizes = {4, 1},
     .run_tile = {{{run_tile<Scalar, PairOp::And, 1, 4>, run_vector<Scalar, PairOp::And, 1>}},

@@ -36,6 +36,9 @@ class TileFinish {
                                           Chain& chain) {
     correct(tile, pixel, term, ints);
     if (tile.integers != nullptr) return write(tile, pixel, tile.integers, ints);
+    if constexpr (kCompares) {
+      if (tile.passed.integer_thresholds != nullptr) return compare(tile.passed, pixel, ints);
+    }
     Floats floats;
     for_all([&](auto v, auto p)
                 __attribute__((always_inline)) { floats.at[v][p] = Ops::to_float(ints.at[v][p]); });
@@ -51,10 +54,15 @@ class TileFinish {
             Ops::fma(floats.at[v][p], Ops::load(scale + v * Ops::kLanes), Ops::load(shift + v * Ops::kLanes));
       });
     }
+    if constexpr (kCompares) {
+      if (tile.passed.bits != nullptr) return compare(tile.passed, pixel, floats);
+    }
     write(tile, pixel, tile.z, floats);
   }
 
  private:
+  static constexpr bool kCompares = requires { typename Ops::Mask; };
+
   struct Floats {
     typename Ops::Floats at[kVectors][kPixels];
   };
@@ -129,6 +137,40 @@ class TileFinish {
         const auto sum = Ops::load(tile.weight_sums[pixel + p] + tile.first_channel + v * Ops::kLanes);
         floats.at[v][p] = Ops::fma(offset, sum, floats.at[v][p]);
       });
+    }
+  }
+
+  /// What one threshold gives: greater(vector, value) is a mask of the vector's channels.
+  template <class Values, class Greater>
+  [[gnu::always_inline]] static void write_passed(const TilePassed& passed, std::size_t pixel, std::size_t l,
+                                                  const Values& values, const Greater& greater) {
+    std::byte* to = passed.bits + l * passed.threshold_stride + pixel * passed.pixel_stride;
+    for_all([&](auto v, auto p) __attribute__((always_inline)) {
+      const typename Ops::Mask mask = greater(v, values.at[v][p]);
+      static_assert(sizeof mask * 8 == Ops::kLanes);
+      __builtin_memcpy(to + p * passed.pixel_stride + v * sizeof mask, &mask, sizeof mask);
+    });
+  }
+  [[gnu::always_inline]] static void compare(const TilePassed& passed, std::size_t pixel, Ints ints) {
+    for_all([&](auto v, auto p) __attribute__((always_inline)) {
+      ints.at[v][p] = Ops::bit_xor(ints.at[v][p], Ops::load(passed.flip + v * Ops::kLanes));
+    });
+    for (std::size_t l = 0; l < passed.count; ++l) {
+      const std::int32_t* thresholds = passed.integer_thresholds + l * passed.channel_stride;
+      const auto greater = [&](auto v, auto value) __attribute__((always_inline)) {
+        return Ops::greater(value, Ops::load(thresholds + v * Ops::kLanes));
+      };
+      write_passed(passed, pixel, l, ints, greater);
+    }
+  }
+  [[gnu::always_inline]] static void compare(const TilePassed& passed, std::size_t pixel,
+                                             const Floats& floats) {
+    for (std::size_t l = 0; l < passed.count; ++l) {
+      const auto threshold = Ops::broadcast(passed.thresholds[l]);
+      const auto greater = [&](auto, auto value) __attribute__((always_inline)) {
+        return Ops::greater(value, threshold);
+      };
+      write_passed(passed, pixel, l, floats, greater);
     }
   }
 

@@ -82,6 +82,7 @@ StripScratch cut_scratch(const ConvShape& shape, const PackedBitConv& packed, st
   scratch.counts = cutter.take<std::int32_t>(pixels * planes);
   scratch.z = cutter.take<float>(packed.strip.rows * shape.out_width() * shape.out_channels);
   scratch.integers = reinterpret_cast<std::int32_t*>(scratch.z);
+  scratch.passed = reinterpret_cast<std::byte*>(scratch.z);
   scratch.bytes = cutter.used();
   return scratch;
 }

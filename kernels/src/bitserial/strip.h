@@ -31,6 +31,7 @@ struct StripScratch {
   std::int32_t* counts = nullptr;                ///< S_j: [pixel][plane]; for weight offsets
   float* z = nullptr;                            ///< [row][pixel][out channel]
   std::int32_t* integers = nullptr;              ///< the same memory, where the epilogue takes integers
+  std::byte* passed = nullptr;                   ///< the same memory: less than 32 bits per output
   std::size_t bytes = 0;                         ///< all of it
 };
 /// With base = null only `bytes` means anything.

@@ -49,6 +49,19 @@ struct TermSteps {
   bool negate = false;
 };
 
+/// Comparisons instead of z or integers: bit c % 8 of byte [threshold][pixel][c / 8] becomes
+/// t > thresholds[l], or (I ^ flip[c]) > integer_thresholds[l][c] if those are given.
+struct TilePassed {
+  std::byte* bits = nullptr;  ///< of the first pixel and channel of the tile; null: none are wanted
+  std::size_t threshold_stride = 0, pixel_stride = 0;  ///< bytes
+  std::size_t count = 0;                               ///< of thresholds
+  const float* thresholds = nullptr;                   ///< [count]
+  const std::int32_t* integer_thresholds =
+      nullptr;                         ///< [count][channel_stride], from the tile's first channel
+  const std::int32_t* flip = nullptr;  ///< from the tile's first channel
+  std::size_t channel_stride = 0;
+};
+
 /// Operands of `tiles` tiles, one after the other in pixels. "[stride]" arrays are per channel of the group,
 /// padded to whole registers.
 struct BitTile {
@@ -69,14 +82,15 @@ struct BitTile {
   const float* coefficients = nullptr;                 ///< [term][stride]; null: z = float(I_0)
   const float* weight_offset = nullptr;                ///< [stride] or null
   const float* activation_sums = nullptr;              ///< [pixel]; with weight_offset
-  const float* scale = nullptr;               ///< [stride] or null: z = fma(z, scale, shift); no offsets then
-  const float* shift = nullptr;               ///< [stride]; with scale
-  const float* const* weight_sums = nullptr;  ///< [pixel] -> [stride], or null
-  float activation_offset = 0.0F;             ///< with weight_sums
+  const float* scale = nullptr;                        ///< [stride] or null: z = fma(z, scale, shift)
+  const float* shift = nullptr;                        ///< [stride]; with scale
+  const float* const* weight_sums = nullptr;           ///< [pixel] -> [stride], or null
+  float activation_offset = 0.0F;                      ///< with weight_sums
   std::size_t first_channel = 0;  ///< of the tile, in the group: where it starts in the [stride] arrays
   std::size_t stride = 0;
   std::size_t channels = 0;  ///< valid channels of the tile; nothing is written beyond them
-  float* z = nullptr;        ///< pixel p, channel c at p * pixel_stride + c; null: the integers are wanted
+  TilePassed passed{};
+  float* z = nullptr;                ///< pixel p, channel c at p * pixel_stride + c; null: not wanted
   std::int32_t* integers = nullptr;  ///< likewise: I_0
   std::size_t pixel_stride = 0;
 };
@@ -98,6 +112,7 @@ inline constexpr std::size_t kMaxRegisterSizes = 3, kMaxPixelSizes = 4;
 struct BitSerialKernels {
   KernelInfo info;
   std::size_t lanes;
+  std::size_t passed_channels;  ///< comparisons are for channels in multiples of this; 0: there are none
   std::size_t register_sizes[kMaxRegisterSizes];  ///< descending, down to 1; unused entries 0
   std::size_t pixel_sizes[kMaxPixelSizes];        ///< likewise
   TileFunction run_tile[kPairOps][kMaxRegisterSizes][kMaxPixelSizes];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The epilogues, once for all ISAs: from a row of z, of integers A or of ranks to floats, ranks or planes.
-// Included by the per-ISA files only; everything is local to them.
+// The epilogues, once for all ISAs: from a row of z, of integers A, of ranks or of passed thresholds to
+// floats, ranks or planes. Included by the per-ISA files only; everything is local to them.
 //
 // A backend V holds kLanes consecutive channels of one pixel. `count` <= kLanes is the number of valid ones:
 // nothing is read or written beyond them. Its operations:
@@ -95,10 +95,25 @@ bool apply_mask_planes(const Epilogue& epilogue, const EpilogueRow& row) noexcep
   }
 }
 
+void apply_passed(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
+  switch (epilogue.layout.planes) {
+    case 1:
+      return write_planes(epilogue, row, PassedWords<1>(row, epilogue.ranks));
+    case 2:
+      return write_planes(epilogue, row, PassedWords<2>(row, epilogue.ranks));
+    case 3:
+      return write_planes(epilogue, row, PassedWords<3>(row, epilogue.ranks));
+    default:
+      return write_planes(epilogue, row, PassedWords<kMostPassedPlanes>(row, epilogue.ranks));
+  }
+}
+
 template <class V>
 void apply_planes(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
   const std::size_t count = epilogue.ranks.count;
-  if (row.ranks != nullptr) {
+  if (row.passed.bits != nullptr) {
+    apply_passed(epilogue, row);
+  } else if (row.ranks != nullptr) {
     write_planes(epilogue, row, CodeWords<V, GivenRanks>({row.ranks, row.channels}, epilogue));
   } else if (row.integers != nullptr) {
     using Values = IntegerValues<V>;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A row of packed planes, 64 channels of a pixel at a time. Two ways to a plane's bits:
+// A row of packed planes, 64 channels of a pixel at a time. Ways to a plane's bits:
 //
 //   MaskWords   few thresholds. They ascend, so "passes threshold l" is nested in "passes threshold l - 1":
 //               plane b of the code = c_0[b] XOR over the passed l of (c_l XOR c_{l-1})[b], c = code_of_rank,
 //               which is one comparison per threshold and two operations on 64 channels per threshold and
 //               plane
+//   PassedWords the same from comparisons that are there
 //   CodeWords   ranks as bytes, then codes, then one bit of all 64 per plane
 #pragma once
 
@@ -20,24 +21,36 @@
 namespace bitplane::kernels {
 namespace {
 
-inline constexpr std::size_t kMaskThresholds = 15;
+inline constexpr std::size_t kMaskThresholds = kMostPassed;
 
 /// Channels [c, c + channels) of pixel p; channels is at most 64.
 struct WordAt {
   std::size_t p, c, channels;
 };
 
-template <class V, class Values, std::size_t kPlanes>
-class MaskWords {
- public:
-  MaskWords(const Values& values, const RankCodes& ranks) : values_(values), thresholds_(ranks.count) {
+template <std::size_t kPlanes>
+struct PlaneFlips {
+  explicit PlaneFlips(const RankCodes& ranks) {
     for (std::size_t b = 0; b < kPlanes; ++b) {
-      base_[b] = spread(ranks.code_of_rank[0], b);
+      base[b] = spread(ranks.code_of_rank[0], b);
       for (std::size_t l = 0; l < ranks.count; ++l) {
-        flips_[l][b] = spread(ranks.code_of_rank[l] ^ ranks.code_of_rank[l + 1], b);
+        at[l][b] = spread(ranks.code_of_rank[l] ^ ranks.code_of_rank[l + 1], b);
       }
     }
   }
+  static std::uint64_t spread(unsigned code, std::size_t plane) {
+    return 0U - static_cast<std::uint64_t>((code >> plane) & 1U);
+  }
+
+  std::uint64_t base[kPlanes];                 ///< all ones where c_0 has the plane's bit
+  std::uint64_t at[kMaskThresholds][kPlanes];  ///< all ones where c_l and c_{l-1} differ in it
+};
+
+template <class V, class Values, std::size_t kPlanes>
+class MaskWords {
+ public:
+  MaskWords(const Values& values, const RankCodes& ranks)
+      : values_(values), thresholds_(ranks.count), flips_(ranks) {}
 
   [[gnu::always_inline]] void operator()(const WordAt& at, std::uint64_t* words) const {
     if constexpr (V::kLanes > 1) {  // the vectors of a whole word fit into registers
@@ -47,10 +60,10 @@ class MaskWords {
     const auto flip_vector = [&](std::size_t i, std::size_t count) __attribute__((always_inline)) {
       const auto value = values_.at(at.p, at.c + i, count);
       std::uint64_t bits[kPlanes];
-      for (std::size_t b = 0; b < kPlanes; ++b) bits[b] = base_[b];
+      for (std::size_t b = 0; b < kPlanes; ++b) bits[b] = flips_.base[b];
       for (std::size_t l = 0; l < thresholds_; ++l) {
         const std::uint64_t passed = V::greater(value, values_.threshold(l, at.c + i, count));
-        for (std::size_t b = 0; b < kPlanes; ++b) bits[b] ^= passed & flips_[l][b];
+        for (std::size_t b = 0; b < kPlanes; ++b) bits[b] ^= passed & flips_.at[l][b];
       }
       const std::uint64_t valid = (std::uint64_t{1} << count) - 1;
       for (std::size_t b = 0; b < kPlanes; ++b) words[b] |= (bits[b] & valid) << i;
@@ -59,14 +72,10 @@ class MaskWords {
   }
 
  private:
-  static std::uint64_t spread(unsigned code, std::size_t plane) {
-    return 0U - static_cast<std::uint64_t>((code >> plane) & 1U);
-  }
-
   /// All of a word's vectors stay in registers while the thresholds pass by.
   template <std::size_t kVectors>
   [[gnu::always_inline]] void flip_words(const WordAt& at, std::uint64_t* words) const {
-    for (std::size_t b = 0; b < kPlanes; ++b) words[b] = base_[b];
+    for (std::size_t b = 0; b < kPlanes; ++b) words[b] = flips_.base[b];
     typename Values::Vector value[kVectors];
     unroll<kVectors>([&](auto i) __attribute__((always_inline)) {
       value[i] = values_.at(at.p, at.c + i * V::kLanes, V::kLanes);
@@ -77,14 +86,54 @@ class MaskWords {
         const auto threshold = values_.threshold(l, at.c + i * V::kLanes, V::kLanes);
         passed |= std::uint64_t{V::greater(value[i], threshold)} << (i * V::kLanes);
       });
-      for (std::size_t b = 0; b < kPlanes; ++b) words[b] ^= passed & flips_[l][b];
+      for (std::size_t b = 0; b < kPlanes; ++b) words[b] ^= passed & flips_.at[l][b];
     }
   }
 
   Values values_;
   std::size_t thresholds_;
-  std::uint64_t base_[kPlanes];                    ///< all ones where c_0 has the plane's bit
-  std::uint64_t flips_[kMaskThresholds][kPlanes];  ///< all ones where c_l and c_{l-1} differ in it
+  PlaneFlips<kPlanes> flips_;
+};
+
+/// Bits of channels [c, c + count) of a row of bits; both are multiples of 8.
+[[gnu::always_inline]] inline std::uint64_t load_bits(const std::byte* row, std::size_t c,
+                                                      std::size_t count) {
+  std::uint64_t bits = 0;
+  if (count == kWordChannels) {
+    __builtin_memcpy(&bits, row + c / 8, kWordChannels / 8);
+  } else {
+    for (std::size_t at = 0; at < count; at += 8) {
+      bits |= static_cast<std::uint64_t>(row[(c + at) / 8]) << at;
+    }
+  }
+  return bits;
+}
+
+template <std::size_t kPlanes>
+class PassedWords {
+ public:
+  PassedWords(const EpilogueRow& row, const RankCodes& ranks)
+      : bits_(row.passed.bits),
+        threshold_stride_(row.passed.threshold_stride),
+        pixel_bytes_(row.channels / 8),
+        thresholds_(ranks.count),
+        flips_(ranks) {}
+
+  [[gnu::always_inline]] void operator()(const WordAt& at, std::uint64_t* words) const {
+    for (std::size_t b = 0; b < kPlanes; ++b) words[b] = flips_.base[b];
+    const std::byte* row = bits_ + at.p * pixel_bytes_;
+    for (std::size_t l = 0; l < thresholds_; ++l, row += threshold_stride_) {
+      const std::uint64_t passed = load_bits(row, at.c, at.channels);
+      for (std::size_t b = 0; b < kPlanes; ++b) words[b] ^= passed & flips_.at[l][b];
+    }
+    const std::uint64_t valid = ~std::uint64_t{0} >> (kWordChannels - at.channels);
+    for (std::size_t b = 0; b < kPlanes; ++b) words[b] &= valid;
+  }
+
+ private:
+  const std::byte* bits_;
+  std::size_t threshold_stride_, pixel_bytes_, thresholds_;
+  PlaneFlips<kPlanes> flips_;
 };
 
 /// Ranks that a step before has written.

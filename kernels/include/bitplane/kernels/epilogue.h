@@ -60,7 +60,7 @@ enum class EpilogueKind : std::uint8_t { Float, Planes, Ranks };
 /// of the batch and have the row's pixels and channels. Only the fields of its kind are read.
 struct Epilogue {
   EpilogueKind kind = EpilogueKind::Float;
-  ChannelAffine affine{};                    ///< not read where integers or ranks come in
+  ChannelAffine affine{};                    ///< read where z comes in
   Activation activation = Activation::None;  ///< of out: Float, Planes
   const float* residual = nullptr;           ///< [pixel][channels] or null; null with integers or ranks
   float* out = nullptr;               ///< [pixel][channels]; Planes: or null; null with integers or ranks
@@ -71,13 +71,23 @@ struct Epilogue {
   ActivationLayout layout{};          ///< Planes: of out_planes
 };
 
+/// The comparisons with the thresholds, made where the accumulators were: bit c % 8 of byte
+/// [threshold][pixel][c / 8] says whether channel c of the pixel passes. For up to kMostPassed thresholds and
+/// kMostPassedPlanes planes, and groups of whole bytes.
+struct PassedThresholds {
+  const std::byte* bits = nullptr;
+  std::size_t threshold_stride = 0;  ///< bytes from one threshold to the next
+};
+inline constexpr std::size_t kMostPassed = 15, kMostPassedPlanes = 4;
+
 /// One output row, [pixel][channels], as exactly one of: z; the integers A, if and only if the epilogue has
-/// integer thresholds; or ranks (Planes only), each at most ranks.count. Pixels [0, layout.width) of row
-/// `row`, counted over the batch.
+/// integer thresholds; ranks (Planes only), each at most ranks.count; or passed thresholds (Planes only).
+/// Pixels [0, layout.width) of row `row`, counted over the batch.
 struct EpilogueRow {
   const float* z = nullptr;
   const std::int32_t* integers = nullptr;
   const std::uint8_t* ranks = nullptr;
+  PassedThresholds passed{};
   std::size_t row = 0;
   std::size_t pixels = 0;
   std::size_t channels = 0;
