@@ -37,12 +37,12 @@ void set_peak(const KernelInfo& kernel, Widths widths, bool vector, const ConvSh
     const std::size_t bytes = shape.out_channels * shape.filter_size() * widths.weights / 8;
     row.peak = read_peak_name(bytes);
     row.work = static_cast<double>(bytes);
-    return;
   }
   for (const FamilyPeak& peak : kFamilyPeaks) {
     if (peak.family != family_name(kernel.family)) continue;
-    row.peak = kernel.isa == Isa::Avx2 ? peak.avx2_peak : peak.peak;
-    row.work = row.macs * peak.work_per_mac(widths);
+    // A product with one pixel is bound by reading the weights or by counting, whichever takes longer.
+    (vector ? row.other_peak : row.peak) = kernel.isa == Isa::Avx2 ? peak.avx2_peak : peak.peak;
+    (vector ? row.other_work : row.work) = row.macs * peak.work_per_mac(widths);
   }
 }
 

@@ -15,7 +15,7 @@ using namespace kernels;
 namespace {
 
 /// As many as the engine's lowering turns into integers.
-constexpr std::size_t kMostIntegerThresholds = 7;
+constexpr std::size_t kMostIntegerThresholds = 1;
 
 }  // namespace
 

@@ -160,6 +160,7 @@ std::string row_text(const Table& table, const Row& row) {
                      or_dash(row.bit_operations / seconds * 1e-9, "%.0f") + " | " +
                      or_dash(table.share_of_peak(row) * 100, "%.0f %%") + " | " +
                      (peer == nullptr ? "-" : short_number(median_seconds(*peer) / seconds)) + " |";
+  if (row.key.group == "vector") text += " " + or_dash(table.share_of_bound(row) * 100, "%.0f %%") + " |";
   if (row.key.group == "gemm" || row.key.group == "vector") {
     const double packing = packing_seconds(table, row);
     text += " " + (packing > 0 ? short_number((seconds + packing) * 1e6) : "-") + " |";
@@ -174,9 +175,10 @@ std::string group_text(const Table& table, const std::string& group, const Rows&
   std::string text = "\n## " + group + "\n";
   if (rows.front()->macs > 0) text += best_text(table, rows);
   std::string extra, line;
-  if (group == "gemm" || group == "vector") extra = " us with packing |";
+  if (group == "vector") extra = " of reading and popcounts |";
+  if (group == "gemm" || group == "vector") extra += " us with packing |";
   if (group == "conv") extra = " of bare GEMM |";
-  if (!extra.empty()) line = "---|";
+  line = group == "vector" ? "---|---|" : extra.empty() ? "" : "---|";
   for (const std::string& shape : values_of(rows, &RowKey::shape)) {
     text += "\n### " + group + " " + shape + "\n\n";
     text += "| W/A | basis | kernel | ISA | us | +- % | GMAC/s | Gbit-op/s | of peak | times best peer |";

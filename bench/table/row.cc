@@ -47,9 +47,9 @@ bool is_peer(const Row& row) {
   return row.key.kernel.starts_with("oneDNN") || row.key.kernel.starts_with("Eigen");
 }
 
-double Table::peak_rate(const Row& row) const {
+double Table::peak_rate(const Row& row, const std::string& name) const {
   for (const Row& peak : rows) {
-    if (peak.key.group == "peaks" && peak.key.shape == row.peak && peak.key.isa == row.key.isa) {
+    if (peak.key.group == "peaks" && peak.key.shape == name && peak.key.isa == row.key.isa) {
       const double seconds = median_seconds(peak);
       return seconds > 0 ? peak.work / seconds : 0.0;
     }
@@ -58,8 +58,14 @@ double Table::peak_rate(const Row& row) const {
 }
 
 double Table::share_of_peak(const Row& row) const {
-  const double seconds = median_seconds(row), rate = row.peak.empty() ? 0.0 : peak_rate(row);
+  const double seconds = median_seconds(row), rate = row.peak.empty() ? 0.0 : peak_rate(row, row.peak);
   return seconds > 0 && rate > 0 ? row.work / seconds / rate : 0.0;
+}
+
+double Table::share_of_bound(const Row& row) const {
+  const double other = row.other_peak.empty() ? 0.0 : peak_rate(row, row.other_peak);
+  const double seconds = median_seconds(row), share = share_of_peak(row);
+  return seconds > 0 && other > 0 && share > 0 ? std::max(share, row.other_work / seconds / other) : 0.0;
 }
 
 const Row* Table::best_peer(const Row& row) const {

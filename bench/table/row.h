@@ -31,6 +31,9 @@ struct Row {
   /// The share of the peak: `work` in units of the row "peaks"/`peak` of the same ISA; empty: none.
   std::string peak{};
   double work = 0;
+  /// Another limit that holds at the same time; empty: none.
+  std::string other_peak{};
+  double other_work = 0;
   std::vector<std::string> chosen_at{};  ///< ISA levels at which selection by cost takes this kernel
   std::string unit{};                    ///< of a peaks row's work, e.g. "Gfma/s"
   std::vector<double> seconds{};         ///< of one run, one entry per repetition
@@ -47,10 +50,12 @@ struct Table {
   std::vector<std::string> notes{};  ///< what is missing and why; options
   std::vector<Row> rows{};
 
-  /// Work per second of the peak that `row` names; 0: not measured.
-  [[nodiscard]] double peak_rate(const Row& row) const;
+  /// Work per second of the peak of that name, of the same ISA as `row`; 0: not measured.
+  [[nodiscard]] double peak_rate(const Row& row, const std::string& peak) const;
   /// In [0, 1], noise aside; 0: unknown.
   [[nodiscard]] double share_of_peak(const Row& row) const;
+  /// The share of what both limits together allow; 0: unknown, or there is one limit only.
+  [[nodiscard]] double share_of_bound(const Row& row) const;
   /// The fastest peer of the same group, shape and ISA that computes the same kind of thing (int8 beside
   /// low-bit rows, float32 beside float rows); null: there is none.
   [[nodiscard]] const Row* best_peer(const Row& row) const;

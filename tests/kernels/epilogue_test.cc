@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernels/reference/bit_conv_runner.h"
+#include "kernels/reference/guarded.h"
 #include "kernels/reference/random.h"
 
 namespace bitplane::kernels {
@@ -310,6 +311,46 @@ TEST(Epilogue, IntegerThresholds) {
                        .out_planes = planes.out(),
                        .layout = layout},
                       row);
+        EXPECT_TRUE(planes.as_expected());
+      }
+    }
+  }
+}
+
+/// Comparisons that a product made in its registers.
+TEST(Epilogue, PassedThresholdsBecomePlanes) {
+  for (const std::size_t count : {1, 2, 3, 7, 15}) {
+    for (const std::size_t channels : {8, 16, 24, 32, 40, 64, 72, 136}) {
+      SCOPED_TRACE("seed " + std::to_string(count * 1000 + channels));
+      Random random(count * 1000 + channels);
+      const ActivationLayout layout{.height = 1,
+                                    .width = random.between(1, 5),
+                                    .channels = 3 * channels,
+                                    .planes = static_cast<std::size_t>(std::bit_width(count)),
+                                    .groups = random.coin() ? std::size_t{3} : std::size_t{1}};
+      const std::size_t row_bits = layout.width * layout.channels, gap = random.between(0, 3);
+      std::vector<std::uint8_t> code_of_rank, codes;
+      for (std::size_t l = 0; l <= count; ++l)
+        code_of_rank.push_back(static_cast<std::uint8_t>(random.bits() & ((1U << layout.planes) - 1U)));
+      reference::Guarded<std::byte> bits((count - 1) * (row_bits / 8 + gap) + row_bits / 8);
+      bits.fill_bytes(0);
+      for (std::size_t at = 0; at < row_bits; ++at) {
+        const std::size_t rank = random.between(0, count);
+        for (std::size_t l = 0; l < rank; ++l)
+          bits.data()[l * (row_bits / 8 + gap) + at / 8] |= std::byte{1} << (at % 8);
+        codes.push_back(code_of_rank[rank]);
+      }
+      for (const IsaInfo& isa : runnable_isas(Family::Epilogue)) {
+        SCOPED_TRACE(isa.name);
+        PlanesOf planes(layout, 1, codes);
+        select_epilogue(detect_cpu().limited_to(isa.isa))
+            .apply({.kind = EpilogueKind::Planes,
+                    .ranks = {nullptr, count, code_of_rank.data()},
+                    .out_planes = planes.out(),
+                    .layout = layout},
+                   {.passed = {bits.data(), row_bits / 8 + gap},
+                    .pixels = layout.width,
+                    .channels = layout.channels});
         EXPECT_TRUE(planes.as_expected());
       }
     }

@@ -119,7 +119,8 @@ void expect_planes(const Layer& layer, const std::vector<float>& z, std::size_t 
   }
 }
 
-/// Ranks of the integers A against thresholds of their own per channel, where nothing is added to z.
+/// Ranks and planes of the integers A against thresholds of their own per channel, where nothing is added to
+/// z.
 void expect_integer_ranks(const Layer& layer, std::size_t row_step) {
   if (layer.combination != Combination::UniformBoth || !layer.weight_offset.empty() ||
       layer.activation_offset != 0.0F)
@@ -147,6 +148,25 @@ void expect_integer_ranks(const Layer& layer, std::size_t row_step) {
               .out_ranks = ranks.data()},
              row_step);
     ASSERT_EQ(std::vector<std::uint8_t>(ranks.begin(), ranks.end()), expected);
+
+    const ActivationLayout layout{.height = layer.shape.out_height(),
+                                  .width = layer.shape.out_width(),
+                                  .channels = channels,
+                                  .planes = 2,
+                                  .groups = layer.shape.groups};
+    const std::vector<std::uint8_t> code_of_rank{0, 1, 2};
+    AlignedArray<std::byte> expected_planes(layer.shape.batch * layout.picture_bytes());
+    pack_codes(expected, layer.shape.batch, layout, expected_planes.data());
+    reference::Guarded<std::byte> planes(expected_planes.size(), 8);
+    planes.fill_bytes(0x99);
+    LayerRunner(layer, *kernel)
+        .run({.kind = EpilogueKind::Planes,
+              .ranks = {nullptr, 2, code_of_rank.data()},
+              .integer = {thresholds.data(), flip.data()},
+              .out_planes = planes.data(),
+              .layout = layout},
+             row_step);
+    ASSERT_EQ(std::memcmp(planes.data(), expected_planes.data(), expected_planes.size()), 0);
   }
 }
 

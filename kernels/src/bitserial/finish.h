@@ -30,6 +30,19 @@ class TileFinish {
     alignas(64) float z[kPixels * kChannels];
   };
 
+  /// Asks for the lines that the pixels from `pixel` on will be written to, where a vector is a line: a
+  /// product of 1024^3, 1/1, takes 14 % less with outputs beyond the second-level cache. On AVX2 the tiles
+  /// take so long that the misses hide anyway, and the instructions cost up to 4 %.
+  [[gnu::always_inline]] static void expect(const BitTile& tile, std::size_t pixel) {
+    if constexpr (Ops::kLanes * sizeof(float) < 64) return;
+    const void* out = tile.integers != nullptr ? static_cast<const void*>(tile.integers) : tile.z;
+    if (out == nullptr) return;
+    const auto* to = static_cast<const float*>(out) + pixel * tile.pixel_stride;
+    for_all([&](auto v, auto p) __attribute__((always_inline)) {
+      __builtin_prefetch(to + p * tile.pixel_stride + v * Ops::kLanes, 1);
+    });
+  }
+
   /// Term `term` of the pixels from `pixel` on: `ints` is its sum but for its last shift. Terms come in
   /// order.
   [[gnu::always_inline]] static void take(const BitTile& tile, std::size_t pixel, std::size_t term, Ints ints,

@@ -319,6 +319,7 @@ template <class B, PairOp kOp, Weights kWeights, int kRegisters, int kPixels>
   for (std::size_t i = 0; i < tile.tiles; ++i) {
     const std::byte* const* pixels = tile.pixels + i * kPixels;
     if (tile.pixel_factors != nullptr) write_pixel_terms<B, kPixels>(tile, i * kPixels);
+    Finishing::expect(tile, i * kPixels);
     for (std::size_t t = 0; t < tile.term_count; ++t) {
       Totals<B, kRegisters, kPixels> totals;
       count_term<B, kOp, kWeights, kRegisters, kPixels>(tile, pixels, tile.terms[t], totals);
