@@ -90,6 +90,7 @@ class StripRunner {
     BitTile tile;
     tile.words = packed.windows.words;
     tile.word_offsets = packed.windows.word_offsets.data();
+    tile.words_side_by_side = packed.windows.word_offsets.back() == (tile.words - 1) * sizeof(std::uint64_t);
     tile.weight_planes = packed.weight_planes;
     tile.activation_planes = input.layout.planes;
     tile.plane_stride = packed.windows.plane_stride;

@@ -69,6 +69,7 @@ struct BitTile {
   const std::uint64_t* weights = nullptr;     ///< [plane][word][channel of the tile]
   std::size_t words = 0;                      ///< of K
   const std::size_t* word_offsets = nullptr;  ///< [words]: bytes from the start of a pixel's plane
+  bool words_side_by_side = false;            ///< are they 0, 8, 16 ...?
   std::size_t weight_planes = 0, activation_planes = 0;
   const std::byte* const* pixels = nullptr;  ///< [pixel] -> its first plane
   std::size_t plane_stride = 0;              ///< bytes from one plane of a pixel to the next
