@@ -96,7 +96,9 @@ class Listing {
     if (!names.ok()) return names.status();
     if (names->empty()) return bad_folder(folder / name, "found no pictures, expected at least one");
     for (const std::string& file : names.value()) {
-      const Status status = add_file(folder / name / file, name + "/" + file);
+      std::string relative = name;
+      relative.append("/").append(file);
+      Status status = add_file(folder / name / file, relative);
       if (!status.ok()) return status;
       set_.labels.push_back(static_cast<std::uint16_t>(set_.class_names.size()));
     }
@@ -139,7 +141,7 @@ Result<PictureSet> list_files(const std::string& dir, Split split, std::string_v
   if (!classes.ok()) return classes.status();
   Listing listing;
   for (const std::string& name : classes.value()) {
-    const Status status = listing.add_class(folder, name);
+    Status status = listing.add_class(folder, name);
     if (!status.ok()) return status;
   }
   return listing.finish();

@@ -98,7 +98,8 @@ void change_colours(const ColourChange& change, std::size_t channels,
     brighten(at);
     sum += static_cast<double>(grey_of(values.data(), channels));
   }
-  const auto mean = static_cast<float>(sum / static_cast<double>(pixels.size() / channels));
+  const std::size_t count = pixels.size() / channels;
+  const auto mean = static_cast<float>(sum / static_cast<double>(count));
   for (std::size_t at = 0; at < pixels.size(); at += channels) {
     brighten(at);
     if (change.contrast != 1) {
@@ -110,7 +111,10 @@ void change_colours(const ColourChange& change, std::size_t channels,
       for (std::size_t c = 0; c < channels; ++c)
         values[c] = clamp_value(grey + change.saturation * (values[c] - grey));
     }
-    for (std::size_t c = 0; c < channels; ++c) pixels[at + c] = static_cast<std::uint8_t>(values[c] + 0.5F);
+    for (std::size_t c = 0; c < channels; ++c) {
+      const float rounded = values[c] + 0.5F;
+      pixels[at + c] = static_cast<std::uint8_t>(rounded);
+    }
   }
 }
 

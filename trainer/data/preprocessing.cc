@@ -27,7 +27,8 @@ Preprocessing measure_channels(const engine::data::PictureSet& set) {
     squares[channel] += value * value;
     channel = channel + 1 == set.channels ? 0 : channel + 1;
   }
-  const auto n = static_cast<double>(set.pixels.size() / set.channels);
+  const std::size_t values = set.pixels.size() / set.channels;  // of one channel
+  const auto n = static_cast<double>(values);
   Preprocessing preprocessing;
   for (std::size_t c = 0; c < set.channels; ++c) {
     const double mean = static_cast<double>(sum[c]) / n;
