@@ -10,7 +10,9 @@
 #include "trainer/ops/batch_norm.h"
 #include "trainer/ops/concat.h"
 #include "trainer/ops/conv2d.h"
+#include "trainer/ops/dropout.h"
 #include "trainer/ops/elementwise.h"
+#include "trainer/ops/local_response_norm.h"
 #include "trainer/ops/loss.h"
 #include "trainer/ops/pooling.h"
 #include "trainer/ops/quantize.h"
@@ -201,6 +203,23 @@ TEST_F(OperationGradcheck, Pooling) {
     expect_ok([&](const Inputs& in) { return average_pool(ctx_, in[0], options); },
               [&](const Points& p) { return reference_pool(g, p[0], mean_of); }, inputs);
   }
+  const ReferencePool averages[] = {
+      {.n = 2, .h = 7, .w = 6, .c = 2, .kernel = 3, .stride = 2, .pad = 1, .oh = 4, .ow = 4},  // ceil: beyond
+                                                                                               // the padding
+      {.n = 1, .h = 6, .w = 5, .c = 3, .kernel = 2, .stride = 2, .pad = 1, .oh = 4, .ow = 3},
+      {.n = 1, .h = 8, .w = 8, .c = 1, .kernel = 3, .stride = 2, .pad = 0, .oh = 4, .ow = 4},
+  };
+  for (const ReferencePool& g : averages) {
+    PoolOptions options{
+        .kernel = g.kernel, .stride = g.stride, .pad = g.pad, .rounding = engine::PoolRounding::Ceil};
+    const Inputs inputs{input({g.n, g.h, g.w, g.c}, 83)};
+    const auto pool = [&](const Inputs& in) { return average_pool(ctx_, in[0], options); };
+    expect_ok(
+        pool, [&](const Points& p) { return reference_pool(g, p[0], mean_of); }, inputs);
+    options.padding = PoolPadding::Included;
+    expect_ok(
+        pool, [&](const Points& p) { return reference_padded_average(g, p[0]); }, inputs);
+  }
   const ReferencePool whole{
       .n = 3, .h = 5, .w = 5, .c = 2, .kernel = 5, .stride = 1, .pad = 0, .oh = 1, .ow = 1};
   expect_ok([&](const Inputs& in) { return global_average_pool(ctx_, in[0]); },
@@ -254,6 +273,68 @@ TEST_F(OperationGradcheck, Concat) {
         return y;
       },
       {input({3, 10, 10, 2}, 111), input({3, 10, 10, 3}, 112)});
+}
+
+TEST_F(OperationGradcheck, LocalResponseNorm) {
+  for (const ResponseWindow window : {ResponseWindow::AcrossChannels, ResponseWindow::WithinChannel}) {
+    for (const double beta : {0.75, 0.6}) {
+      for (const std::size_t size : {1U, 3U, 5U}) {
+        SCOPED_TRACE("beta " + std::to_string(beta) + ", size " + std::to_string(size));
+        const ResponseNormOptions o{.size = size, .alpha = 0.7, .beta = beta, .k = 1.5, .window = window};
+        expect_ok([&](const Inputs& in) { return local_response_norm(ctx_, in[0], o); },
+                  [&](const Points& p) {
+                    return reference_response_norm({.n = 2,
+                                                    .h = 4,
+                                                    .w = 3,
+                                                    .c = 6,
+                                                    .size = size,
+                                                    .alpha = o.alpha,
+                                                    .beta = o.beta,
+                                                    .k = o.k,
+                                                    .across = window == ResponseWindow::AcrossChannels},
+                                                   p[0]);
+                  },
+                  {input({2, 4, 3, 6}, 121)});
+      }
+    }
+  }
+}
+
+TEST_F(OperationGradcheck, Dropout) {
+  Context ctx = ctx_;
+  ctx.seed = 5;
+  ctx.step = 3;
+  const DropoutOptions options{.rate = 0.3, .stream = 9};
+  const Tensor mask = dropout(ctx, Variable(Tensor::filled({7, 11}, 1.0F)), options).value();
+  expect_ok([&](const Inputs& in) { return dropout(ctx, in[0], options); },
+            [&](const Points& p) {
+              DoubleValues y = p[0];
+              for (std::size_t i = 0; i < y.size(); ++i) y[i] *= static_cast<double>(mask.values()[i]);
+              return y;
+            },
+            {input({7, 11}, 131)});
+}
+
+TEST_F(OperationGradcheck, LossesOfATeacher) {
+  const std::vector<std::uint16_t> labels{3, 0, 6, 2, 2};
+  const Tensor teacher = random_tensor({5, 7}, 141);
+  const auto squared = [&](const DoubleValues& z) {
+    double sum = 0;
+    for (std::size_t i = 0; i < z.size(); ++i)
+      sum += std::pow(z[i] - static_cast<double>(teacher.values()[i]), 2) / 35.0;
+    return sum;
+  };
+  expect_ok([&](const Inputs& in) { return mean_squared_error(ctx_, in[0], teacher); },
+            [&](const Points& p) { return DoubleValues{squared(p[0])}; }, {input({5, 7}, 142)});
+  expect_ok(
+      [&](const Inputs& in) {
+        return distillation_loss(ctx_, in[0], labels,
+                                 {.teacher = teacher, .lambda = 0.3, .label_smoothing = 0.2});
+      },
+      [&](const Points& p) {
+        return DoubleValues{0.7 * reference_cross_entropy(7, p[0], labels, 0.2) + 0.3 * squared(p[0])};
+      },
+      {input({5, 7}, 143)});
 }
 
 TEST_F(OperationGradcheck, SoftmaxCrossEntropy) {

@@ -53,6 +53,37 @@ TEST_F(OpsGoldenTest, CrossEntropy) {
   }
 }
 
+TEST_F(OpsGoldenTest, Distillation) {
+  for (const Json& c : golden::cases("nn", "distillation")) {
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    const Variable logits = parameter(c.at("logits"));
+    const Tensor teacher = tensor(c.at("teacher_logits"));
+    const Variable loss = distillation_loss(ctx_, logits, labels(c.at("labels")),
+                                            {.teacher = teacher, .lambda = c.at("lam").get<double>()});
+    expect_close(loss.value().values(), {c.at("loss").get<double>()}, kFloatTolerance, "loss");
+    backward(ctx_, loss);
+    expect_close(logits.grad(), c.at("grad_logits"), "grad_logits");
+  }
+}
+
+/// Codes are small whole numbers: float32 holds every accumulator exactly.
+TEST_F(OpsGoldenTest, IntegerConvolution) {
+  for (const Json& c : golden::cases("conv", "conv")) {
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    const std::size_t stride = c.at("stride"), pad = c.at("pad"), dilation = c.at("dilation");
+    const Tensor y = conv2d_forward(backend_, tensor(c.at("x")), tensor(c.at("w")),
+                                    {.stride_h = stride,
+                                     .stride_w = stride,
+                                     .pad_h = pad,
+                                     .pad_w = pad,
+                                     .dilation_h = dilation,
+                                     .dilation_w = dilation,
+                                     .groups = c.at("groups")});
+    ASSERT_EQ(y.shape(), shape_of(c.at("accumulators")));
+    EXPECT_EQ(std::vector<double>(y.values().begin(), y.values().end()), doubles(c.at("accumulators")));
+  }
+}
+
 PoolOptions pool_options(const Json& c) {
   return {
       .kernel = c.at("kernel"),

@@ -71,6 +71,56 @@ struct ReferencePool {
   std::size_t n, h, w, c, kernel, stride, pad, oh, ow;
 };
 
+/// Averages that count pixels of the padding, up to the padded picture's edge.
+inline Doubles reference_padded_average(const ReferencePool& g, const Doubles& x) {
+  Doubles y;
+  for (std::size_t n = 0; n < g.n; ++n)
+    for (std::size_t i = 0; i < g.oh; ++i)
+      for (std::size_t j = 0; j < g.ow; ++j)
+        for (std::size_t c = 0; c < g.c; ++c) {
+          double sum = 0, counted = 0;
+          for (std::size_t r = i * g.stride; r < i * g.stride + g.kernel; ++r)
+            for (std::size_t s = j * g.stride; s < j * g.stride + g.kernel; ++s) {
+              if (r >= g.h + 2 * g.pad || s >= g.w + 2 * g.pad) continue;
+              counted += 1;
+              if (r < g.pad || s < g.pad || r - g.pad >= g.h || s - g.pad >= g.w) continue;
+              sum += x[((n * g.h + r - g.pad) * g.w + s - g.pad) * g.c + c];
+            }
+          y.push_back(sum / counted);
+        }
+  return y;
+}
+
+struct ReferenceResponse {
+  std::size_t n, h, w, c, size;
+  double alpha, beta, k;
+  bool across;
+};
+
+inline Doubles reference_response_norm(const ReferenceResponse& g, const Doubles& x) {
+  const auto half = static_cast<long>(g.size / 2);
+  const auto h = static_cast<long>(g.h), w = static_cast<long>(g.w), channels = static_cast<long>(g.c);
+  const double count = static_cast<double>(g.across ? g.size : g.size * g.size);
+  Doubles y;
+  for (std::size_t n = 0; n < g.n; ++n) {
+    const auto at = [&](long i, long j, long c) {
+      if (i < 0 || j < 0 || c < 0 || i >= h || j >= w || c >= channels) return 0.0;
+      return x[n * g.h * g.w * g.c + static_cast<std::size_t>((i * w + j) * channels + c)];
+    };
+    for (long i = 0; i < h; ++i)
+      for (long j = 0; j < w; ++j)
+        for (long c = 0; c < channels; ++c) {
+          double squares = 0;
+          for (long a = -half; a <= half; ++a) {
+            if (g.across) squares += std::pow(at(i, j, c + a), 2);
+            for (long b = -half; !g.across && b <= half; ++b) squares += std::pow(at(i + a, j + b, c), 2);
+          }
+          y.push_back(at(i, j, c) * std::pow(g.k + g.alpha / count * squares, -g.beta));
+        }
+  }
+  return y;
+}
+
 template <class Reduce>
 Doubles reference_pool(const ReferencePool& g, const Doubles& x, const Reduce& reduce) {
   Doubles y;

@@ -14,6 +14,7 @@
 #include "trainer/cli/common.h"
 #include "trainer/cli/subcommands.h"
 #include "trainer/methods/method.h"
+#include "trainer/nets/layer_sizes.h"
 #include "trainer/nets/net.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/schedule.h"
@@ -26,10 +27,15 @@ using cli::Json;
 Json list_nets() {
   Json rows = Json::array();
   for (const NetInfo& net : nets()) {
+    const NetCounts counts = count_net(net);
     rows.push_back({{"name", net.name},
                     {"description", net.description},
                     {"input", to_string(net.input)},
-                    {"min_size", net.min_size}});
+                    {"min_size", net.min_size},
+                    {"classes", net.classes},
+                    {"parameters", counts.parameters},
+                    {"conv_weights", counts.conv_weights},
+                    {"macs", counts.macs}});
   }
   return rows;
 }

@@ -15,6 +15,7 @@
 #include "engine/data/nearest_name.h"
 #include "trainer/data/preprocessing.h"
 #include "trainer/nets/net.h"
+#include "trainer/nets/net_file.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/parameter_rules.h"
 #include "trainer/optim/schedule.h"
@@ -44,7 +45,9 @@ const auto kConfigFields = std::to_array<ConfigField>({
      &Config::normalize},
     {"loaders", "threads that prepare pictures ahead; 0: none. The bits do not depend on it",
      &Config::loaders},
-    {"net", "net (trainer list nets)", &Config::net},
+    {"net", "net (trainer list nets), or a .json file that describes one (docs/NETS.md)", &Config::net},
+    {"width", "times the net's hidden channels, each rounded to a multiple of 4; 1: as published",
+     &Config::width},
     {"method", "method (trainer list methods)", &Config::method},
     {"wbits", "weight bits: 1 to 8, or 32 = float", &Config::wbits},
     {"abits", "activation bits: 1 to 8, or 32 = float", &Config::abits},
@@ -157,7 +160,8 @@ void check_weights(const Config& config) {
 
 void check_values(const Config& config) {
   check_name("data set", config.data, engine::data::datasets());
-  check_name("net", config.net, nets());
+  if (!is_net_text(config.net)) check_name("net", config.net, nets());
+  check_range("width", config.width, 0.01, 16);
   check_name("schedule", config.schedule, schedules());
   check_name("optimizer", config.optimizer, optimizers());
   check_range("epochs", static_cast<double>(config.epochs), 1, 1e6);
@@ -255,6 +259,7 @@ Config resolve_config(const PartialConfig& file, const PartialConfig& flags) {
   if (const ScheduleInfo* schedule = find_schedule(named.schedule)) config.warmup = schedule->default_warmup;
   merge(file, config);
   merge(flags, config);
+  if (is_net_file(config.net)) config.net = read_net_file(config.net);
   check_values(config);
   config.options = resolve_method(method_settings(config)).options;
   return config;

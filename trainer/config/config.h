@@ -26,8 +26,9 @@ struct Config {
   std::uint64_t crop_padding = 0;
   double crop_area = 0, flip = 0, brightness = 0, contrast = 0, saturation = 0;
   std::string normalize = "channel";
-  std::uint64_t loaders = 1;  ///< threads that prepare pictures
-  std::string net = "cnn-small", method = "lq-nets";
+  std::uint64_t loaders = 1;                          ///< threads that prepare pictures
+  std::string net = "cnn-small", method = "lq-nets";  ///< net: a name, or the text of a net file
+  double width = 1.0;
   std::uint64_t wbits = 2, abits = 2;
   std::uint64_t epochs = 5, batch = 128;
   double lr = 0.1;

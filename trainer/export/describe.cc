@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 #include <stdexcept>
 #include <variant>
@@ -81,6 +82,12 @@ engine::Operation describe(const AveragePool* /*layer*/, Input /*input*/) {
 engine::Operation describe(const ZeroChannelShortcut* /*layer*/, Input /*input*/) {
   throw NotInFormat("shortcuts with zero channels");
 }
+engine::Operation describe(const Dropout* /*layer*/, Input /*input*/) {
+  throw std::logic_error("dropout is left out of a description");
+}
+engine::Operation describe(const LocalResponseNorm* /*layer*/, Input /*input*/) {
+  throw NotInFormat("local response normalization");
+}
 engine::Operation describe(const Add* /*layer*/, Input /*input*/) {
   throw NotInFormat("addition of two layers");
 }
@@ -112,14 +119,35 @@ engine::UniformBasis uniform_from(const std::vector<float>& values) {
   return basis;
 }
 
+/// Dropout hands its input on when it is not training: whoever reads it reads what is in front of it.
+LayerGraph without_dropout(LayerGraph graph) {
+  std::map<std::string, std::string> instead;
+  const auto resolve = [&](std::string& name) {
+    if (const auto found = instead.find(name); found != instead.end()) name = found->second;
+  };
+  std::vector<LayerNode> kept;
+  for (LayerNode& node : graph.nodes) {
+    for (std::string& input : node.inputs) resolve(input);
+    if (std::holds_alternative<const Dropout*>(node.layer)) {
+      instead[node.name] = node.inputs[0];
+    } else {
+      kept.push_back(std::move(node));
+    }
+  }
+  resolve(graph.output);
+  graph.nodes = std::move(kept);
+  return graph;
+}
+
 }  // namespace
 
 NotInFormat::NotInFormat(const std::string& missing, const std::string& layer)
     : std::invalid_argument("layer '" + layer + "': the model format has no " + missing), missing_(missing) {}
 
-engine::ModelSpec describe_net(const LayerGraph& graph, const Task& task) {
+engine::ModelSpec describe_net(const LayerGraph& trained, const Task& task) {
   if (!task.preprocessing.mean_picture.empty())
     throw NotInFormat("mean picture, only means of channels (--normalize channel)", "input");
+  const LayerGraph graph = without_dropout(trained);
   engine::ModelSpec spec;
   spec.input = {.height = task.input.height,
                 .width = task.input.width,

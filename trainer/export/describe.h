@@ -29,7 +29,7 @@ class NotInFormat : public std::invalid_argument {
 };
 
 /// Without provenance and golden pair. Throws NotInFormat naming a layer that the format does not have.
-[[nodiscard]] engine::ModelSpec describe_net(const LayerGraph& graph, const Task& task);
+[[nodiscard]] engine::ModelSpec describe_net(const LayerGraph& trained, const Task& task);
 
 /// Codes [out][k] -> canonical planes.
 [[nodiscard]] engine::Planes pack_planes(const WeightExport& weights);

@@ -7,6 +7,7 @@
 #include "engine/cli/shared/version.h"
 #include "trainer/evaluation/evaluator.h"
 #include "trainer/export/describe.h"
+#include "trainer/nets/net_file.h"
 #include "trainer/run/build.h"
 
 namespace bitplane::train {
@@ -14,7 +15,7 @@ namespace {
 
 std::map<std::string, std::string> provenance_of(const LoadedRun& run) {
   const Config& config = run.folder.config();
-  std::map<std::string, std::string> provenance{{"net", config.net},
+  std::map<std::string, std::string> provenance{{"net", net_title(config.net)},
                                                 {"method", config.method},
                                                 {"weight_bits", std::to_string(config.wbits)},
                                                 {"activation_bits", std::to_string(config.abits)},
@@ -36,7 +37,7 @@ std::map<std::string, std::string> provenance_of(const LoadedRun& run) {
 engine::ModelSpec describe_run(const LoadedRun& run) {
   engine::ModelSpec spec = describe_net(layer_graph(*run.net), run.task);
   const Config& config = run.folder.config();
-  spec.name = config.net + " " + config.method + " " + std::to_string(config.wbits) + "/" +
+  spec.name = net_title(config.net) + " " + config.method + " " + std::to_string(config.wbits) + "/" +
               std::to_string(config.abits);
   return spec;
 }

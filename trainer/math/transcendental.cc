@@ -128,6 +128,10 @@ double log(double x) noexcept {
   return std::fma(k, kLn2High, f - (half_square - (rest + k * kLn2Low)));
 }
 
+double power(double x, double y) noexcept {
+  return exp(y * log(x));
+}
+
 double sin_turns(double t) noexcept {
   const Angle a = reduce_turns(t);
   const double y = (a.quadrant & 1) != 0 ? cos_reduced(a) : sin_reduced(a);

@@ -83,6 +83,12 @@ LayerSize size_of(const Relu* /*layer*/, Inputs in) {
 LayerSize size_of(const Quantize* /*layer*/, Inputs in) {
   return {.out = in[0]};
 }
+LayerSize size_of(const Dropout* /*layer*/, Inputs in) {
+  return {.out = in[0]};
+}
+LayerSize size_of(const LocalResponseNorm* /*layer*/, Inputs in) {
+  return {.out = in[0]};
+}
 LayerSize size_of(const ZeroChannelShortcut* layer, Inputs in) {
   const ShortcutOptions& o = layer->options();
   return {.out = {.height = (in[0].height + o.stride - 1) / o.stride,
@@ -125,6 +131,25 @@ std::vector<LayerSize> layer_sizes(const LayerGraph& graph, const PictureShape& 
     shapes.insert_or_assign(node.name, sizes.back().out);
   }
   return sizes;
+}
+
+NetCounts count_graph(const LayerGraph& graph, const PictureShape& input) {
+  const std::vector<LayerSize> sizes = layer_sizes(graph, input);
+  NetCounts counts;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    counts.parameters += sizes[i].parameters;
+    counts.macs += sizes[i].macs;
+    if (!std::holds_alternative<const Conv2d*>(graph.nodes[i].layer)) continue;
+    counts.conv_weights += sizes[i].weights;
+    counts.conv_macs += sizes[i].macs;
+  }
+  return counts;
+}
+
+NetCounts count_net(const NetInfo& net) {
+  const QuantizationPlan none;
+  const auto module = net.build({.input = net.input, .classes = net.classes, .plan = none});
+  return count_graph(layer_graph(*module), net.input);
 }
 
 }  // namespace bitplane::train

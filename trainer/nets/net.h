@@ -41,12 +41,14 @@ struct NetOptions {
 };
 
 /// The width rule, for every hidden channel count of every net (never the picture's channels or the classes):
-/// channels * width, rounded to the nearest multiple of 4 (half up), at least 4.
+/// at width 1 the published number; else channels * width, rounded to the nearest multiple of 4 (half up), at
+/// least 4.
 [[nodiscard]] std::size_t scaled_channels(std::size_t channels, double width) noexcept;
 
 struct NetInfo {
   std::string_view name, description;
   PictureShape input;    ///< what it was published for; it takes 1 or 3 channels
+  std::size_t classes;   ///< of the data set that it was published for; it takes any number
   std::size_t min_size;  ///< height and width are at least that
   std::unique_ptr<Module> (*build)(const NetOptions& options);
 };
@@ -55,8 +57,8 @@ struct NetInfo {
 [[nodiscard]] std::span<const NetInfo> nets() noexcept;
 /// Throws std::invalid_argument with the nearest known name.
 [[nodiscard]] const NetInfo& find_net(std::string_view name);
-/// Parameters are not initialized yet. Throws std::invalid_argument naming what the net takes when it does
-/// not take `options.input`.
+/// `name`: of the list, or what read_net_file() returned (net_file.h). Parameters are not initialized yet.
+/// Throws std::invalid_argument naming what the net takes when it does not take `options.input`.
 [[nodiscard]] std::unique_ptr<Module> build_net(std::string_view name, const NetOptions& options);
 
 }  // namespace bitplane::train

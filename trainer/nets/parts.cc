@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/nets/parts.h"
 
-#include <utility>
+#include <cmath>
+
+#include "trainer/nets/layer_sizes.h"
 
 namespace bitplane::train {
+
+WeightStart he_fan_out(std::size_t area, std::size_t outputs) {
+  return {.deviation = static_cast<float>(std::sqrt(2.0 / static_cast<double>(area * outputs)))};
+}
 
 std::unique_ptr<WeightQuantizer> NetParts::weight_quantizer(Place place,
                                                             const WeightQuantizerOptions& layer) const {
@@ -21,11 +27,12 @@ std::size_t NetParts::conv(Sequential& net, const std::string& name, const Conv2
   return conv.out_channels;
 }
 
-void NetParts::linear(Sequential& net, const std::string& name, const LinearOptions& linear,
-                      Place place) const {
+std::size_t NetParts::linear(Sequential& net, const std::string& name, const LinearOptions& linear,
+                             Place place) const {
   net.emplace<Linear>(
       name, linear,
       weight_quantizer(place, {.out_channels = linear.out_features, .filter_size = linear.in_features}));
+  return linear.out_features;
 }
 
 void NetParts::quantize(Sequential& net, const std::string& name) const {
@@ -40,6 +47,16 @@ void NetParts::norm_relu(Sequential& net, const std::string& suffix, std::size_t
 void NetParts::norm_relu_quantize(Sequential& net, const std::string& suffix, std::size_t channels) const {
   norm_relu(net, suffix, channels);
   quantize(net, "quant" + suffix);
+}
+
+PictureShape output_shape(const Module& net, const PictureShape& input) {
+  const std::vector<LayerSize> sizes = layer_sizes(layer_graph(net), input);
+  return sizes.empty() ? input : sizes.back().out;
+}
+
+std::size_t output_size(const Module& net, const PictureShape& input) {
+  const PictureShape out = output_shape(net, input);
+  return out.height * out.width * out.channels;
 }
 
 }  // namespace bitplane::train

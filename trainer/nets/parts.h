@@ -17,10 +17,14 @@ namespace bitplane::train {
 /// Inner layers are quantized; first and last ones stay float.
 enum class Place : std::uint8_t { First, Inner, Last };
 
+/// N(0, sqrt(2 / (area * outputs))), He's fan-out rule, which the ResNets start with.
+[[nodiscard]] WeightStart he_fan_out(std::size_t area, std::size_t outputs);
+
 class NetParts {
  public:
   explicit NetParts(const NetOptions& options) : options_(&options) {}
 
+  [[nodiscard]] const NetOptions& options() const noexcept { return *options_; }
   /// Channels of the net as published -> of this one.
   [[nodiscard]] std::size_t scaled(std::size_t channels) const {
     return scaled_channels(channels, options_->width);
@@ -28,7 +32,8 @@ class NetParts {
 
   /// Channels in `conv` are those of this net. Returns conv.out_channels.
   std::size_t conv(Sequential& net, const std::string& name, const Conv2dOptions& conv, Place place) const;
-  void linear(Sequential& net, const std::string& name, const LinearOptions& linear, Place place) const;
+  std::size_t linear(Sequential& net, const std::string& name, const LinearOptions& linear,
+                     Place place) const;
   /// The plan's quantizer of activations, or nothing.
   void quantize(Sequential& net, const std::string& name) const;
 
@@ -42,5 +47,10 @@ class NetParts {
                                                                   const WeightQuantizerOptions& layer) const;
   const NetOptions* options_;
 };
+
+/// What `net` makes of a picture: the shape behind its last layer.
+[[nodiscard]] PictureShape output_shape(const Module& net, const PictureShape& input);
+/// Its numbers: what a linear layer behind "flatten" reads.
+[[nodiscard]] std::size_t output_size(const Module& net, const PictureShape& input);
 
 }  // namespace bitplane::train

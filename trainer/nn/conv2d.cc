@@ -9,7 +9,7 @@
 namespace bitplane::train {
 
 Parameter make_weight(const Shape& shape, std::size_t fan_in, const WeightStart& start) {
-  Parameter weight{.variable = Variable(Tensor::zeros(shape), Gradient::Required),
+  Parameter weight{.variable = Variable(Tensor(shape), Gradient::Required),
                    .role = ParameterRole::Weight,
                    .init = {.rule = InitRule::HeFanIn, .fan_in = fan_in}};
   if (start.deviation) weight.init = {.rule = InitRule::Normal, .value = *start.deviation};
@@ -19,7 +19,7 @@ Parameter make_weight(const Shape& shape, std::size_t fan_in, const WeightStart&
 Parameter make_bias(std::size_t outputs, const WeightStart& start) {
   return {.variable = Variable(Tensor::zeros({outputs}), Gradient::Required),
           .role = ParameterRole::Bias,
-          .init = {},
+          .init = {.value = start.bias},
           .learning_rate_factor = start.bias_rate};
 }
 

@@ -17,8 +17,10 @@ enum class Bias : std::uint8_t { None, Learned };
 struct WeightStart {
   /// Weights start as N(0, deviation); without one as He fan-in, N(0, sqrt(2 / inputs of an output)).
   std::optional<float> deviation = std::nullopt;
+  float bias = 0.0F;       ///< where it starts
   float bias_rate = 1.0F;  ///< learning rate of the bias, relative to the run's
 };
+/// Not filled yet (initialize_parameters()): a big net that is only measured takes no memory.
 [[nodiscard]] Parameter make_weight(const Shape& shape, std::size_t fan_in, const WeightStart& start);
 [[nodiscard]] Parameter make_bias(std::size_t outputs, const WeightStart& start);
 

@@ -20,12 +20,15 @@ class GlobalAveragePool;
 class Flatten;
 class Quantize;
 class ZeroChannelShortcut;
+class Dropout;
+class LocalResponseNorm;
 class Add;
 class Concat;
 
 using LayerRef = std::variant<const Conv2d*, const Linear*, const BatchNorm*, const Relu*, const MaxPool*,
                               const AveragePool*, const GlobalAveragePool*, const Flatten*, const Quantize*,
-                              const ZeroChannelShortcut*, const Add*, const Concat*>;
+                              const ZeroChannelShortcut*, const Dropout*, const LocalResponseNorm*,
+                              const Add*, const Concat*>;
 
 /// A node's output goes by its name; the net's input is "input". Topological order. Add has two inputs,
 /// Concat one or more, every other layer one.

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "trainer/math/random.h"
 #include "trainer/ops/elementwise.h"
 #include "trainer/ops/quantize.h"
 
@@ -43,6 +44,24 @@ Variable GlobalAveragePool::forward(const Context& ctx, const Variable& x) {
   return global_average_pool(ctx, x);
 }
 std::string GlobalAveragePool::append_to(LayerGraph& graph, const std::string& name,
+                                         const std::string& input) const {
+  return append(graph, name, input, this);
+}
+
+Dropout::Dropout(double rate, std::string_view stream_name)
+    : options_{.rate = rate, .stream = stream_of(stream_name)} {}
+
+Variable Dropout::forward(const Context& ctx, const Variable& x) {
+  return dropout(ctx, x, options_);
+}
+std::string Dropout::append_to(LayerGraph& graph, const std::string& name, const std::string& input) const {
+  return append(graph, name, input, this);
+}
+
+Variable LocalResponseNorm::forward(const Context& ctx, const Variable& x) {
+  return local_response_norm(ctx, x, options_);
+}
+std::string LocalResponseNorm::append_to(LayerGraph& graph, const std::string& name,
                                          const std::string& input) const {
   return append(graph, name, input, this);
 }

@@ -22,12 +22,20 @@ struct Range {
 /// One window: the rows and columns of it that lie inside the picture.
 struct WindowAt {
   Range rows, columns;
+  float divisor;  ///< of an average
 };
 
 /// The part of window `i` that lies inside [0, size).
 Range inside(std::size_t i, std::size_t size, const PoolOptions& o) {
   const std::size_t start = i * o.stride;  // in the padded row
   return {start > o.pad ? start - o.pad : 0, std::min(size, start + o.kernel - o.pad)};
+}
+
+/// Pixels of window `i` of one dimension that an average counts.
+std::size_t counted(std::size_t i, std::size_t size, const PoolOptions& o) {
+  const Range in = inside(i, size, o);
+  if (o.padding == PoolPadding::Excluded) return in.end - in.begin;
+  return std::min(o.kernel, size + 2 * o.pad - i * o.stride);
 }
 
 struct PoolGeometry {
@@ -54,7 +62,8 @@ void for_each_window(Backend& backend, const PoolGeometry& g, const Body& body) 
     for (std::size_t i = 0; i < g.y[1]; ++i) {
       for (std::size_t j = 0; j < g.y[2]; ++j, out += g.y[3]) {
         body(n * g.x[1] * g.x[2] * g.x[3], out,
-             WindowAt{inside(i, g.x[1], g.options), inside(j, g.x[2], g.options)});
+             WindowAt{inside(i, g.x[1], g.options), inside(j, g.x[2], g.options),
+                      static_cast<float>(counted(i, g.x[1], g.options) * counted(j, g.x[2], g.options))});
       }
     }
   });
@@ -84,11 +93,6 @@ kernels::PoolShape kernel_shape(const PoolGeometry& g) {
           .pad_w = o.pad,
           .out_height = g.y[1],
           .out_width = g.y[2]};
-}
-
-/// The pixels of a window that lie inside the picture.
-float window_pixels(const WindowAt& w) {
-  return static_cast<float>((w.rows.end - w.rows.begin) * (w.columns.end - w.columns.begin));
 }
 
 }  // namespace
@@ -146,7 +150,7 @@ Variable average_pool(const Context& ctx, const Variable& x, const PoolOptions& 
         for (std::size_t k = 0; k < channels; ++k) to[out + k] += from[at(g, picture, r, c) + k];
       }
     }
-    for (std::size_t k = 0; k < channels; ++k) to[out + k] /= window_pixels(w);
+    for (std::size_t k = 0; k < channels; ++k) to[out + k] /= w.divisor;
   });
   return record(ctx, "average_pool", std::move(y), {x},
                 [&backend = ctx.backend, g, channels](const Tensor& dy) -> std::vector<Tensor> {
@@ -157,8 +161,7 @@ Variable average_pool(const Context& ctx, const Variable& x, const PoolOptions& 
                     for (std::size_t r = w.rows.begin; r < w.rows.end; ++r) {
                       for (std::size_t c = w.columns.begin; c < w.columns.end; ++c) {
                         float* pixel = out_gradient + at(g, picture, r, c);
-                        for (std::size_t k = 0; k < channels; ++k)
-                          pixel[k] += dy.data()[out + k] / window_pixels(w);
+                        for (std::size_t k = 0; k < channels; ++k) pixel[k] += dy.data()[out + k] / w.divisor;
                       }
                     }
                   });

@@ -17,7 +17,7 @@ namespace bitplane::train {
 
 std::unique_ptr<Module> build_run_net(const Config& config, const PictureShape& input, std::size_t classes) {
   const QuantizationPlan plan = make_plan(resolve_method(method_settings(config)));
-  auto net = build_net(config.net, {.input = input, .classes = classes, .plan = plan});
+  auto net = build_net(config.net, {.input = input, .classes = classes, .width = config.width, .plan = plan});
   initialize_parameters(*net, config.seed);
   return net;
 }
