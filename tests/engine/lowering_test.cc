@@ -5,6 +5,7 @@
 #include <random>
 
 #include "engine/reference/lowered.h"
+#include "engine/reference/plan_text.h"
 #include "engine/reference/specs.h"
 #include "lowering/passes.h"
 #include "lowering/plan_arena.h"
@@ -13,34 +14,8 @@ namespace bitplane::engine {
 namespace {
 
 using reference::lowered;
+using reference::plan_of;
 using reference::SpecBuilder;
-
-std::string kind_name(StepKind kind) {
-  switch (kind) {
-    case StepKind::Convolution:
-      return "conv";
-    case StepKind::Elementwise:
-      return "elementwise";
-    case StepKind::MaxPool:
-      return "pool";
-    case StepKind::PackRanks:
-      return "pack";
-    case StepKind::GlobalAverage:
-      return "average";
-  }
-  return "?";
-}
-
-/// Kinds and output forms, e.g. "conv:planes pool:float".
-std::string plan_of(const Program& program) {
-  static constexpr std::string_view kForms[] = {"float", "ranks", "planes"};
-  std::string text;
-  for (const Step& step : program.steps) {
-    text += (text.empty() ? "" : " ") + kind_name(step.kind) + ":" +
-            std::string(kForms[static_cast<std::size_t>(program.values[step.out].form)]);
-  }
-  return text;
-}
 
 /// Each parameter is finite and validate() is content, but gamma / sqrt(var + epsilon) is not a float32.
 TEST(Lowering, RefusesFoldsBeyondFloat32) {

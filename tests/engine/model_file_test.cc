@@ -56,10 +56,30 @@ TEST(Sha256, PartsOfAnySizeGiveTheSame) {
   }
 }
 
-TEST(ModelFile, TheSampleHoldsEveryOperation) {
+TEST(ModelFile, TheSamplesHoldEveryOperation) {
   std::set<std::size_t> present;
-  for (const Node& node : sample_model().nodes) present.insert(node.op.index());
+  for (const Node& node : sample_model().nodes) {
+    present.insert(node.op.index());
+    EXPECT_EQ(op_info(node.op).version, 1);
+  }
+  for (const Node& node : testing::sample_branches().nodes) present.insert(node.op.index());
   EXPECT_EQ(present.size(), kOps.size());
+}
+
+/// The lowest version that holds the graph: what older builds can read stays readable for them.
+TEST(ModelFile, BranchesRoundTripAndNeedVersion2) {
+  const auto version_of = [](const ModelSpec& spec) {
+    const Result<std::vector<std::byte>> bytes = serialize_model(spec);
+    EXPECT_TRUE(bytes.ok()) << bytes.status().message();
+    return parse_safetensors(bytes.value()).value().metadata.at("bitplane.format_version");
+  };
+  const ModelSpec spec = testing::sample_branches();
+  EXPECT_EQ(version_of(spec), "2");
+  EXPECT_EQ(version_of(sample_model()), "1");
+  const Result<std::vector<std::byte>> bytes = serialize_model(spec);
+  const Result<ModelSpec> read = parse_model(bytes.value());
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_TRUE(read.value() == spec);
 }
 
 TEST(ModelFile, RoundTripKeepsEverything) {
@@ -181,8 +201,7 @@ TEST(ModelFile, EveryChangedByteUnderANewDigestIsHandled) {
 }
 
 /// Replaces text in the header, adjusts its length and seals the file again.
-Bytes with_header_edit(const std::string& from, const std::string& to) {
-  const Bytes bytes = sample_bytes();
+Bytes with_header_edit(const Bytes& bytes, const std::string& from, const std::string& to) {
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), 8);
   std::string header(reinterpret_cast<const char*>(bytes.data()) + 8, length);
@@ -199,6 +218,18 @@ Bytes with_header_edit(const std::string& from, const std::string& to) {
   return edited;
 }
 
+TEST(ModelFile, AnOperationOfALaterVersionIsRefusedByName) {
+  const Result<std::vector<std::byte>> bytes = serialize_model(testing::sample_branches());
+  ASSERT_TRUE(bytes.ok());
+  const std::string version = R"("bitplane.format_version":")";
+  const std::vector<std::byte> edited = with_header_edit(bytes.value(), version + "2", version + "1");
+  const Status refused = parse_model(edited).status();
+  EXPECT_EQ(refused.code(), StatusCode::InvalidFile);
+  EXPECT_NE(refused.message().find("node 'concat': concat needs format version 2, the file says 1"),
+            std::string::npos)
+      << refused.message();
+}
+
 struct HeaderEdit {
   std::string from, to;
   StatusCode code;
@@ -209,7 +240,8 @@ TEST(ModelFile, EditedHeadersAreRefusedWithTheReason) {
   const StatusCode file = StatusCode::InvalidFile, unsupported = StatusCode::Unsupported;
   const std::string version = R"("bitplane.format_version":")", digest = R"("bitplane.digest":"sha256:)";
   const HeaderEdit edits[] = {
-      {version + "1", version + "2", unsupported, "format version 2; this build reads 1: update bitplane"},
+      {version + "1", version + "3", unsupported,
+       "format version 3; this build reads 1 to 2: update bitplane"},
       {version + "1", version + "0", file, "'0' is not a version number"},
       {version + "1", version + "01", file, "'01' is not a version number"},
       {version + "1", version + "-1", file, "not a version number"},
@@ -269,7 +301,7 @@ TEST(ModelFile, EditedHeadersAreRefusedWithTheReason) {
   };
   for (const HeaderEdit& edit : edits) {
     SCOPED_TRACE(edit.from + "  ->  " + edit.to);
-    const Result<ModelSpec> read = parse_model(with_header_edit(edit.from, edit.to));
+    const Result<ModelSpec> read = parse_model(with_header_edit(sample_bytes(), edit.from, edit.to));
     ASSERT_FALSE(read.ok());
     EXPECT_EQ(read.status().code(), edit.code);
     EXPECT_NE(read.status().message().find(edit.says), std::string::npos)
@@ -279,8 +311,8 @@ TEST(ModelFile, EditedHeadersAreRefusedWithTheReason) {
 }
 
 TEST(ModelFile, ForeignMetadataIsLeftAlone) {
-  const Result<ModelSpec> read =
-      parse_model(with_header_edit(R"("bitplane.digest":)", R"("format":"pt","bitplane.digest":)"));
+  const Result<ModelSpec> read = parse_model(
+      with_header_edit(sample_bytes(), R"("bitplane.digest":)", R"("format":"pt","bitplane.digest":)"));
   ASSERT_TRUE(read.ok()) << read.status().message();
   EXPECT_TRUE(read.value() == sample_model());
 }

@@ -11,6 +11,7 @@
 #include "bitplane/kernels/isa.h"
 #include "bitplane/kernels/lowbit_conv.h"
 #include "engine/reference/interpreter.h"
+#include "engine/reference/random_dag.h"
 #include "engine/reference/random_graph.h"
 
 namespace bitplane::engine {
@@ -88,14 +89,14 @@ std::string describe(const ModelSpec& spec) {
   return text;
 }
 
-class ParityReference : public ::testing::TestWithParam<int> {};
-
-TEST_P(ParityReference, CodesAndOutputsAreEqual) {
+/// 12 graphs on every variant of a session.
+template <class Graph>
+void expect_parity(int first_seed) {
   constexpr int kGraphsPerCase = 12;
   for (int g = 0; g < kGraphsPerCase; ++g) {
-    const auto seed = static_cast<std::uint32_t>(GetParam() * 1000 + g);
+    const auto seed = static_cast<std::uint32_t>(first_seed + g);
     SCOPED_TRACE("seed " + std::to_string(seed));
-    reference::RandomGraph graph(seed);
+    Graph graph(seed);
     const ModelSpec spec = graph.make();
     SCOPED_TRACE(describe(spec));
     Result<Model> model = Model::from_spec(spec);
@@ -117,7 +118,19 @@ TEST_P(ParityReference, CodesAndOutputsAreEqual) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(RandomGraphs, ParityReference, ::testing::Range(1, 21));
+class ParityReference : public ::testing::TestWithParam<int> {};
+
+TEST_P(ParityReference, CodesAndOutputsAreEqual) {
+  expect_parity<reference::RandomGraph>(GetParam() * 1000);
+}
+INSTANTIATE_TEST_SUITE_P(RandomGraphs, ParityReference, ::testing::Range(1, 15));
+
+class ParityOfBranches : public ::testing::TestWithParam<int> {};
+
+TEST_P(ParityOfBranches, CodesAndOutputsAreEqual) {
+  expect_parity<reference::RandomDag>(GetParam() * 1000);
+}
+INSTANTIATE_TEST_SUITE_P(RandomGraphs, ParityOfBranches, ::testing::Range(1, 13));
 
 /// The parity above would hold for nets whose codes are all alike: they are not.
 TEST(RandomGraph, CodesAreSpread) {

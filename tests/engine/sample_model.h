@@ -124,6 +124,39 @@ inline ModelSpec sample_model() {
   return spec;
 }
 
+/// Every operation that came with version 2.
+inline ModelSpec sample_branches() {
+  SampleMaker make;
+  ModelSpec spec;
+  spec.name = "branches";
+  spec.input = {6, 5, 3, {0.5F, 0.25F, 0.125F}, {0.5F, 0.3F, 0.7F}};
+  const auto join = [&](std::string name, std::vector<std::string> inputs, Operation op) {
+    spec.output = name;
+    spec.nodes.push_back({std::move(name), std::move(inputs), std::move(op)});
+  };
+  const auto conv = [&](std::size_t out, std::size_t k) {
+    Conv2d op{.out_channels = out, .weights = {}, .bias = {}};
+    PlaneWeights planes = make.planes(PlaneEncoding::Bipolar, 2, out, k);
+    planes.basis = UniformBasis{{0.5F}};
+    op.weights = std::move(planes);
+    return op;
+  };
+  join("quantize", {"input"}, make.quantize(2, PlaneEncoding::Unsigned, UniformBasis{{0.5F}}));
+  join("way1", {"quantize"}, conv(4, 3));
+  join("way2", {"quantize"}, conv(2, 3));
+  join("concat", {"way1", "way2"}, Concat{});  // 6x5x6
+  join("zeros", {"concat"}, ZeroChannelShortcut{2, 2, 1, 3, ShortcutSampling::Subsample});
+  join("drop", {"concat"}, Identity{});
+  join("average", {"drop"}, AveragePool{.rounding = PoolRounding::Ceil, .divisor = AverageDivisor::Padded});
+  join("quantize2", {"average"}, make.quantize(2, PlaneEncoding::Unsigned, UniformBasis{{0.5F}}));
+  join("branch", {"quantize2"}, conv(10, 6));
+  join("add", {"branch", "zeros"}, Add{});  // 3x3x10
+  join("lrn", {"add"}, LocalResponseNorm{NormScope::WithinChannel, 3, 5e-5F, 0.75F, 1.0F});
+  join("gap", {"lrn"}, GlobalAveragePool{});
+  join("softmax", {"gap"}, Softmax{});
+  return spec;
+}
+
 inline Node& node_of(ModelSpec& spec, const std::string& name) {
   for (Node& node : spec.nodes) {
     if (node.name == name) return node;

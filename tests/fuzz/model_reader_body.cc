@@ -33,9 +33,13 @@ std::string check_model_reader(std::span<const std::byte> bytes) {
   return engine::seal_digest(sealed).ok() ? check_once(sealed) : "";
 }
 
-std::vector<std::byte> seed_model() {
-  Result<std::vector<std::byte>> bytes = engine::serialize_model(engine::testing::sample_model());
-  return bytes.ok() ? std::move(bytes).value() : std::vector<std::byte>{};
+std::vector<std::vector<std::byte>> seed_models() {
+  std::vector<std::vector<std::byte>> seeds;
+  for (const ModelSpec& spec : {engine::testing::sample_model(), engine::testing::sample_branches()}) {
+    Result<std::vector<std::byte>> bytes = engine::serialize_model(spec);
+    seeds.push_back(bytes.ok() ? std::move(bytes).value() : std::vector<std::byte>{});
+  }
+  return seeds;
 }
 
 }  // namespace bitplane::fuzz

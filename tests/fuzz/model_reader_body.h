@@ -17,6 +17,6 @@ namespace bitplane::fuzz {
 std::string check_model_reader(std::span<const std::byte> bytes);
 
 /// A valid model file to start from.
-std::vector<std::byte> seed_model();
+std::vector<std::vector<std::byte>> seed_models();
 
 }  // namespace bitplane::fuzz

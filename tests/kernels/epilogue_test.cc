@@ -24,20 +24,29 @@ using reference::Random;
 /// A tensor z of `rows` rows and the parameters of an epilogue on it.
 struct Input {
   std::size_t rows = 1, pixels = 1, channels = 1;
-  std::vector<float> z{}, scale{}, shift{}, residual{};
-  bool adds_residual = false;
+  std::vector<float> z{}, scale{}, shift{}, residual{}, after_scale{}, after_shift{};
+  bool adds_residual = false, goes_on = false;
 
   [[nodiscard]] std::size_t size() const { return rows * pixels * channels; }
   [[nodiscard]] float t(std::size_t at) const {
     const float t = std::fma(z[at], scale[at % channels], shift[at % channels]);
     return adds_residual ? t + residual[at] : t;
   }
+  /// What ranks compare.
+  [[nodiscard]] float u(std::size_t at) const {
+    return goes_on ? std::fma(t(at), after_scale[at % channels], after_shift[at % channels]) : t(at);
+  }
+  [[nodiscard]] ChannelAffine after() const {
+    return goes_on ? ChannelAffine{after_scale.data(), after_shift.data()} : ChannelAffine{};
+  }
   [[nodiscard]] ChannelAffine affine() const { return {scale.data(), shift.data()}; }
   [[nodiscard]] const float* residual_or_null() const { return adds_residual ? residual.data() : nullptr; }
-  [[nodiscard]] std::vector<float> activated(Activation activation) const {
+  [[nodiscard]] std::vector<float> activated(Activation activation,
+                                             float (Input::*value)(std::size_t) const) const {
     std::vector<float> out;
     for (std::size_t at = 0; at < size(); ++at) {
-      out.push_back(activation == Activation::None || t(at) > 0.0F ? t(at) : 0.0F);
+      const float v = (this->*value)(at);
+      out.push_back(activation == Activation::None || v > 0.0F ? v : 0.0F);
     }
     return out;
   }
@@ -52,6 +61,8 @@ Input make_input(Random& random, std::size_t pixels, std::size_t channels) {
   for (std::size_t c = 0; c < channels; ++c) {
     input.scale.push_back(random.between(0, 7) == 0 ? 0.0F : random.real());
     input.shift.push_back(random.between(0, 7) == 0 ? -0.0F : random.real());
+    input.after_scale.push_back(random.between(0, 7) == 0 ? 0.0F : random.real());
+    input.after_shift.push_back(random.between(0, 7) == 0 ? -0.0F : random.real());
   }
   return input;
 }
@@ -73,15 +84,16 @@ std::vector<std::uint32_t> bits_of(const std::vector<float>& values) {
   return bits;
 }
 
-TEST(Epilogue, FloatWithResidualAndRelu) {
+TEST(Epilogue, FloatWithResidualSecondAffineAndRelu) {
   for (const std::size_t channels : {1, 2, 7, 8, 9, 10, 15, 16, 17, 31, 32, 33, 64, 67}) {
     SCOPED_TRACE("seed " + std::to_string(channels));
     Random random(channels);
     Input input = make_input(random, random.between(1, 5), channels);
-    for (const bool with_residual : {false, true}) {
-      input.adds_residual = with_residual;
+    for (const unsigned what : {0U, 1U, 2U, 3U}) {
+      input.adds_residual = (what & 1U) != 0;
+      input.goes_on = (what & 2U) != 0;
       for (const Activation activation : {Activation::None, Activation::Relu}) {
-        const std::vector<float> expected = input.activated(activation);
+        const std::vector<float> expected = input.activated(activation, &Input::u);
         for (const IsaInfo& isa : runnable_isas(Family::Epilogue)) {
           SCOPED_TRACE(isa.name);
           std::vector<float> out(input.size(), -777.0F);
@@ -90,6 +102,7 @@ TEST(Epilogue, FloatWithResidualAndRelu) {
                       .affine = input.affine(),
                       .activation = activation,
                       .residual = input.residual_or_null(),
+                      .after = input.after(),
                       .out = out.data()});
           EXPECT_EQ(bits_of(out), bits_of(expected));  // -0 and +0 differ
         }
@@ -115,7 +128,7 @@ Quantizer make_quantizer(Random& random, std::size_t count, std::size_t planes, 
   Quantizer quantizer;
   for (std::size_t l = 0; l < count; ++l) {
     const bool hit = random.between(0, 2) == 0;
-    quantizer.thresholds.push_back(hit ? input.t(random.between(0, input.size() - 1)) : random.real() * 2.0F);
+    quantizer.thresholds.push_back(hit ? input.u(random.between(0, input.size() - 1)) : random.real() * 2.0F);
   }
   std::sort(quantizer.thresholds.begin(), quantizer.thresholds.end());
   if (count > 1 && random.coin()) quantizer.thresholds[1] = quantizer.thresholds[0];
@@ -133,9 +146,10 @@ TEST(Epilogue, RanksForEveryNumberOfThresholds) {
       Random random(count * 1000 + channels);
       Input input = make_input(random, random.between(1, 4), channels);
       input.adds_residual = random.coin();
+      input.goes_on = random.coin();
       const Quantizer quantizer = make_quantizer(random, count, 8, input);
       std::vector<std::uint8_t> expected;
-      for (std::size_t at = 0; at < input.size(); ++at) expected.push_back(quantizer.rank(input.t(at)));
+      for (std::size_t at = 0; at < input.size(); ++at) expected.push_back(quantizer.rank(input.u(at)));
       for (const IsaInfo& isa : runnable_isas(Family::Epilogue)) {
         SCOPED_TRACE(isa.name);
         std::vector<std::uint8_t> out(input.size(), 0xDD);
@@ -143,6 +157,7 @@ TEST(Epilogue, RanksForEveryNumberOfThresholds) {
                    {.kind = EpilogueKind::Ranks,
                     .affine = input.affine(),
                     .residual = input.residual_or_null(),
+                    .after = input.after(),
                     .ranks = quantizer.ranks(),
                     .out_ranks = out.data()});
         EXPECT_EQ(out, expected);
@@ -176,14 +191,15 @@ void expect_planes(Random& random, std::size_t count, const ActivationLayout& la
   Input input = make_input(random, layout.width, layout.channels);
   input.rows = std::min(input.rows, layout.height);
   input.adds_residual = random.coin();
+  input.goes_on = random.coin();
   const Quantizer quantizer = make_quantizer(random, count, layout.planes, input);
   std::vector<std::uint8_t> codes;
   for (std::size_t at = 0; at < input.size(); ++at)
-    codes.push_back(quantizer.codes[quantizer.rank(input.t(at))]);
+    codes.push_back(quantizer.codes[quantizer.rank(input.u(at))]);
   const bool wants_floats = random.coin();
   const Activation activation = random.coin() ? Activation::Relu : Activation::None;
   const std::vector<float> garbage(input.size(), -777.0F);
-  const std::vector<float> floats = wants_floats ? input.activated(activation) : garbage;
+  const std::vector<float> floats = wants_floats ? input.activated(activation, &Input::t) : garbage;
   for (const IsaInfo& isa : runnable_isas(Family::Epilogue)) {
     SCOPED_TRACE(isa.name);
     PlanesOf planes(layout, input.rows, codes);
@@ -193,6 +209,7 @@ void expect_planes(Random& random, std::size_t count, const ActivationLayout& la
                 .affine = input.affine(),
                 .activation = activation,
                 .residual = input.residual_or_null(),
+                .after = input.after(),
                 .out = wants_floats ? out.data() : nullptr,
                 .ranks = quantizer.ranks(),
                 .out_planes = planes.out(),

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "engine/reference/interpreter.h"
+#include "engine/reference/random_dag.h"
 #include "engine/reference/random_graph.h"
 #include "engine/reference/specs.h"
 #include "trainer/evaluation/evaluate.h"
@@ -50,6 +51,17 @@ TEST_P(EvaluationOfRandomGraphs, EqualsTheReferenceBitForBit) {
     const auto seed = static_cast<std::uint32_t>(GetParam() * 1000 + g);
     SCOPED_TRACE("seed " + std::to_string(seed));
     reference::RandomGraph graph(seed);
+    const engine::ModelSpec spec = graph.make();
+    const std::vector<std::uint8_t> picture =
+        graph.bytes(spec.input.height * spec.input.width * spec.input.channels);
+    ASSERT_NO_FATAL_FAILURE(expect_equal_to_reference(spec, picture));
+  }
+}
+TEST_P(EvaluationOfRandomGraphs, WithBranchesEqualsTheReferenceBitForBit) {
+  for (int g = 0; g < 15; ++g) {
+    const auto seed = static_cast<std::uint32_t>(GetParam() * 1000 + g);
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    reference::RandomDag graph(seed);
     const engine::ModelSpec spec = graph.make();
     const std::vector<std::uint8_t> picture =
         graph.bytes(spec.input.height * spec.input.width * spec.input.channels);

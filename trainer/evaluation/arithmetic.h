@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The element-wise and pooling steps of docs/BITPLANES.md, written down literally. Tensors are
-// [pixels][channels].
+// The element-wise steps of docs/BITPLANES.md, written down literally. Tensors are [pixels][channels].
 #pragma once
 
 #include <cstddef>
@@ -29,16 +28,5 @@ void apply_relu(std::span<const float> x, std::span<float> y);
 /// Item 8. planes: [planes][elements], each bit read as the encoding says.
 void apply_quantize(const engine::Quantize& quantize, std::span<const float> t, std::span<std::uint8_t> codes,
                     std::span<float> planes);
-
-/// Item 5: the maximum over the part of each window inside the picture.
-struct PoolGeometry {
-  std::size_t height = 0, width = 0, channels = 0, out_height = 0, out_width = 0;
-  engine::MaxPool pool;
-};
-[[nodiscard]] PoolGeometry make_pool_geometry(const engine::MaxPool& pool, const engine::NodeShape& in);
-void apply_max_pool(const PoolGeometry& geometry, std::span<const float> z, std::span<float> out);
-
-/// Item 9.
-void apply_global_average(std::size_t channels, std::span<const float> x, std::span<float> y);
 
 }  // namespace bitplane::train

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "trainer/evaluation/arithmetic.h"
+#include "trainer/evaluation/float_steps.h"
 #include "trainer/evaluation/plane_conv.h"
 
 namespace bitplane::train {
@@ -76,11 +77,21 @@ struct Evaluator::Builder {
 
   std::size_t new_slot() { return evaluator.slots_++; }
 
-  Meaning add_step(const Meaning& in, const engine::NodeShape& shape, Run run) {
+  /// run(from, to, scratch)
+  template <class RunOfOne>
+  Meaning add_step(const Meaning& in, const engine::NodeShape& shape, RunOfOne run) {
+    return add_join({in}, shape, [run = std::move(run)](Inputs from, Slot& to, Scratch& scratch) {
+      run(*from[0], to, scratch);
+    });
+  }
+
+  Meaning add_join(const std::vector<Meaning>& inputs, const engine::NodeShape& shape, Run run) {
     Meaning out;
     out.slot = new_slot();
     out.shape = shape;
-    evaluator.steps_.push_back({.in = in.slot, .out = out.slot, .run = std::move(run)});
+    Step step{.in = {}, .out = out.slot, .run = std::move(run)};
+    for (const Meaning& in : inputs) step.in.push_back(in.slot);
+    evaluator.steps_.push_back(std::move(step));
     return out;
   }
 
@@ -208,12 +219,12 @@ struct Evaluator::Builder {
 
   Meaning add(const engine::MaxPool& pool, const std::string& /*name*/, const Meaning& in) {
     require_values(in, "a max-pooling");
-    const PoolGeometry geometry = make_pool_geometry(pool, in.shape);
-    const engine::NodeShape shape{geometry.out_height, geometry.out_width, geometry.channels};
+    const WindowGeometry geometry = make_window_geometry(pool, in.shape);
+    const engine::NodeShape shape{geometry.out_height, geometry.out_width, in.shape.channels};
     Meaning out =
-        add_step(in, shape, [geometry, size = elements(shape)](const Slot& from, Slot& to, Scratch&) {
+        add_step(in, shape, [geometry, pool, size = elements(shape)](const Slot& from, Slot& to, Scratch&) {
           to.values.resize(size);
-          apply_max_pool(geometry, from.values, to.values);
+          apply_max_pool(geometry, pool, from.values, to.values);
         });
     out.pending_scale = in.pending_scale;
     out.pending_bias = in.pending_bias;
@@ -230,6 +241,90 @@ struct Evaluator::Builder {
     });
   }
 
+  /// A step that reads values and writes `shape`: apply(x, y).
+  template <class Apply>
+  Meaning add_values(const Meaning& before, const engine::NodeShape& shape, Apply apply) {
+    require_values(before, "this operation");
+    return add_step(resolved(before), shape,
+                    [size = elements(shape), apply = std::move(apply)](const Slot& from, Slot& to, Scratch&) {
+                      to.values.resize(size);
+                      apply(std::span<const float>(from.values), std::span<float>(to.values));
+                    });
+  }
+
+  Meaning add(const engine::AveragePool& pool, const std::string& /*name*/, const Meaning& in) {
+    const WindowGeometry geometry = make_window_geometry(pool, in.shape);
+    const engine::NodeShape shape{geometry.out_height, geometry.out_width, in.shape.channels};
+    return add_values(in, shape, [geometry, pool](std::span<const float> x, std::span<float> y) {
+      apply_average_pool(geometry, pool, x, y);
+    });
+  }
+
+  Meaning add(const engine::ZeroChannelShortcut& op, const std::string& /*name*/, const Meaning& in) {
+    const auto shrunk = [](std::size_t size, std::size_t stride) { return (size + stride - 1) / stride; };
+    const engine::NodeShape shape{shrunk(in.shape.height, op.stride_h), shrunk(in.shape.width, op.stride_w),
+                                  op.front + in.shape.channels + op.back};
+    return add_values(in, shape, [op, from = in.shape](std::span<const float> x, std::span<float> y) {
+      apply_shortcut(op, from, x, y);
+    });
+  }
+
+  Meaning add(const engine::LocalResponseNorm& op, const std::string& /*name*/, const Meaning& in) {
+    return add_values(in, in.shape, [op, shape = in.shape](std::span<const float> x, std::span<float> y) {
+      apply_local_response(op, shape, x, y);
+    });
+  }
+
+  Meaning add(const engine::Softmax& /*op*/, const std::string& /*name*/, const Meaning& in) {
+    return add_values(in, in.shape,
+                      [channels = in.shape.channels](std::span<const float> x, std::span<float> y) {
+                        apply_softmax(channels, x, y);
+                      });
+  }
+
+  Meaning add(const engine::Identity& /*op*/, const std::string& /*name*/, const Meaning& in) { return in; }
+
+  Meaning add(const engine::Add& /*op*/, const std::string& /*name*/, const std::vector<Meaning>& before) {
+    if (before.size() != 2) throw std::invalid_argument(std::to_string(before.size()) + " inputs to add");
+    const std::vector<Meaning> inputs = all_resolved(before);
+    if (!(inputs[0].shape == inputs[1].shape)) throw std::invalid_argument("a sum of two shapes");
+    return add_join(inputs, inputs[0].shape, [](Inputs from, Slot& to, Scratch&) {
+      to.values = from[0]->values;
+      for (std::size_t e = 0; e < to.values.size(); ++e) to.values[e] += from[1]->values[e];
+    });
+  }
+
+  Meaning add(const engine::Concat& /*op*/, const std::string& /*name*/, const std::vector<Meaning>& before) {
+    const std::vector<Meaning> inputs = all_resolved(before);
+    engine::NodeShape shape = inputs.front().shape;
+    shape.channels = 0;
+    for (const Meaning& in : inputs) {
+      if (in.shape.height != shape.height || in.shape.width != shape.width)
+        throw std::invalid_argument("a concatenation of maps of two sizes");
+      shape.channels += in.shape.channels;
+    }
+    return add_join(inputs, shape, [shape](Inputs from, Slot& to, Scratch&) {
+      const std::size_t pixels = shape.height * shape.width;
+      to.values.clear();
+      for (std::size_t p = 0; p < pixels; ++p) {
+        for (const Slot* part : from) {
+          const auto channels = static_cast<std::ptrdiff_t>(part->values.size() / pixels);
+          const auto first = part->values.begin() + static_cast<std::ptrdiff_t>(p) * channels;
+          to.values.insert(to.values.end(), first, first + channels);
+        }
+      }
+    });
+  }
+
+  std::vector<Meaning> all_resolved(const std::vector<Meaning>& before) {
+    std::vector<Meaning> inputs;
+    for (const Meaning& in : before) {
+      require_values(in, "a sum or a concatenation");
+      inputs.push_back(resolved(in));
+    }
+    return inputs;
+  }
+
   Meaning add(const engine::Flatten& /*flatten*/, const std::string& /*name*/, const Meaning& before) {
     // The order (row, column, channel) is how every slot lies in memory.
     Meaning out = before.quantize == nullptr ? resolved(before) : before;
@@ -237,15 +332,31 @@ struct Evaluator::Builder {
     return out;
   }
 
+  std::vector<Meaning> inputs_of(const engine::Node& node) const {
+    if (node.inputs.empty()) throw std::invalid_argument("it has no input");
+    std::vector<Meaning> inputs;
+    for (const std::string& name : node.inputs) {
+      const auto input = nodes.find(name);
+      if (input == nodes.end()) throw std::invalid_argument("its input '" + name + "' does not exist");
+      inputs.push_back(input->second);
+    }
+    return inputs;
+  }
+
   Meaning add(const engine::Node& node) {
     try {
-      if (node.inputs.size() != 1)
-        throw std::invalid_argument("it has " + std::to_string(node.inputs.size()) + " inputs");
-      const auto input = nodes.find(node.inputs[0]);
-      if (input == nodes.end())
-        throw std::invalid_argument("its input '" + node.inputs[0] + "' does not exist");
-      const Meaning in = input->second;
-      return std::visit([&](const auto& op) { return add(op, node.name, in); }, node.op);
+      const std::vector<Meaning> inputs = inputs_of(node);
+      return std::visit(
+          [&](const auto& op) {
+            if constexpr (requires { add(op, node.name, inputs); }) {
+              return add(op, node.name, inputs);
+            } else {
+              if (inputs.size() != 1)
+                throw std::invalid_argument("it has " + std::to_string(inputs.size()) + " inputs");
+              return add(op, node.name, inputs[0]);
+            }
+          },
+          node.op);
     } catch (const std::invalid_argument& error) {
       throw std::invalid_argument("node '" + node.name + "': " + error.what());
     }
@@ -281,12 +392,17 @@ void Evaluator::run(std::span<const std::uint8_t> picture, Worker& worker) const
   for (std::size_t e = 0; e < picture.size(); ++e) {
     x[e] = std::fma(static_cast<float>(picture[e]), input_scale_[e % channels], input_shift_[e % channels]);
   }
-  for (const Step& step : steps_) step.run(worker.slots_[step.in], worker.slots_[step.out], worker.scratch_);
+  for (const Step& step : steps_) {
+    worker.inputs_.clear();
+    for (const std::size_t slot : step.in) worker.inputs_.push_back(&worker.slots_[slot]);
+    step.run(worker.inputs_, worker.slots_[step.out], worker.scratch_);
+  }
 }
 
 Evaluator::Worker::Worker(const Evaluator& evaluator)
     : evaluator_(&evaluator),
       slots_(evaluator.slots_),
+      inputs_(),
       scratch_{.padded = kernels::AlignedArray<float>(evaluator.padded_floats_),
                .products = kernels::AlignedArray<float>(evaluator.product_floats_)} {}
 

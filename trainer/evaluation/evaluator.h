@@ -61,6 +61,7 @@ class Evaluator {
     friend class Evaluator;
     const Evaluator* evaluator_;
     std::vector<Slot> slots_;
+    std::vector<const Slot*> inputs_;  ///< of the step that runs
     Scratch scratch_;
   };
 
@@ -74,9 +75,11 @@ class Evaluator {
   [[nodiscard]] std::size_t picture_size() const noexcept { return picture_size_; }
 
  private:
-  using Run = std::function<void(const Slot& in, Slot& out, Scratch& scratch)>;
+  using Inputs = std::span<const Slot* const>;
+  using Run = std::function<void(Inputs in, Slot& out, Scratch& scratch)>;
   struct Step {
-    std::size_t in = 0, out = 0;
+    std::vector<std::size_t> in;
+    std::size_t out = 0;
     Run run;
   };
   /// What is known of a node's output before any picture comes.

@@ -76,11 +76,26 @@ engine::Operation describe(const MaxPool* layer, Input /*input*/) {
                          .rounding = pool.rounding};
 }
 
-engine::Operation describe(const AveragePool* /*layer*/, Input /*input*/) {
-  throw NotInFormat("average pooling over windows");
+engine::Operation describe(const AveragePool* layer, Input /*input*/) {
+  const PoolOptions& pool = layer->options();
+  return engine::AveragePool{.kernel_h = pool.kernel,
+                             .kernel_w = pool.kernel,
+                             .stride_h = pool.stride,
+                             .stride_w = pool.stride,
+                             .pad_h = pool.pad,
+                             .pad_w = pool.pad,
+                             .rounding = pool.rounding,
+                             .divisor = engine::AverageDivisor::Inside};
 }
-engine::Operation describe(const ZeroChannelShortcut* /*layer*/, Input /*input*/) {
-  throw NotInFormat("shortcuts with zero channels");
+engine::Operation describe(const ZeroChannelShortcut* layer, Input /*input*/) {
+  const ShortcutOptions& shortcut = layer->options();
+  const bool average = shortcut.sampling == ShortcutSampling::Average;
+  return engine::ZeroChannelShortcut{
+      .stride_h = shortcut.stride,
+      .stride_w = shortcut.stride,
+      .front = shortcut.front,
+      .back = shortcut.back,
+      .sampling = average ? engine::ShortcutSampling::Average : engine::ShortcutSampling::Subsample};
 }
 engine::Operation describe(const Dropout* /*layer*/, Input /*input*/) {
   throw std::logic_error("dropout is left out of a description");
@@ -89,10 +104,10 @@ engine::Operation describe(const LocalResponseNorm* /*layer*/, Input /*input*/) 
   throw NotInFormat("local response normalization");
 }
 engine::Operation describe(const Add* /*layer*/, Input /*input*/) {
-  throw NotInFormat("addition of two layers");
+  return engine::Add{};
 }
 engine::Operation describe(const Concat* /*layer*/, Input /*input*/) {
-  throw NotInFormat("concatenation of layers");
+  return engine::Concat{};
 }
 engine::Operation describe(const Relu* /*layer*/, Input /*input*/) {
   return engine::Relu{};

@@ -18,7 +18,8 @@
 
 namespace bitplane::engine {
 
-inline constexpr int kFormatVersion = 1;
+/// The newest version that this build reads. A file is written with the lowest one that holds its graph.
+inline constexpr int kFormatVersion = 2;
 
 /// Planes in the file: I64 tensor [planes][rows][words(k)]; see kernels' PlaneMatrixView for the bit order.
 struct Planes {
@@ -112,8 +113,52 @@ struct Flatten {
   friend bool operator==(const Flatten&, const Flatten&) = default;
 };
 
+/// The sum of two tensors of one shape.
+struct Add {
+  friend bool operator==(const Add&, const Add&) = default;
+};
+/// The channels of all inputs, one input after another; heights and widths are equal.
+struct Concat {
+  friend bool operator==(const Concat&, const Concat&) = default;
+};
+/// What the sum of a window is divided by: its pixels inside the picture, or those inside the padded picture.
+enum class AverageDivisor : std::uint8_t { Inside, Padded };
+struct AveragePool {
+  std::size_t kernel_h = 2, kernel_w = 2, stride_h = 2, stride_w = 2, pad_h = 0, pad_w = 0;
+  PoolRounding rounding = PoolRounding::Floor;
+  AverageDivisor divisor = AverageDivisor::Inside;
+  friend bool operator==(const AveragePool&, const AveragePool&) = default;
+};
+/// How a shortcut gets fewer pixels: the mean of a stride_h x stride_w window, or its first pixel.
+enum class ShortcutSampling : std::uint8_t { Average, Subsample };
+/// [n][h][w][c] -> [n][ceil(h / stride_h)][ceil(w / stride_w)][front + c + back], the new channels zero: the
+/// parameter-free shortcut of a residual stage (He et al. 2016, option A).
+struct ZeroChannelShortcut {
+  std::size_t stride_h = 2, stride_w = 2, front = 0, back = 0;
+  ShortcutSampling sampling = ShortcutSampling::Average;
+  friend bool operator==(const ZeroChannelShortcut&, const ZeroChannelShortcut&) = default;
+};
+/// What the squares are summed over: `size` channels of a pixel, or `size` x `size` pixels of a channel.
+enum class NormScope : std::uint8_t { AcrossChannels, WithinChannel };
+/// y = x / (k + alpha / n * sum of squares)^beta, n = size or size^2 (Krizhevsky et al. 2012; Caffe).
+struct LocalResponseNorm {
+  NormScope scope = NormScope::AcrossChannels;
+  std::size_t size = 5;  ///< odd
+  float alpha = 1e-4F, beta = 0.75F, k = 1.0F;
+  friend bool operator==(const LocalResponseNorm&, const LocalResponseNorm&) = default;
+};
+/// Over the channels of each pixel.
+struct Softmax {
+  friend bool operator==(const Softmax&, const Softmax&) = default;
+};
+/// What training had here (dropout) does nothing in inference.
+struct Identity {
+  friend bool operator==(const Identity&, const Identity&) = default;
+};
+
 using Operation =
-    std::variant<Conv2d, Linear, BatchNorm, Relu, Quantize, MaxPool, GlobalAveragePool, Flatten>;
+    std::variant<Conv2d, Linear, BatchNorm, Relu, Quantize, MaxPool, GlobalAveragePool, Flatten, Add, Concat,
+                 AveragePool, ZeroChannelShortcut, LocalResponseNorm, Softmax, Identity>;
 
 /// A node's output goes by the node's name; the picture is "input". Nodes stand in topological order.
 struct Node {

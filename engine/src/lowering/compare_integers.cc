@@ -48,9 +48,13 @@ bool has_integer_accumulators(const ModelSpec& spec, const Program& program, con
          input.offset == 0.0F;
 }
 
+bool compares_one_affine(const Stages& stages) noexcept {
+  return stages.quantize && stages.affine && !stages.residual && !stages.after && !stages.floats;
+}
+
 void compare_integers(const ModelSpec& spec, Program& program) {
   for (Step& step : program.steps) {
-    if (!step.stages.quantize || !step.stages.affine) continue;
+    if (!compares_one_affine(step.stages)) continue;
     if (!has_integer_accumulators(spec, program, step)) continue;
     const Affine& affine = *step.stages.affine;
     const std::vector<float>& thresholds = step.stages.quantize->thresholds;

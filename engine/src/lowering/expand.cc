@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "lowering/fold.h"
 #include "lowering/passes.h"
@@ -10,14 +13,29 @@ namespace {
 
 constexpr std::size_t kPicture = static_cast<std::size_t>(-1);
 constexpr ValueId kNone = static_cast<ValueId>(-1);
+constexpr std::size_t kMostNestedParts = 64;
 
 /// What the pass knows of one node.
 struct Facts {
-  std::size_t source = kPicture;       ///< the node it reads
+  std::vector<std::size_t> sources;    ///< the nodes it reads
   std::size_t convolution = kPicture;  ///< whose z it passes on, pooled or not; kPicture: nobody's
   bool need_z = false, need_output = false;
   ValueId z = kNone, output = kNone;
 };
+
+/// Nodes that hand the z of a convolution on, besides its output: BN works on it.
+bool passes_z_on(const Operation& op) {
+  return std::holds_alternative<MaxPool>(op) || std::holds_alternative<Identity>(op);
+}
+
+std::optional<StepKind> kind_without_stages(const Operation& op) {
+  if (std::holds_alternative<GlobalAveragePool>(op)) return StepKind::GlobalAverage;
+  if (std::holds_alternative<AveragePool>(op)) return StepKind::AveragePool;
+  if (std::holds_alternative<ZeroChannelShortcut>(op)) return StepKind::Shortcut;
+  if (std::holds_alternative<LocalResponseNorm>(op)) return StepKind::LocalResponse;
+  if (std::holds_alternative<Softmax>(op)) return StepKind::Softmax;
+  return std::nullopt;
+}
 
 class Expansion {
  public:
@@ -43,32 +61,48 @@ class Expansion {
     for (std::size_t n = 0; n < facts_.size(); ++n) {
       const Node& node = spec_.nodes[n];
       Facts& facts = facts_[n];
-      const auto source = index.find(node.inputs.front());
-      facts.source = source == index.end() ? kPicture : source->second;
+      for (const std::string& name : node.inputs) {
+        const auto found = index.find(name);
+        add_source(facts, node.op, found == index.end() ? kPicture : found->second);
+      }
       if (has_weights(node.op)) {
         facts.convolution = n;
-      } else if (std::holds_alternative<MaxPool>(node.op) && facts.source != kPicture) {
-        facts.convolution = facts_[facts.source].convolution;
+      } else if (passes_z_on(node.op) && source_of(n) != kPicture) {
+        facts.convolution = facts_[source_of(n)].convolution;
       }
       index.emplace(node.name, n);
     }
     output_node_ = index.at(spec_.output);
   }
 
+  /// A concatenation of a concatenation reads the parts themselves: in a dense block nothing is copied twice.
+  /// Up to a number of parts, so that a graph's parts stay in proportion to its nodes.
+  void add_source(Facts& facts, const Operation& op, std::size_t source) {
+    const bool nested = std::holds_alternative<Concat>(op) && source != kPicture &&
+                        std::holds_alternative<Concat>(spec_.nodes[source].op) &&
+                        facts_[source].sources.size() <= kMostNestedParts;
+    if (!nested) return facts.sources.push_back(source);
+    const std::vector<std::size_t>& parts = facts_[source].sources;
+    facts.sources.insert(facts.sources.end(), parts.begin(), parts.end());
+  }
+
   void demand() {
     facts_[output_node_].need_output = true;
     for (std::size_t n = facts_.size(); n-- > 0;) {
-      Facts& facts = facts_[n];
+      const Facts& facts = facts_[n];
+      if (!facts.need_z && !facts.need_output) continue;
       const Operation& op = spec_.nodes[n].op;
-      if (facts.source == kPicture || !(facts.need_z || facts.need_output)) continue;
-      Facts& source = facts_[facts.source];
-      if (std::holds_alternative<BatchNorm>(op) && source.convolution != kPicture) {
-        source.need_z = true;
-      } else if (std::holds_alternative<MaxPool>(op)) {
-        source.need_z |= facts.need_z;
-        source.need_output |= facts.need_output;
-      } else {
-        source.need_output = true;
+      for (const std::size_t s : facts.sources) {
+        if (s == kPicture) continue;
+        Facts& source = facts_[s];
+        if (std::holds_alternative<BatchNorm>(op) && source.convolution != kPicture) {
+          source.need_z = true;
+        } else if (passes_z_on(op)) {
+          source.need_z |= facts.need_z;
+          source.need_output |= facts.need_output;
+        } else {
+          source.need_output = true;
+        }
       }
     }
   }
@@ -79,32 +113,50 @@ class Expansion {
     const Operation& op = spec_.nodes[n].op;
     if (has_weights(op)) return emit_convolution(n);
     if (std::holds_alternative<MaxPool>(op)) {
-      if (facts.need_z) facts.z = add_step(n, StepKind::MaxPool, facts_[facts.source].z);
+      if (facts.need_z) facts.z = add_step(n, StepKind::MaxPool, facts_[source_of(n)].z);
       if (facts.need_output) facts.output = add_step(n, StepKind::MaxPool, input_of(n));
-      return {};
-    }
-    if (std::holds_alternative<Flatten>(op)) {
+    } else if (std::holds_alternative<Identity>(op)) {
+      if (facts.need_z) facts.z = facts_[source_of(n)].z;
+      if (facts.need_output) facts.output = input_of(n);
+    } else if (std::holds_alternative<Flatten>(op)) {
       facts.output = input_of(n);
-      return {};
-    }
-    if (const auto* bn = std::get_if<BatchNorm>(&op)) {
+    } else if (const auto* bn = std::get_if<BatchNorm>(&op)) {
       emit_batch_norm(n, *bn);
     } else if (const auto* quantize = std::get_if<Quantize>(&op)) {
       emit_quantize(n, *quantize);
     } else if (std::holds_alternative<Relu>(op)) {
       facts.output = add_step(n, StepKind::Elementwise, input_of(n));
       program_.steps.back().stages.relu = true;
+    } else if (std::holds_alternative<Add>(op)) {
+      facts.output = add_step(n, StepKind::Elementwise, input_of(n));
+      program_.steps.back().stages.residual = input_of(n, 1);
+    } else if (std::holds_alternative<Concat>(op)) {
+      emit_concat(n);
     } else {
-      facts.output = add_step(n, StepKind::GlobalAverage, input_of(n));
+      facts.output = add_step(n, *kind_without_stages(op), input_of(n));
     }
     return {};
+  }
+
+  void emit_concat(std::size_t n) {
+    Facts& facts = facts_[n];
+    if (facts.sources.size() == 1) {
+      facts.output = input_of(n);
+      return;
+    }
+    facts.output = add_step(n, StepKind::Concat, input_of(n));
+    Step& step = program_.steps.back();
+    for (std::size_t i = 0; i < facts.sources.size(); ++i) {
+      step.parts.push_back(input_of(n, i));
+      step.channels.push_back(source_shape(n, i).channels);
+    }
   }
 
   Status emit_convolution(std::size_t n) {
     Facts& facts = facts_[n];
     const Operation& op = spec_.nodes[n].op;
     const ValueId in = input_of(n);
-    const bool flattened_codes = holds_codes(in) && !(shapes_[facts.source] == program_.values[in].shape);
+    const bool flattened_codes = holds_codes(in) && !(source_shape(n) == program_.values[in].shape);
     if (flattened_codes && std::holds_alternative<Conv2d>(op)) {
       return unsupported(n, "conv2d behind a flattened map of codes; use linear");
     }
@@ -117,14 +169,15 @@ class Expansion {
 
   void emit_batch_norm(std::size_t n, const BatchNorm& bn) {
     Facts& facts = facts_[n];
-    const std::size_t base = facts.source == kPicture ? kPicture : facts_[facts.source].convolution;
+    const std::size_t source = source_of(n);
+    const std::size_t base = source == kPicture ? kPicture : facts_[source].convolution;
     if (base == kPicture) {
       facts.output = add_affine(n, input_of(n), fold(plain_tail(bn.mean.size()), bn));
       return;
     }
     const Quantize* quantizer = quantizer_of(input_of(base));
     const ConvolutionTail tail = convolution_tail(spec_.nodes[base].op, bn.mean.size(), quantizer);
-    facts.output = add_affine(n, facts_[facts.source].z, fold(tail, bn));
+    facts.output = add_affine(n, facts_[source].z, fold(tail, bn));
   }
 
   void emit_quantize(std::size_t n, const Quantize& quantize) {
@@ -148,8 +201,7 @@ class Expansion {
     step.nodes = {n};
     step.in = in;
     step.out = out;
-    const std::size_t source = facts_[n].source;
-    step.in_shape = source == kPicture ? program_.values[kInputValue].shape : shapes_[source];
+    step.in_shape = source_shape(n);
     // Also where it reads the z of its own node, whose source has another shape.
     if (kind == StepKind::Elementwise) step.in_shape = shapes_[n];
     program_.steps.push_back(std::move(step));
@@ -162,8 +214,14 @@ class Expansion {
     return out;
   }
 
-  [[nodiscard]] ValueId input_of(std::size_t n) const {
-    return facts_[n].source == kPicture ? kInputValue : facts_[facts_[n].source].output;
+  [[nodiscard]] std::size_t source_of(std::size_t n, std::size_t i = 0) const { return facts_[n].sources[i]; }
+  [[nodiscard]] const NodeShape& source_shape(std::size_t n, std::size_t i = 0) const {
+    const std::size_t source = source_of(n, i);
+    return source == kPicture ? program_.values[kInputValue].shape : shapes_[source];
+  }
+  [[nodiscard]] ValueId input_of(std::size_t n, std::size_t i = 0) const {
+    const std::size_t source = source_of(n, i);
+    return source == kPicture ? kInputValue : facts_[source].output;
   }
   [[nodiscard]] bool holds_codes(ValueId value) const {
     return program_.values[value].form == ValueForm::Planes;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
+#include <optional>
 #include <string>
 
 #include "lowering/passes.h"
+#include "lowering/stages.h"
 
 namespace bitplane::engine {
 namespace {
@@ -10,23 +12,30 @@ namespace {
 /// Every epilogue has an affine: where nothing was folded, the one that changes nothing.
 void complete_affines(Program& program) {
   for (Step& step : program.steps) {
-    if (step.kind != StepKind::Convolution && step.kind != StepKind::Elementwise) continue;
-    if (step.stages.affine) continue;
-    const std::size_t channels = program.values[step.out].shape.channels;
-    step.stages.affine = Affine{std::vector<float>(channels, 1.0F), std::vector<float>(channels, 0.0F)};
+    if (!has_stages(step) || step.stages.affine) continue;
+    step.stages.affine = identity_affine(program.values[step.out].shape.channels);
   }
+}
+
+constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+
+/// Its channel, or kNone.
+std::size_t first_not_finite(const Affine& affine) {
+  for (std::size_t c = 0; c < affine.scale.size(); ++c) {
+    if (!std::isfinite(affine.scale[c]) || !std::isfinite(affine.shift[c])) return c;
+  }
+  return kNone;
 }
 
 /// Finite parameters can fold into numbers that float32 cannot hold (a variance near 0, a huge scale). The
 /// thresholds' monotony rests on finite g and h.
 Status check_affines(const ModelSpec& spec, const Program& program) {
   for (const Step& step : program.steps) {
-    if (!step.stages.affine) continue;
-    const Affine& affine = *step.stages.affine;
-    for (std::size_t c = 0; c < affine.scale.size(); ++c) {
-      if (std::isfinite(affine.scale[c]) && std::isfinite(affine.shift[c])) continue;
+    for (const std::optional<Affine>* affine : {&step.stages.affine, &step.stages.after}) {
+      const std::size_t bad = *affine ? first_not_finite(**affine) : kNone;
+      if (bad == kNone) continue;
       return {StatusCode::Unsupported,
-              "node '" + spec.nodes[step.nodes.front()].name + "', channel " + std::to_string(c) +
+              "node '" + spec.nodes[step.nodes.front()].name + "', channel " + std::to_string(bad) +
                   ": batch norm, bias and scales fold into a number beyond float32: check the variances and "
                   "scales of this layer"};
     }
@@ -41,6 +50,8 @@ Result<Program> lower(const ModelSpec& spec, std::span<const NodeShape> shapes) 
   if (!program.ok()) return program;
   fuse(program.value());
   pool_on_ranks(program.value());
+  concat_on_ranks(program.value());
+  floats_beside_planes(program.value());
   lay_out_planes(spec, program.value());
   complete_affines(program.value());
   Status finite = check_affines(spec, program.value());

@@ -18,7 +18,8 @@ namespace bitplane::engine {
 /// has two values, z and its output, and only those that somebody reads are computed.
 [[nodiscard]] Result<Program> expand(const ModelSpec& spec, std::span<const NodeShape> shapes);
 
-/// Merges a step of stages into the step that computes its input, where nobody else reads that input.
+/// Merges a step of stages into the step that computes its input, where nobody else reads that input. A sum
+/// goes into the later one of the two steps that compute its inputs; that step moves behind the other input.
 void fuse(Program& program);
 
 /// convolution -> max-pool -> [affine] [ReLU] quantizer becomes convolution with ranks -> max-pool on ranks
@@ -27,12 +28,24 @@ void fuse(Program& program);
 /// same.
 void pool_on_ranks(Program& program);
 
-/// Packed planes lie in memory as the convolution that reads them wants: its number of groups. (Every node
-/// has one input today, so a quantizer has one reader.)
+/// concat -> [affine] [ReLU] quantizer becomes a rank (a byte) of each part and a step that packs the parts
+/// side by side: floats are neither copied nor kept. The rank of a part is found by the step that computes it
+/// where nobody else reads it, else by a step of its own.
+void concat_on_ranks(Program& program);
+
+/// A float tensor that a quantizer reads and others too (a residual sum and the next block's BN, ReLU and
+/// quantizer): one step computes both, the planes and the floats beside them.
+void floats_beside_planes(Program& program);
+
+/// Packed planes lie in memory as the convolutions that read them want: their number of groups. Where those
+/// differ, the planes are packed once more.
 void lay_out_planes(const ModelSpec& spec, Program& program);
 
 /// Does the step's z come from integers alone: a convolution of planes, both sides uniform, no offsets?
 [[nodiscard]] bool has_integer_accumulators(const ModelSpec& spec, const Program& program, const Step& step);
+
+/// Does a quantizer see fma(z, g, h) and nothing else?
+[[nodiscard]] bool compares_one_affine(const Stages& stages) noexcept;
 
 /// Fills Step::integers where such a step has few thresholds: the kernels then compare A itself, and neither
 /// convert it nor apply the affine. Exact: the integer tests are found on the predicate that they replace.

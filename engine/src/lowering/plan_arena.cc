@@ -33,11 +33,10 @@ std::size_t value_bytes(const Value& value, std::size_t batch) noexcept {
 std::vector<Lifetime> lifetimes(const Program& program, std::size_t batch) {
   std::vector<Lifetime> lives(program.values.size());
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
-    const Step& step = program.steps[s];
-    Lifetime& out = lives[step.out];
-    out.bytes = value_bytes(program.values[step.out], batch);
-    out.first = out.last = s;
-    lives[step.in].last = s;
+    for (const ValueId id : outputs_of(program.steps[s])) {
+      lives[id] = {.bytes = value_bytes(program.values[id], batch), .first = s, .last = s};
+    }
+    for (const ValueId id : inputs_of(program.steps[s])) lives[id].last = s;
   }
   lives[kInputValue].bytes = value_bytes(program.values[kInputValue], batch);
   lives[program.output].last = program.steps.size();

@@ -3,9 +3,27 @@
 
 namespace bitplane::engine {
 
+std::vector<ValueId> inputs_of(const Step& step) {
+  std::vector<ValueId> inputs = step.parts.empty() ? std::vector<ValueId>{step.in} : step.parts;
+  if (step.stages.residual) inputs.push_back(*step.stages.residual);
+  return inputs;
+}
+
+std::vector<ValueId> outputs_of(const Step& step) {
+  std::vector<ValueId> outputs{step.out};
+  if (step.stages.floats) outputs.push_back(step.stages.floats->value);
+  return outputs;
+}
+
+bool has_stages(const Step& step) noexcept {
+  return step.kind == StepKind::Convolution || step.kind == StepKind::Elementwise;
+}
+
 std::vector<std::size_t> count_readers(const Program& program) {
   std::vector<std::size_t> readers(program.values.size(), 0);
-  for (const Step& step : program.steps) ++readers[step.in];
+  for (const Step& step : program.steps) {
+    for (const ValueId id : inputs_of(step)) ++readers[id];
+  }
   ++readers[program.output];
   return readers;
 }
@@ -45,10 +63,10 @@ kernels::ConvShape convolution_shape(const ModelSpec& spec, const Program& progr
   return shape;
 }
 
-kernels::PoolShape pool_shape(const ModelSpec& spec, const Program& program, const Step& step) {
-  const MaxPool& pool = std::get<MaxPool>(spec.nodes[step.node].op);
-  const NodeShape& in = step.in_shape;
-  const NodeShape& out = program.values[step.out].shape;
+namespace {
+
+template <class Pool>
+kernels::PoolShape window_shape(const Pool& pool, const NodeShape& in, const NodeShape& out) {
   return {.batch = 1,
           .height = in.height,
           .width = in.width,
@@ -61,6 +79,16 @@ kernels::PoolShape pool_shape(const ModelSpec& spec, const Program& program, con
           .pad_w = pool.pad_w,
           .out_height = out.height,
           .out_width = out.width};
+}
+
+}  // namespace
+
+kernels::PoolShape pool_shape(const ModelSpec& spec, const Program& program, const Step& step) {
+  const Operation& op = spec.nodes[step.node].op;
+  const NodeShape& out = program.values[step.out].shape;
+  const auto* average = std::get_if<AveragePool>(&op);
+  return average != nullptr ? window_shape(*average, step.in_shape, out)
+                            : window_shape(std::get<MaxPool>(op), step.in_shape, out);
 }
 
 kernels::ActivationLayout planes_layout(const Value& value) {

@@ -4,9 +4,11 @@
 // file:
 //
 //   expand           the graph as steps of one stage each; BN and scales folded into per-channel affines
-//   fuse             affine + ReLU + quantizer become the epilogue of the step that computes their input
+//   fuse             affine + sum + affine + ReLU + quantizer become the epilogue of the step before them
 //   pool_on_ranks    max-pooling between a convolution and its quantizer moves behind the quantizer
-//   lay_out_planes   packed planes take the number of groups of the convolution that reads them
+//   concat_on_ranks  a quantizer behind a concatenation moves in front of it
+//   floats_beside_planes  a quantizer of a value that others read too joins the step that computes it
+//   lay_out_planes   packed planes take the number of groups of the convolutions that read them
 //   compare_integers   where few thresholds follow integer accumulators, they become integers too
 //   constant_channels  counts output channels whose code cannot depend on the input
 //
@@ -53,14 +55,37 @@ struct QuantizeStage {
   std::vector<float> thresholds;
 };
 
-/// The element-wise end of a step, applied in this order; empty: z as it is.
-struct Stages {
-  std::optional<Affine> affine;
-  bool relu = false;
-  std::optional<QuantizeStage> quantize;
+enum class Rectified : std::uint8_t { No, Yes };
+
+/// What stands before `after`, ReLU and quantizer is a value too, that other steps read.
+struct FloatsStage {
+  ValueId value = kInputValue;
+  Rectified relu = Rectified::No;  ///< the value is what a ReLU makes of it
 };
 
-enum class StepKind : std::uint8_t { Convolution, Elementwise, MaxPool, PackRanks, GlobalAverage };
+/// The element-wise end of a step, applied in this order; empty: z as it is.
+struct Stages {
+  std::optional<Affine> affine{};
+  std::optional<ValueId> residual{};    ///< a float tensor of the output's shape, added
+  std::optional<FloatsStage> floats{};  ///< written on the way; with a quantizer only
+  std::optional<Affine> after{};
+  bool relu = false;
+  std::optional<QuantizeStage> quantize{};
+};
+
+enum class StepKind : std::uint8_t {
+  Convolution,
+  Elementwise,
+  MaxPool,
+  AveragePool,
+  GlobalAverage,
+  Shortcut,       ///< the parameter-free one
+  LocalResponse,  ///< local response normalization
+  Softmax,
+  Concat,     ///< of floats
+  PackRanks,  ///< ranks, of one tensor or of several concatenated ones, to planes
+  Repack,     ///< planes to planes of another number of groups
+};
 
 /// The thresholds of a quantizer as tests on the integer accumulator A:
 /// rank[c] = #{l : (A ^ flip[c]) > thresholds[l][c]} (kernels::IntegerThresholds).
@@ -74,6 +99,8 @@ struct Step {
   std::size_t node = 0;            ///< the node whose weights, window or codes the step uses
   std::vector<std::size_t> nodes;  ///< all nodes that it computes
   ValueId in = kInputValue, out = kInputValue;
+  std::vector<ValueId> parts;            ///< Concat, PackRanks: all inputs in order, the first is `in`
+  std::vector<std::size_t> channels;     ///< of the parts
   NodeShape in_shape;                    ///< as the node sees its input: behind Flatten not the value's own
   Stages stages;                         ///< Convolution, Elementwise
   std::optional<IntegerStage> integers;  ///< instead of the stages: Convolution of uniform planes
@@ -93,6 +120,13 @@ struct Program {
   }
 };
 
+/// All values that the step reads; one that it reads twice stands twice.
+[[nodiscard]] std::vector<ValueId> inputs_of(const Step& step);
+/// One, or two where floats go beside planes.
+[[nodiscard]] std::vector<ValueId> outputs_of(const Step& step);
+/// Does its kind end in stages?
+[[nodiscard]] bool has_stages(const Step& step) noexcept;
+
 /// For each value: how many steps read it; the program's output counts as one reader.
 [[nodiscard]] std::vector<std::size_t> count_readers(const Program& program);
 
@@ -104,6 +138,7 @@ struct Program {
 /// whose kernel is the whole map.
 [[nodiscard]] kernels::ConvShape convolution_shape(const ModelSpec& spec, const Program& program,
                                                    const Step& step);
+/// Of a MaxPool or AveragePool step, for one picture.
 [[nodiscard]] kernels::PoolShape pool_shape(const ModelSpec& spec, const Program& program, const Step& step);
 [[nodiscard]] kernels::ActivationLayout planes_layout(const Value& value);
 

@@ -4,21 +4,31 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "model/limits.h"
 #include "model/ops/convolution.h"
 #include "model/ops/elementwise.h"
+#include "model/ops/joins.h"
+#include "model/ops/normalization.h"
 #include "model/ops/quantize.h"
 #include "model/ops/spatial.h"
 
 namespace bitplane::engine {
 namespace {
 
+struct InputCount {
+  std::size_t least = 1, most = 1;
+};
+constexpr InputCount kTwoInputs{2, 2}, kManyInputs{1, kMaxNodes};
+
 /// A row of the list. Index is the position that it must have in Operation.
 template <std::size_t Index, class Op>
-constexpr OpInfo op_row(std::string_view name, std::size_t inputs = 1) {
+constexpr OpInfo op_row(std::string_view name, int version, InputCount inputs = {}) {
   static_assert(std::is_same_v<Op, std::variant_alternative_t<Index, Operation>>);
   return {
       .name = name,
-      .inputs = inputs,
+      .version = version,
+      .inputs = inputs.least,
+      .most_inputs = inputs.most,
       .make = [] { return Operation(Op{}); },
       .read = [](NodeReader& reader, Operation& op) { describe(reader, std::get<Op>(op)); },
       .write = [](NodeWriter& writer, const Operation& op) { describe(writer, std::get<Op>(op)); },
@@ -29,15 +39,28 @@ constexpr OpInfo op_row(std::string_view name, std::size_t inputs = 1) {
 }  // namespace
 
 constexpr std::array<OpInfo, std::variant_size_v<Operation>> kOps{
-    op_row<0, Conv2d>("conv2d"),
-    op_row<1, Linear>("linear"),
-    op_row<2, BatchNorm>("batch_norm"),
-    op_row<3, Relu>("relu"),
-    op_row<4, Quantize>("quantize"),
-    op_row<5, MaxPool>("max_pool"),
-    op_row<6, GlobalAveragePool>("global_average_pool"),
-    op_row<7, Flatten>("flatten"),
+    op_row<0, Conv2d>("conv2d", 1),
+    op_row<1, Linear>("linear", 1),
+    op_row<2, BatchNorm>("batch_norm", 1),
+    op_row<3, Relu>("relu", 1),
+    op_row<4, Quantize>("quantize", 1),
+    op_row<5, MaxPool>("max_pool", 1),
+    op_row<6, GlobalAveragePool>("global_average_pool", 1),
+    op_row<7, Flatten>("flatten", 1),
+    op_row<8, Add>("add", 2, kTwoInputs),
+    op_row<9, Concat>("concat", 2, kManyInputs),
+    op_row<10, AveragePool>("average_pool", 2),
+    op_row<11, ZeroChannelShortcut>("zero_channel_shortcut", 2),
+    op_row<12, LocalResponseNorm>("local_response_norm", 2),
+    op_row<13, Softmax>("softmax", 2),
+    op_row<14, Identity>("identity", 2),
 };
+
+int format_version_of(const ModelSpec& spec) noexcept {
+  int version = 1;
+  for (const Node& node : spec.nodes) version = std::max(version, op_info(node.op).version);
+  return version;
+}
 
 const OpInfo* find_op(std::string_view name) noexcept {
   const auto found =

@@ -19,7 +19,9 @@ namespace bitplane::engine {
 
 struct OpInfo {
   std::string_view name;  ///< in files
-  std::size_t inputs;     ///< how many a node has
+  int version;            ///< the lowest format version that has it
+  std::size_t inputs;     ///< how many a node has at least
+  std::size_t most_inputs;
   Operation (*make)();
   void (*read)(NodeReader&, Operation&);
   void (*write)(NodeWriter&, const Operation&);
@@ -33,6 +35,8 @@ extern const std::array<OpInfo, std::variant_size_v<Operation>> kOps;
 [[nodiscard]] inline const OpInfo& op_info(const Operation& op) noexcept {
   return kOps[op.index()];
 }
+/// The lowest format version that has all operations of the graph.
+[[nodiscard]] int format_version_of(const ModelSpec& spec) noexcept;
 /// Null when there is none of that name.
 [[nodiscard]] const OpInfo* find_op(std::string_view name) noexcept;
 

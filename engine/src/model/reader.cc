@@ -25,7 +25,7 @@ Status invalid(std::string message) {
 }
 
 /// Before everything else: a newer format may differ in all the rest.
-Status check_version(const Metadata& metadata) {
+Result<int> read_version(const Metadata& metadata) {
   const auto found = metadata.find(std::string(kVersionKey));
   if (found == metadata.end()) {
     return invalid("no '" + std::string(kVersionKey) +
@@ -39,10 +39,10 @@ Status check_version(const Metadata& metadata) {
   if (!number || version < 1)
     return invalid("format version " + in_quotes(text) + " is not a version number");
   if (version > kFormatVersion) {
-    return {StatusCode::Unsupported, "format version " + text + "; this build reads " +
-                                         std::to_string(kFormatVersion) + ": update bitplane"};
+    return Status(StatusCode::Unsupported, "format version " + text + "; this build reads 1 to " +
+                                               std::to_string(kFormatVersion) + ": update bitplane");
   }
-  return {};
+  return version;
 }
 
 /// Keys of our own that this reader does not know would mean something that it would lose.
@@ -134,16 +134,30 @@ Status read_graph(const Metadata& metadata, ModelSource& source, ModelSpec& spec
   return source.finish();
 }
 
+/// A file that says version 1 is what readers of version 1 can read.
+Status check_operations(const ModelSpec& spec, int version) {
+  for (const Node& node : spec.nodes) {
+    const OpInfo& op = op_info(node.op);
+    if (op.version > version) {
+      return invalid("node " + in_quotes(node.name) + ": " + std::string(op.name) + " needs format version " +
+                     std::to_string(op.version) + ", the file says " + std::to_string(version));
+    }
+  }
+  return {};
+}
+
 Result<ModelSpec> parse(std::span<const std::byte> bytes) {
   const Result<Container> container = parse_safetensors(bytes);
   if (!container.ok()) return container.status();
   const Metadata& metadata = container.value().metadata;
-  if (Status status = check_version(metadata); !status.ok()) return status;
+  const Result<int> version = read_version(metadata);
+  if (!version.ok()) return version.status();
   if (Status status = check_keys(metadata); !status.ok()) return status;
   if (Status status = check_digest(bytes, metadata.at(std::string(kDigestKey))); !status.ok()) return status;
   ModelSpec spec;
   ModelSource source(container.value());
   if (Status status = read_graph(metadata, source, spec); !status.ok()) return status;
+  if (Status status = check_operations(spec, version.value()); !status.ok()) return status;
   if (Status status = read_labels(metadata, spec); !status.ok()) return status;
   if (Status status = read_provenance(metadata, spec); !status.ok()) return status;
   if (const auto shapes = validate(spec); !shapes.ok()) {

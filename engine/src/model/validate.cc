@@ -85,9 +85,9 @@ class GraphCheck {
     const OpInfo& op = op_info(node.op);
     const std::string where = "node " + in_quotes(node.name) + " (" + std::string(op.name) + "): ";
     if (Status status = check_node_name(index); !status.ok()) return status;
-    if (node.inputs.size() != op.inputs) {
+    if (node.inputs.size() < op.inputs || node.inputs.size() > op.most_inputs) {
       return invalid(where + "has " + std::to_string(node.inputs.size()) + " inputs; it must have " +
-                     std::to_string(op.inputs));
+                     std::to_string(op.inputs) + (op.most_inputs > op.inputs ? " or more" : ""));
     }
     std::vector<NodeFact> inputs;
     for (const std::string& name : node.inputs) {

@@ -49,7 +49,7 @@ JsonValue provenance_json(const std::map<std::string, std::string>& provenance) 
 Result<std::vector<std::byte>> serialize(const ModelSpec& spec) {
   if (const auto shapes = validate(spec); !shapes.ok()) return shapes.status();
   Container container;
-  container.metadata[std::string(kVersionKey)] = std::to_string(kFormatVersion);
+  container.metadata[std::string(kVersionKey)] = std::to_string(format_version_of(spec));
   container.metadata[std::string(kDigestKey)] = blank_digest();
   const std::array<std::pair<std::string_view, JsonValue>, 3> texts{
       {{kGraphKey, graph_json(spec, container.tensors)},

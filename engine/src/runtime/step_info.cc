@@ -2,6 +2,9 @@
 #include "runtime/step_info.h"
 
 #include <string>
+#include <vector>
+
+#include "model/op_list.h"
 
 namespace bitplane::engine {
 namespace {
@@ -56,14 +59,10 @@ Stored stored(const Operation& op) {
   return sum;
 }
 
-std::string op_of(const Operation& op) {
-  return std::visit(
-      Overloaded{[](const Conv2d&) { return "conv2d"; }, [](const Linear&) { return "linear"; },
-                 [](const BatchNorm&) { return "batch_norm"; }, [](const Relu&) { return "relu"; },
-                 [](const Quantize&) { return "quantize"; }, [](const MaxPool&) { return "max_pool"; },
-                 [](const GlobalAveragePool&) { return "global_average_pool"; },
-                 [](const Flatten&) { return "flatten"; }},
-      op);
+std::string op_of(const Step& step, const Operation& op) {
+  if (step.kind == StepKind::PackRanks) return "pack";
+  if (step.kind == StepKind::Repack) return "repack";
+  return std::string(op_info(op).name);
 }
 
 InputShape input_shape(const NodeShape& shape) {
@@ -96,22 +95,29 @@ void describe_work(const Model::Impl& model, const Step& step, StepInfo& info) {
   info.bit_operations = info.macs * info.weight_bits * info.activation_bits;
 }
 
-StepInfo describe(const Model::Impl& model, std::size_t index, const KernelChoice& kernels) {
+/// Which nodes' parameters were counted: one that shows in several steps (a quantizer behind a pool or a
+/// concatenation) counts in the first.
+using Counted = std::vector<bool>;
+
+StepInfo describe(const Model::Impl& model, std::size_t index, const KernelChoice& kernels,
+                  Counted& counted) {
   const Program& program = model.program;
   const Step& step = program.steps[index];
   StepInfo info;
   for (const std::size_t node : step.nodes) {
     const Node& n = model.spec.nodes[node];
     info.name += (info.name.empty() ? "" : "+") + n.name;
-    // A quantizer behind a pool shows in two steps, and counts in the one that applies its thresholds.
-    if (step.kind == StepKind::PackRanks) continue;
+    if (counted[node]) continue;
+    counted[node] = true;
     const Stored s = stored(n.op);
     info.parameters += s.parameters;
     info.parameter_bytes += s.bytes;
   }
-  info.op = step.kind == StepKind::PackRanks ? "pack" : op_of(model.spec.nodes[step.node].op);
+  info.op = op_of(step, model.spec.nodes[step.node].op);
   info.in = input_shape(step.in_shape);
   info.out = input_shape(program.values[step.out].shape);
+  for (const std::size_t channels : step.channels) info.in.channels += channels;
+  if (!step.channels.empty()) info.in.channels -= step.in_shape.channels;
   info.activation_bits = program.values[step.in].bits;
   info.out_bits = program.values[step.out].bits;
   info.constant_channels = step.constant_channels;
@@ -132,7 +138,10 @@ std::vector<StepInfo> describe_steps(const Model::Impl& model, const KernelChoic
   input.in = input.out = input_shape(model.program.values[kInputValue].shape);
   input.activation_bits = 8;
   steps.push_back(input);
-  for (std::size_t s = 0; s < model.program.steps.size(); ++s) steps.push_back(describe(model, s, kernels));
+  Counted counted(model.spec.nodes.size(), false);
+  for (std::size_t s = 0; s < model.program.steps.size(); ++s) {
+    steps.push_back(describe(model, s, kernels, counted));
+  }
   return steps;
 }
 

@@ -170,9 +170,9 @@ void apply_rows(const EpilogueKernels& epilogues, const Epilogue& epilogue, cons
 /// Can the tiles compare with the thresholds, so that neither z nor integers are written at all?
 bool compares_in_tiles(const BitSerialKernels& kernels, const ConvShape& shape, const Epilogue& epilogue) {
   return epilogue.kind == EpilogueKind::Planes && epilogue.out == nullptr && epilogue.residual == nullptr &&
-         epilogue.ranks.count <= kMostPassed && epilogue.layout.planes <= kMostPassedPlanes &&
-         epilogue.layout.group_channels() % 8 == 0 && kernels.passed_channels != 0 &&
-         shape.out_channels / shape.groups % kernels.passed_channels == 0;
+         epilogue.after.scale == nullptr && epilogue.ranks.count <= kMostPassed &&
+         epilogue.layout.planes <= kMostPassedPlanes && epilogue.layout.group_channels() % 8 == 0 &&
+         kernels.passed_channels != 0 && shape.out_channels / shape.groups % kernels.passed_channels == 0;
 }
 
 /// Comparisons of `pixels` pixels into `bits`.
@@ -205,6 +205,7 @@ void BitConv::run(const PackedActivations& input, RowRange rows, const EpilogueK
   // A plain affine is as cheap as the conversion to float: z does not pass through memory.
   const bool affine_only = no_offsets && epilogue.kind == EpilogueKind::Float &&
                            epilogue.activation == Activation::None && epilogue.residual == nullptr &&
+                           epilogue.after.scale == nullptr &&
                            packed_->stride * shape().groups == shape().out_channels;
   const bool in_tiles = compares_in_tiles(*kernels_, shape(), epilogue);
   for (std::size_t row = rows.begin; row < rows.end; row += packed_->strip.rows) {

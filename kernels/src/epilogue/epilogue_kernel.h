@@ -32,9 +32,9 @@
 namespace bitplane::kernels {
 namespace {
 
-template <class V>
+template <class V, class Values>
 void apply_float(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
-  const AffineValues<V> values(epilogue, row);
+  const Values values(epilogue, row);
   const std::size_t pixels = row.pixels, channels = row.channels;
   const bool relu = epilogue.activation == Activation::Relu;
   float* out = epilogue.out + row.row * pixels * channels;
@@ -61,15 +61,24 @@ template <class V, class RankOf>
   }
 }
 
+template <class V, class Values>
+void apply_value_ranks(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
+  if (epilogue.ranks.count <= kLinearThresholds) {
+    write_ranks<V>(epilogue, row, LinearRank<V, Values>{{epilogue, row}, epilogue.ranks.count});
+  } else {
+    const ThresholdTree tree(epilogue.ranks);
+    write_ranks<V>(epilogue, row, TreeRank<V, Values>{{epilogue, row}, tree});
+  }
+}
+
 template <class V>
 void apply_ranks(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
   if (row.integers != nullptr) {
     write_ranks<V>(epilogue, row, LinearRank<V, IntegerValues<V>>{{epilogue, row}, epilogue.ranks.count});
-  } else if (epilogue.ranks.count <= kLinearThresholds) {
-    write_ranks<V>(epilogue, row, LinearRank<V, AffineValues<V>>{{epilogue, row}, epilogue.ranks.count});
+  } else if (epilogue.after.scale != nullptr) {
+    apply_value_ranks<V, AfterValues<V, AffineValues<V>>>(epilogue, row);
   } else {
-    const ThresholdTree tree(epilogue.ranks);
-    write_ranks<V>(epilogue, row, TreeRank<V, AffineValues<V>>{{epilogue, row}, tree});
+    apply_value_ranks<V, AffineValues<V>>(epilogue, row);
   }
 }
 
@@ -108,6 +117,14 @@ void apply_passed(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
   }
 }
 
+template <class V, class Values>
+void apply_value_planes(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
+  if (epilogue.ranks.count <= kLinearThresholds && apply_mask_planes<V, Values>(epilogue, row)) return;
+  using Rank = TreeRank<V, Values>;
+  const ThresholdTree tree(epilogue.ranks);
+  write_planes(epilogue, row, CodeWords<V, VectorRanks<V, Rank>>({Rank{{epilogue, row}, tree}}, epilogue));
+}
+
 template <class V>
 void apply_planes(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
   const std::size_t count = epilogue.ranks.count;
@@ -120,12 +137,10 @@ void apply_planes(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
     if (count <= kMaskThresholds && apply_mask_planes<V, Values>(epilogue, row)) return;
     using Rank = LinearRank<V, Values>;
     write_planes(epilogue, row, CodeWords<V, VectorRanks<V, Rank>>({Rank{{epilogue, row}, count}}, epilogue));
+  } else if (epilogue.after.scale != nullptr) {
+    apply_value_planes<V, AfterValues<V, PlaneValues<V>>>(epilogue, row);
   } else {
-    using Values = PlaneValues<V>;
-    if (count <= kLinearThresholds && apply_mask_planes<V, Values>(epilogue, row)) return;
-    using Rank = TreeRank<V, Values>;
-    const ThresholdTree tree(epilogue.ranks);
-    write_planes(epilogue, row, CodeWords<V, VectorRanks<V, Rank>>({Rank{{epilogue, row}, tree}}, epilogue));
+    apply_value_planes<V, PlaneValues<V>>(epilogue, row);
   }
 }
 
@@ -133,7 +148,8 @@ template <class V>
 void apply_epilogue(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
   switch (epilogue.kind) {
     case EpilogueKind::Float:
-      return apply_float<V>(epilogue, row);
+      if (epilogue.after.scale == nullptr) return apply_float<V, AffineValues<V>>(epilogue, row);
+      return apply_float<V, AfterValues<V, AffineValues<V>>>(epilogue, row);
     case EpilogueKind::Planes:
       return apply_planes<V>(epilogue, row);
     case EpilogueKind::Ranks:

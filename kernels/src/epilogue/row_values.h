@@ -86,6 +86,27 @@ class PlaneValues {
   Activation activation_;
 };
 
+/// u: a second affine behind those values.
+template <class V, class Values>
+class AfterValues {
+ public:
+  using Vector = typename V::Floats;
+
+  AfterValues(const Epilogue& epilogue, const EpilogueRow& row)
+      : values_(epilogue, row), scale_(epilogue.after.scale), shift_(epilogue.after.shift) {}
+
+  [[gnu::always_inline]] Vector at(std::size_t p, std::size_t c, std::size_t count) const {
+    return V::fma(values_.at(p, c, count), V::load(scale_ + c, count), V::load(shift_ + c, count));
+  }
+  [[gnu::always_inline]] Vector threshold(std::size_t l, std::size_t c, std::size_t count) const {
+    return values_.threshold(l, c, count);
+  }
+
+ private:
+  Values values_;
+  const float *scale_, *shift_;
+};
+
 /// A ^ flip, against thresholds of their own per channel.
 template <class V>
 class IntegerValues {

@@ -13,23 +13,10 @@
 #include <vector>
 
 #include "bitplane/model_spec.h"
+#include "engine/reference/float_steps.h"
+#include "engine/reference/tensor.h"
 
 namespace bitplane::engine::reference {
-
-struct Map {
-  std::size_t height = 0, width = 0, channels = 0;
-  [[nodiscard]] std::size_t size() const { return height * width * channels; }
-};
-
-/// A node's result.
-struct Tensor {
-  Map map;
-  std::vector<float> values;            ///< float tensors
-  std::vector<std::uint8_t> codes;      ///< quantized tensors
-  const Quantize* quantizer = nullptr;  ///< of the codes
-  std::vector<float> z;                 ///< what a BN behind a convolution (and its pooling) sees
-  std::vector<double> scale, bias;      ///< of that convolution: S_o and the bias
-};
 
 /// Geometry and weights of a conv2d or linear.
 struct Layer {
@@ -296,7 +283,8 @@ inline Tensor quantize(const Tensor& in, const Quantize& quantizer) {
   return out;
 }
 
-inline Tensor run_node(const Tensor& in, const Operation& op) {
+inline Tensor run_node(const std::vector<const Tensor*>& inputs, const Operation& op) {
+  const Tensor& in = *inputs.front();
   if (std::holds_alternative<Conv2d>(op) || std::holds_alternative<Linear>(op)) {
     Tensor out = convolve(in, layer_of(op, in.map), std::holds_alternative<Linear>(op));
     finish_without_bn(out);
@@ -304,36 +292,33 @@ inline Tensor run_node(const Tensor& in, const Operation& op) {
   }
   if (const auto* bn = std::get_if<BatchNorm>(&op)) return batch_norm(in, *bn);
   if (const auto* pool = std::get_if<MaxPool>(&op)) return max_pool(in, *pool);
+  if (const auto* pool = std::get_if<AveragePool>(&op)) return average_pool(in, *pool);
   if (const auto* quantizer = std::get_if<Quantize>(&op)) return quantize(in, *quantizer);
-  Tensor out;
-  out.map = in.map;
-  if (std::holds_alternative<Relu>(op)) {
-    for (const float x : in.values) out.values.push_back(x > 0.0F ? x : 0.0F);
-  } else if (std::holds_alternative<GlobalAveragePool>(op)) {
-    out.map = {1, 1, in.map.channels};
-    const std::size_t pixels = in.map.height * in.map.width;
-    for (std::size_t c = 0; c < in.map.channels; ++c) {
-      float sum = 0.0F;
-      for (std::size_t p = 0; p < pixels; ++p) sum += in.values[p * in.map.channels + c];
-      out.values.push_back(sum / static_cast<float>(pixels));
-    }
-  } else {  // Flatten: a codes' map keeps its shape for the linear layer, whose kernel it is
-    out = in;
-    out.z.clear();
-    if (in.codes.empty()) out.map = {1, 1, in.map.size()};
-  }
-  return out;
+  if (const auto* norm = std::get_if<LocalResponseNorm>(&op)) return local_response(in, *norm);
+  if (const auto* zero = std::get_if<ZeroChannelShortcut>(&op)) return shortcut(in, *zero);
+  if (std::holds_alternative<Add>(op)) return sum_of(in, *inputs.at(1));
+  if (std::holds_alternative<Concat>(op)) return concatenated(inputs);
+  if (std::holds_alternative<Softmax>(op)) return softmax(in);
+  if (std::holds_alternative<Relu>(op)) return rectified(in);
+  if (std::holds_alternative<GlobalAveragePool>(op)) return global_average(in);
+  return std::holds_alternative<Flatten>(op) ? flattened(in) : in;  // Identity: in
 }
 
 /// Every node's result, by name; "input" is the picture.
 using Results = std::map<std::string, Tensor>;
+
+inline std::vector<const Tensor*> inputs_of(const Node& node, const Results& results) {
+  std::vector<const Tensor*> inputs;
+  for (const std::string& name : node.inputs) inputs.push_back(&results.at(name));
+  return inputs;
+}
 
 inline Results interpret(const ModelSpec& spec, std::vector<float> input) {
   Results results;
   Tensor& picture = results["input"];
   picture.map = {spec.input.height, spec.input.width, spec.input.channels};
   picture.values = std::move(input);
-  for (const Node& node : spec.nodes) results[node.name] = run_node(results.at(node.inputs.at(0)), node.op);
+  for (const Node& node : spec.nodes) results[node.name] = run_node(inputs_of(node, results), node.op);
   return results;
 }
 

@@ -18,18 +18,11 @@ namespace bitplane::engine::reference {
 class RandomGraph {
  public:
   explicit RandomGraph(std::uint32_t seed) : random_(seed) {
-    spec_.nodes.reserve(64);  // results point at quantizers: nodes must not move
+    spec_.nodes.reserve(256);  // results point at quantizers: nodes must not move
   }
 
   ModelSpec make() {
-    spec_.name = "random";
-    spec_.input = {pick(3, 10), pick(3, 10), channels(), {}, {}};
-    for (std::size_t c = 0; c < spec_.input.channels; ++c) {
-      spec_.input.mean.push_back(uniform(0.2F, 0.7F));
-      spec_.input.std.push_back(uniform(0.2F, 0.6F));
-    }
-    const Map map{spec_.input.height, spec_.input.width, spec_.input.channels};
-    results_[kInputName] = {map, preprocess(spec_.input, bytes(map.size())), {}, nullptr, {}, {}, {}};
+    begin({pick(3, 10), pick(3, 10), channels()});
     if (chance(0.85)) {
       convolution(false);
     } else if (chance(0.5)) {
@@ -47,8 +40,7 @@ class RandomGraph {
       }
     }
     head();
-    spec_.output = spec_.nodes.back().name;
-    return std::move(spec_);
+    return finish();
   }
 
   std::vector<std::uint8_t> bytes(std::size_t count) {
@@ -57,7 +49,21 @@ class RandomGraph {
     return values;
   }
 
- private:
+ protected:
+  void begin(const Map& map) {
+    spec_.name = "random";
+    spec_.input = {map.height, map.width, map.channels, {}, {}};
+    for (std::size_t c = 0; c < spec_.input.channels; ++c) {
+      spec_.input.mean.push_back(uniform(0.2F, 0.7F));
+      spec_.input.std.push_back(uniform(0.2F, 0.6F));
+    }
+    results_[kInputName] = {map, preprocess(spec_.input, bytes(map.size())), {}, nullptr, {}, {}, {}};
+  }
+  ModelSpec finish() {
+    spec_.output = cursor_;
+    return std::move(spec_);
+  }
+
   std::size_t pick(std::size_t low, std::size_t high) {
     return std::uniform_int_distribution<std::size_t>(low, high)(random_);
   }
@@ -74,15 +80,17 @@ class RandomGraph {
     return values;
   }
 
-  [[nodiscard]] const std::string& last_name() const {
-    return spec_.nodes.empty() ? kInputName : spec_.nodes.back().name;
-  }
-  [[nodiscard]] const Tensor& last() const { return results_.at(last_name()); }
+  /// The value that the next node reads.
+  [[nodiscard]] const std::string& cursor() const { return cursor_; }
+  void go_to(const std::string& value) { cursor_ = value; }
+  [[nodiscard]] const Tensor& last() const { return results_.at(cursor_); }
   [[nodiscard]] Map shape() const { return last().map; }
-  void add(const std::string& name, Operation op) {
-    const std::string input = last_name();
-    spec_.nodes.push_back({name + std::to_string(spec_.nodes.size()), {input}, std::move(op)});
-    results_[last_name()] = run_node(results_.at(input), spec_.nodes.back().op);
+  void add(const std::string& name, Operation op) { join(name, {cursor_}, std::move(op)); }
+  void join(const std::string& name, std::vector<std::string> inputs, Operation op) {
+    cursor_ = name + std::to_string(spec_.nodes.size());
+    spec_.nodes.push_back({cursor_, std::move(inputs), std::move(op)});
+    const Node& node = spec_.nodes.back();
+    results_[cursor_] = run_node(inputs_of(node, results_), node.op);
   }
 
   void batch_norm() {
@@ -246,6 +254,7 @@ class RandomGraph {
 
   std::mt19937 random_;
   ModelSpec spec_;
+  std::string cursor_ = kInputName;
   Results results_;
 };
 

@@ -28,6 +28,12 @@ class SpecBuilder {
     spec_.output = name;
     return *this;
   }
+  /// Behind several nodes.
+  SpecBuilder& join(const std::string& name, std::vector<std::string> inputs, Operation op) {
+    spec_.nodes.push_back({name, std::move(inputs), std::move(op)});
+    spec_.output = name;
+    return *this;
+  }
   SpecBuilder& output(const std::string& name) {
     spec_.output = name;
     return *this;

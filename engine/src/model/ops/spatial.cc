@@ -23,18 +23,17 @@ std::size_t windows(const PoolAxis& a, PoolRounding rounding) {
   return (count - 1) * a.stride >= a.size + a.pad ? count - 1 : count;
 }
 
-}  // namespace
-
-Result<NodeFact> check(const MaxPool& op, std::span<const NodeFact> inputs) {
-  const NodeShape& in = inputs[0].shape;
+template <class Pool>
+Result<NodeFact> check_pool(const Pool& op, const NodeFact& input) {
+  const NodeShape& in = input.shape;
   Checks checks;
-  checks.float_input(inputs[0]);
+  checks.float_input(input);
   checks.range("kernel height", op.kernel_h, 1, kMaxDimension);
   checks.range("kernel width", op.kernel_w, 1, kMaxDimension);
   checks.range("stride height", op.stride_h, 1, kMaxDimension);
   checks.range("stride width", op.stride_w, 1, kMaxDimension);
   if (!checks.ok()) return checks.status();
-  // Less than the kernel: a window of padding alone would have no maximum.
+  // Less than the kernel: a window of padding alone would have no pixel.
   checks.range("padding height", op.pad_h, 0, op.kernel_h - 1);
   checks.range("padding width", op.pad_w, 0, op.kernel_w - 1);
   if (!checks.ok()) return checks.status();
@@ -44,6 +43,31 @@ Result<NodeFact> check(const MaxPool& op, std::span<const NodeFact> inputs) {
     checks.fail("its window of " + std::to_string(op.kernel_h) + 'x' + std::to_string(op.kernel_w) +
                 " is larger than the padded input of " + shape_text(in));
   }
+  checks.shape("output", out);
+  return fact_or(checks, {out, nullptr});
+}
+
+}  // namespace
+
+Result<NodeFact> check(const MaxPool& op, std::span<const NodeFact> inputs) {
+  return check_pool(op, inputs[0]);
+}
+
+Result<NodeFact> check(const AveragePool& op, std::span<const NodeFact> inputs) {
+  return check_pool(op, inputs[0]);
+}
+
+Result<NodeFact> check(const ZeroChannelShortcut& op, std::span<const NodeFact> inputs) {
+  const NodeShape& in = inputs[0].shape;
+  Checks checks;
+  checks.float_input(inputs[0]);
+  checks.range("stride height", op.stride_h, 1, kMaxDimension);
+  checks.range("stride width", op.stride_w, 1, kMaxDimension);
+  checks.range("zero channels in front", op.front, 0, kMaxDimension);
+  checks.range("zero channels behind", op.back, 0, kMaxDimension);
+  if (!checks.ok()) return checks.status();
+  const NodeShape out{(in.height - 1) / op.stride_h + 1, (in.width - 1) / op.stride_w + 1,
+                      op.front + in.channels + op.back};
   checks.shape("output", out);
   return fact_or(checks, {out, nullptr});
 }

@@ -22,7 +22,6 @@ class FloatConvolution final : public Runner {
         convolution_(shape),
         panels_(context.model.packed.panels(step).data()),
         in_(context.place(context.model.program.steps[step].in)),
-        out_(context.place(context.model.program.steps[step].out)),
         epilogue_(make_epilogue(context, context.model.program.steps[step])) {
     // Padding copies a picture, once per call: so a call takes whole pictures there.
     const std::size_t unit = convolution_.scratch_floats() > 0 ? shape.out_height() : 1;
@@ -38,7 +37,7 @@ class FloatConvolution final : public Runner {
   void run(kernels::RowRange range, const Buffers& buffers, std::byte* scratch) const noexcept override {
     auto* z = reinterpret_cast<float*>(scratch);
     auto* padded = reinterpret_cast<float*>(scratch + z_bytes());
-    const kernels::Epilogue epilogue = with_output(epilogue_, out_, buffers);
+    const kernels::Epilogue epilogue = epilogue_.in(buffers);
     for (std::size_t begin = range.begin; begin < range.end; begin += chunk_rows_) {
       const std::size_t end = std::min(begin + chunk_rows_, range.end);
       convolution_.forward(*kernels_.f32, in_.read_floats(buffers), panels_, z, {begin, end}, padded);
@@ -61,8 +60,8 @@ class FloatConvolution final : public Runner {
   const KernelChoice& kernels_;
   kernels::F32Conv convolution_;
   const kernels::F32Panels* panels_;
-  Place in_, out_;
-  kernels::Epilogue epilogue_;
+  Place in_;
+  StepEpilogue epilogue_;
   std::size_t chunk_rows_ = 1;
 };
 
@@ -73,7 +72,6 @@ class PlaneConvolution final : public Runner {
         convolution_(convolution),
         batch_(context.batch),
         in_(context.place(context.model.program.steps[step].in)),
-        out_(context.place(context.model.program.steps[step].out)),
         layout_(planes_layout(context.value(in_.value))),
         epilogue_(make_epilogue(context, context.model.program.steps[step])) {
     assert(layout_ == convolution_.input_layout());
@@ -86,16 +84,16 @@ class PlaneConvolution final : public Runner {
 
   void run(kernels::RowRange range, const Buffers& buffers, std::byte* scratch) const noexcept override {
     const kernels::PackedActivations input{.data = in_.bytes(buffers), .layout = layout_};
-    convolution_.run(input, range, *kernels_.epilogue, with_output(epilogue_, out_, buffers), scratch);
+    convolution_.run(input, range, *kernels_.epilogue, epilogue_.in(buffers), scratch);
   }
 
  private:
   const KernelChoice& kernels_;
   const kernels::LowBitConv& convolution_;
   std::size_t batch_;
-  Place in_, out_;
+  Place in_;
   kernels::ActivationLayout layout_;
-  kernels::Epilogue epilogue_;
+  StepEpilogue epilogue_;
 };
 
 }  // namespace

@@ -2,19 +2,18 @@
 #include "runtime/steps/runner.h"
 
 namespace bitplane::engine {
+namespace {
 
-kernels::Epilogue make_epilogue(const RunnerContext& context, const Step& step) {
-  const Stages& stages = step.stages;
+kernels::ChannelAffine pointers_to(const Affine& affine) noexcept {
+  return {.scale = affine.scale.data(), .shift = affine.shift.data()};
+}
+
+void describe_ranks(const RunnerContext& context, const Step& step, kernels::Epilogue& epilogue) {
+  const QuantizeStage& stage = *step.stages.quantize;
   const Value& out = context.value(step.out);
-  kernels::Epilogue epilogue;
-  epilogue.affine = {.scale = stages.affine->scale.data(), .shift = stages.affine->shift.data()};
-  if (!stages.quantize) {
-    epilogue.activation = stages.relu ? kernels::Activation::Relu : kernels::Activation::None;
-    return epilogue;
-  }
-  const Quantize& quantize = std::get<Quantize>(context.model.spec.nodes[stages.quantize->node].op);
-  epilogue.ranks = {.thresholds = stages.quantize->thresholds.data(),
-                    .count = stages.quantize->thresholds.size(),
+  const Quantize& quantize = std::get<Quantize>(context.model.spec.nodes[stage.node].op);
+  epilogue.ranks = {.thresholds = stage.thresholds.data(),
+                    .count = stage.thresholds.size(),
                     .code_of_rank = quantize.code_of_rank.data()};
   if (step.integers) {
     epilogue.integer = {.thresholds = step.integers->thresholds.data(), .flip = step.integers->flip.data()};
@@ -22,22 +21,40 @@ kernels::Epilogue make_epilogue(const RunnerContext& context, const Step& step) 
   epilogue.kind =
       out.form == ValueForm::Planes ? kernels::EpilogueKind::Planes : kernels::EpilogueKind::Ranks;
   if (out.form == ValueForm::Planes) epilogue.layout = planes_layout(out);
-  return epilogue;
 }
 
-kernels::Epilogue with_output(kernels::Epilogue epilogue, const Place& out, const Buffers& buffers) noexcept {
-  switch (epilogue.kind) {
+}  // namespace
+
+StepEpilogue make_epilogue(const RunnerContext& context, const Step& step) {
+  const Stages& stages = step.stages;
+  StepEpilogue made{.epilogue = {}, .out = context.place(step.out), .residual = {}, .floats = {}};
+  made.epilogue.affine = pointers_to(*stages.affine);
+  if (stages.after) made.epilogue.after = pointers_to(*stages.after);
+  if (stages.residual) made.residual = context.place(*stages.residual);
+  if (stages.floats) made.floats = context.place(stages.floats->value);
+  if (stages.quantize) describe_ranks(context, step, made.epilogue);
+  // Of the floats; a ReLU in front of a quantizer is in its thresholds.
+  const bool relu = stages.quantize ? stages.floats && stages.floats->relu == Rectified::Yes : stages.relu;
+  made.epilogue.activation = relu ? kernels::Activation::Relu : kernels::Activation::None;
+  return made;
+}
+
+kernels::Epilogue StepEpilogue::in(const Buffers& buffers) const noexcept {
+  kernels::Epilogue placed = epilogue;
+  switch (placed.kind) {
     case kernels::EpilogueKind::Float:
-      epilogue.out = out.floats(buffers);
+      placed.out = out.floats(buffers);
       break;
     case kernels::EpilogueKind::Ranks:
-      epilogue.out_ranks = out.ranks(buffers);
+      placed.out_ranks = out.ranks(buffers);
       break;
     case kernels::EpilogueKind::Planes:
-      epilogue.out_planes = out.bytes(buffers);
+      placed.out_planes = out.bytes(buffers);
       break;
   }
-  return epilogue;
+  if (residual) placed.residual = residual->read_floats(buffers);
+  if (floats) placed.out = floats->floats(buffers);
+  return placed;
 }
 
 std::unique_ptr<Runner> make_runner(const RunnerContext& context, std::size_t step) {
@@ -51,12 +68,24 @@ std::unique_ptr<Runner> make_runner(const RunnerContext& context, std::size_t st
       return make_elementwise(context, step);
     case StepKind::MaxPool:
       return make_max_pool(context, step);
+    case StepKind::AveragePool:
+      return make_average_pool(context, step);
+    case StepKind::GlobalAverage:
+      return make_global_average(context, step);
+    case StepKind::Shortcut:
+      return make_shortcut(context, step);
+    case StepKind::LocalResponse:
+      return make_local_response(context, step);
+    case StepKind::Softmax:
+      return make_softmax(context, step);
+    case StepKind::Concat:
+      return make_concat(context, step);
     case StepKind::PackRanks:
       return make_pack_ranks(context, step);
-    case StepKind::GlobalAverage:
+    case StepKind::Repack:
       break;
   }
-  return make_global_average(context, step);
+  return make_repack(context, step);
 }
 
 }  // namespace bitplane::engine

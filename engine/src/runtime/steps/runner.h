@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "bitplane/kernels/conv_shape.h"
 #include "lowering/choose_kernels.h"
@@ -62,11 +63,16 @@ struct RunnerContext {
   [[nodiscard]] Place place(ValueId id) const { return {id, arena.offsets[id]}; }
 };
 
-/// The epilogue of a step with stages, without its output pointer.
-[[nodiscard]] kernels::Epilogue make_epilogue(const RunnerContext& context, const Step& step);
-/// The same with it. `out` is the place of the step's output.
-[[nodiscard]] kernels::Epilogue with_output(kernels::Epilogue epilogue, const Place& out,
-                                            const Buffers& buffers) noexcept;
+/// The epilogue of a step with stages, and where the tensors lie that it reads and writes.
+struct StepEpilogue {
+  kernels::Epilogue epilogue;  ///< without those pointers
+  Place out;
+  std::optional<Place> residual, floats;
+
+  /// With them.
+  [[nodiscard]] kernels::Epilogue in(const Buffers& buffers) const noexcept;
+};
+[[nodiscard]] StepEpilogue make_epilogue(const RunnerContext& context, const Step& step);
 
 [[nodiscard]] std::unique_ptr<Runner> make_preprocess(const RunnerContext& context);
 [[nodiscard]] std::unique_ptr<Runner> make_float_convolution(const RunnerContext& context, std::size_t step);
@@ -75,8 +81,14 @@ struct RunnerContext {
                                                              const kernels::LowBitConv& convolution);
 [[nodiscard]] std::unique_ptr<Runner> make_elementwise(const RunnerContext& context, std::size_t step);
 [[nodiscard]] std::unique_ptr<Runner> make_max_pool(const RunnerContext& context, std::size_t step);
-[[nodiscard]] std::unique_ptr<Runner> make_pack_ranks(const RunnerContext& context, std::size_t step);
+[[nodiscard]] std::unique_ptr<Runner> make_average_pool(const RunnerContext& context, std::size_t step);
 [[nodiscard]] std::unique_ptr<Runner> make_global_average(const RunnerContext& context, std::size_t step);
+[[nodiscard]] std::unique_ptr<Runner> make_shortcut(const RunnerContext& context, std::size_t step);
+[[nodiscard]] std::unique_ptr<Runner> make_local_response(const RunnerContext& context, std::size_t step);
+[[nodiscard]] std::unique_ptr<Runner> make_softmax(const RunnerContext& context, std::size_t step);
+[[nodiscard]] std::unique_ptr<Runner> make_concat(const RunnerContext& context, std::size_t step);
+[[nodiscard]] std::unique_ptr<Runner> make_pack_ranks(const RunnerContext& context, std::size_t step);
+[[nodiscard]] std::unique_ptr<Runner> make_repack(const RunnerContext& context, std::size_t step);
 /// The right one of them. Throws std::bad_alloc.
 [[nodiscard]] std::unique_ptr<Runner> make_runner(const RunnerContext& context, std::size_t step);
 

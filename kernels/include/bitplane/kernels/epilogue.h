@@ -5,12 +5,13 @@
 //
 //   t = fma(z, scale[c], shift[c]) (+ residual)      per channel: BN, bias, group and plane scales, folded at
 //                                                    lowering; the residual is one float addition
-//   Float    out = t, or max(t, 0) if asked
-//   Planes   rank = #{l : t > threshold_l}, code = code_of_rank[rank], packed into planes; where `out` is
-//            given, the same pass writes what Float would have written: residual nets need both
+//   u = fma(t, after.scale[c], after.shift[c])       t itself where there is no `after`: the BN behind a sum
+//   Float    out = u, or max(u, 0) if asked
+//   Planes   rank = #{l : u > threshold_l}, code = code_of_rank[rank], packed into planes; where `out` is
+//            given, the same pass writes t there, or max(t, 0) if asked: residual nets need both
 //   Ranks    rank as a byte (max-pooling comes first and acts on ranks)
 //
-// Ranks compare t itself, not what the activation makes of it: lowering folds a ReLU before the quantizer
+// Ranks compare u itself, not what the activation makes of it: lowering folds a ReLU before the quantizer
 // into the thresholds (a negative one becomes -inf), which gives the same ranks.
 //
 // Where z = float(A) and nothing is added to t, Planes and Ranks may compare the integers themselves
@@ -63,6 +64,7 @@ struct Epilogue {
   ChannelAffine affine{};                    ///< read where z comes in
   Activation activation = Activation::None;  ///< of out: Float, Planes
   const float* residual = nullptr;           ///< [pixel][channels] or null; null with integers or ranks
+  ChannelAffine after{};                     ///< behind the residual, or null; null with integers or ranks
   float* out = nullptr;               ///< [pixel][channels]; Planes: or null; null with integers or ranks
   RankCodes ranks{};                  ///< Planes, Ranks
   IntegerThresholds integer{};        ///< Planes, Ranks: instead of affine and ranks.thresholds

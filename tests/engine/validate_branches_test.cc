@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// validate() on graphs with branches: good ones of every operation, and each wrong in one way.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+
+#include "bitplane/model_spec.h"
+#include "engine/sample_model.h"
+
+namespace bitplane::engine {
+namespace {
+
+using testing::node_of;
+using testing::op_of;
+using testing::sample_branches;
+
+struct WrongBranch {
+  std::string says;
+  std::function<void(ModelSpec&)> change;
+  StatusCode code = StatusCode::InvalidArgument;
+};
+
+TEST(ValidateBranches, ShapesOfEveryOperation) {
+  const Result<std::vector<NodeShape>> shapes = validate(sample_branches());
+  ASSERT_TRUE(shapes.ok()) << shapes.status().message();
+  const std::vector<NodeShape> expected = {{6, 5, 3},  {6, 5, 4},  {6, 5, 2}, {6, 5, 6},  {3, 3, 10},
+                                           {6, 5, 6},  {3, 3, 6},  {3, 3, 6}, {3, 3, 10}, {3, 3, 10},
+                                           {3, 3, 10}, {1, 1, 10}, {1, 1, 10}};
+  EXPECT_EQ(shapes.value(), expected);
+}
+
+TEST(ValidateBranches, Refusals) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  const WrongBranch wrongs[] = {
+      {"node 'add' (add): its inputs are 3x3x10 and 6x5x6; both must have one shape",
+       [](ModelSpec& s) { node_of(s, "add").inputs[1] = "concat"; }},
+      {"node 'add' (add): has 1 inputs; it must have 2",
+       [](ModelSpec& s) { node_of(s, "add").inputs.pop_back(); }},
+      {"node 'add' (add): its input 'lrn' stands at or behind it",
+       [](ModelSpec& s) { node_of(s, "add").inputs[1] = "lrn"; }},
+      {"node 'add' (add): its input 'add' stands at or behind it",
+       [](ModelSpec& s) { node_of(s, "add").inputs[0] = "add"; }},
+      {"node 'concat' (concat): its input 'way3' does not exist",
+       [](ModelSpec& s) { node_of(s, "concat").inputs.push_back("way3"); }},
+      {"node 'concat' (concat): has 0 inputs; it must have 1 or more",
+       [](ModelSpec& s) { node_of(s, "concat").inputs.clear(); }},
+      {"node 'way2' is used by nothing",
+       [](ModelSpec& s) {
+         node_of(s, "concat").inputs = {"way1", "way1", "way1"};
+         std::get<PlaneWeights>(op_of<Conv2d>(s, "branch").weights) =
+             testing::SampleMaker().planes(PlaneEncoding::Bipolar, 2, 10, 12);
+         std::get<PlaneWeights>(op_of<Conv2d>(s, "branch").weights).basis = UniformBasis{{1}};
+         op_of<ZeroChannelShortcut>(s, "zeros").front = 0;
+         op_of<ZeroChannelShortcut>(s, "zeros").back = 0;
+         op_of<Conv2d>(s, "branch").out_channels = 12;
+         std::get<PlaneWeights>(op_of<Conv2d>(s, "branch").weights) =
+             testing::SampleMaker().planes(PlaneEncoding::Bipolar, 2, 12, 12);
+         std::get<PlaneWeights>(op_of<Conv2d>(s, "branch").weights).basis = UniformBasis{{1}};
+       }},
+      {"node 'concat' (concat): its input holds the codes",
+       [](ModelSpec& s) { node_of(s, "concat").inputs[1] = "quantize"; }, StatusCode::Unsupported},
+      {"zero channels in front is 1048577",
+       [](ModelSpec& s) { op_of<ZeroChannelShortcut>(s, "zeros").front = (std::size_t{1} << 20) + 1; }},
+      {"output channels is 1048585",
+       [](ModelSpec& s) { op_of<ZeroChannelShortcut>(s, "zeros").front = std::size_t{1} << 20; }},
+      {"stride height is 0", [](ModelSpec& s) { op_of<ZeroChannelShortcut>(s, "zeros").stride_h = 0; }},
+      {"node 'average' (average_pool): kernel width is 0",
+       [](ModelSpec& s) { op_of<AveragePool>(s, "average").kernel_w = 0; }},
+      {"padding height is 2; allowed are 0 to 1",
+       [](ModelSpec& s) { op_of<AveragePool>(s, "average").pad_h = 2; }},
+      {"size is 4; it must be odd", [](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").size = 4; }},
+      {"size is 0; allowed are 1", [](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").size = 0; }},
+      {"alpha[0] is -1", [](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").alpha = -1.0F; }},
+      {"beta[0] is nan", [=](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").beta = kNan; }},
+      {"k is 0; it must be > 0", [](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").k = 0.0F; }},
+      {"node 'softmax' (softmax): its input holds the codes",
+       [](ModelSpec& s) {
+         s.nodes.resize(1);
+         s.nodes.push_back({"softmax", {"quantize"}, Softmax{}});
+       },
+       StatusCode::Unsupported},
+  };
+  for (const WrongBranch& wrong : wrongs) {
+    SCOPED_TRACE(wrong.says);
+    ModelSpec spec = sample_branches();
+    wrong.change(spec);
+    const Result<std::vector<NodeShape>> shapes = validate(spec);
+    ASSERT_FALSE(shapes.ok());
+    EXPECT_EQ(shapes.status().code(), wrong.code);
+    EXPECT_NE(shapes.status().message().find(wrong.says), std::string::npos)
+        << "said: " << shapes.status().message();
+  }
+}
+
+}  // namespace
+}  // namespace bitplane::engine
