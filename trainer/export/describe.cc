@@ -78,14 +78,16 @@ engine::Operation describe(const MaxPool* layer, Input /*input*/) {
 
 engine::Operation describe(const AveragePool* layer, Input /*input*/) {
   const PoolOptions& pool = layer->options();
-  return engine::AveragePool{.kernel_h = pool.kernel,
-                             .kernel_w = pool.kernel,
-                             .stride_h = pool.stride,
-                             .stride_w = pool.stride,
-                             .pad_h = pool.pad,
-                             .pad_w = pool.pad,
-                             .rounding = pool.rounding,
-                             .divisor = engine::AverageDivisor::Inside};
+  const bool padded = pool.padding == PoolPadding::Included;
+  return engine::AveragePool{
+      .kernel_h = pool.kernel,
+      .kernel_w = pool.kernel,
+      .stride_h = pool.stride,
+      .stride_w = pool.stride,
+      .pad_h = pool.pad,
+      .pad_w = pool.pad,
+      .rounding = pool.rounding,
+      .divisor = padded ? engine::AverageDivisor::Padded : engine::AverageDivisor::Inside};
 }
 engine::Operation describe(const ZeroChannelShortcut* layer, Input /*input*/) {
   const ShortcutOptions& shortcut = layer->options();
@@ -100,8 +102,15 @@ engine::Operation describe(const ZeroChannelShortcut* layer, Input /*input*/) {
 engine::Operation describe(const Dropout* /*layer*/, Input /*input*/) {
   throw std::logic_error("dropout is left out of a description");
 }
-engine::Operation describe(const LocalResponseNorm* /*layer*/, Input /*input*/) {
-  throw NotInFormat("local response normalization");
+engine::Operation describe(const LocalResponseNorm* layer, Input /*input*/) {
+  const ResponseNormOptions& norm = layer->options();
+  const bool across = norm.window == ResponseWindow::AcrossChannels;
+  return engine::LocalResponseNorm{
+      .scope = across ? engine::NormScope::AcrossChannels : engine::NormScope::WithinChannel,
+      .size = norm.size,
+      .alpha = static_cast<float>(norm.alpha),
+      .beta = static_cast<float>(norm.beta),
+      .k = static_cast<float>(norm.k)};
 }
 engine::Operation describe(const Add* /*layer*/, Input /*input*/) {
   return engine::Add{};
