@@ -99,6 +99,7 @@ Action declare_compare(CLI::App& app) {
   auto options = std::make_shared<CompareOptions>();
   app.add_option("MODEL", options->paths, "model files, one row each")->required();
   add_data(app, options->data);
+  add_other_data(app, options->data);
   add_threads(app, options->model);
   add_kernel_choice(app, options->model);
   add_json(app, options->format);

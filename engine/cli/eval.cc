@@ -45,6 +45,7 @@ Action declare_eval(CLI::App& app) {
   auto options = std::make_shared<EvalOptions>();
   add_model(app, options->model);
   add_data(app, options->data);
+  add_other_data(app, options->data);
   add_threads(app, options->model);
   add_kernel_choice(app, options->model);
   add_json(app, options->format);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/cli/options.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "bitplane/kernels/isa.h"
 #include "bitplane/kernels/lowbit_conv.h"
+#include "bitplane/model_spec.h"
 #include "engine/cli/shared/errors.h"
 
 namespace bitplane::cli {
@@ -28,6 +30,23 @@ std::string names_of(const List& list) {
   names.reserve(list.size());
   for (const auto& entry : list) names.emplace_back(entry.name);
   return joined(names);
+}
+
+/// Pictures of another data set can have the same shape and number of classes: the accuracy would mean
+/// nothing. A model that does not say what it was trained on is taken at its labels.
+void refuse_other_data(const DataOptions& options, const engine::Model& model,
+                       const engine::data::PictureSet& set) {
+  const auto& provenance = model.spec().provenance;
+  const auto trained_on = provenance.find("data");
+  if (trained_on != provenance.end() && trained_on->second == options.name) return;
+  const auto& labels = model.labels();
+  if (std::equal(labels.begin(), labels.end(), set.class_names.begin(), set.class_names.end())) return;
+  if (trained_on == provenance.end() && labels.empty()) return;
+  throw CommandError(ExitCode::BadUsage,
+                     "the model was trained on " +
+                         (trained_on == provenance.end() ? "other classes" : trained_on->second) + " ('" +
+                         label_text(model, 0) + "', ...), not on " + options.name + " ('" +
+                         set.class_names.front() + "', ...); give that data set, or --other-data");
 }
 
 }  // namespace
@@ -81,6 +100,12 @@ void add_data(CLI::App& app, DataOptions& options) {
   app.add_option("--data-dir", options.dir, "folder of its files (default: where its package puts them)");
 }
 
+void add_other_data(CLI::App& app, DataOptions& options) {
+  app.add_flag_callback(
+      "--other-data", [&options] { options.other = OtherData::Accept; },
+      "accept a data set that the model was not trained on");
+}
+
 void add_json(CLI::App& app, Format& format) {
   app.add_flag_callback(
       "--json", [&format] { format = Format::JsonDocument; }, "results as JSON");
@@ -109,6 +134,7 @@ engine::data::PictureSet load_test_set(const DataOptions& options, const engine:
                                                std::to_string(model.output_size()) +
                                                "; use the data set that it was trained on");
   }
+  if (options.other == OtherData::Refuse) refuse_other_data(options, model, set);
   return set;
 }
 

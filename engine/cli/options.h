@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -29,10 +30,16 @@ void add_threads(CLI::App& app, ModelOptions& options);
 /// What they say, for `batch` pictures a run.
 [[nodiscard]] engine::SessionOptions session_options(const ModelOptions& options, std::size_t batch = 1);
 
+/// Whether a model may be measured on another data set than the one that it was trained on.
+enum class OtherData : std::uint8_t { Refuse, Accept };
+
 struct DataOptions {
   std::string name, dir;
+  OtherData other = OtherData::Refuse;
 };
 void add_data(CLI::App& app, DataOptions& options);
+/// --other-data
+void add_other_data(CLI::App& app, DataOptions& options);
 
 void add_json(CLI::App& app, Format& format);
 
@@ -41,7 +48,8 @@ void add_json(CLI::App& app, Format& format);
 /// The model's label, else "class 7".
 [[nodiscard]] std::string label_text(const engine::Model& model, std::size_t index);
 
-/// The test pictures; throws when they do not fit the model.
+/// The test pictures; throws when they do not fit the model: another shape or number of classes, or, unless
+/// options.other accepts it, another data set by name whose classes are called otherwise.
 [[nodiscard]] engine::data::PictureSet load_test_set(const DataOptions& options, const engine::Model& model);
 
 }  // namespace bitplane::cli

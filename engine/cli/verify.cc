@@ -135,7 +135,8 @@ ExitCode verify(const VerifyOptions& options) {
     const auto trace = take(engine::data::read_trace(options.trace));
     report.trace_path = options.trace;
     report.dataset = trace.header.dataset;
-    const auto set = load_test_set({.name = report.dataset, .dir = options.data_dir}, model);
+    const auto set =
+        load_test_set({.name = report.dataset, .dir = options.data_dir, .other = OtherData::Accept}, model);
     report.trace = check_trace(model, session_options(options.model), trace, set);
   }
   report.isas = present_isas();

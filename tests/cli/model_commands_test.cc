@@ -111,6 +111,12 @@ TEST_F(ModelCommands, EvalRefusesWhatDoesNotFit) {
   const std::string path = folder_.file("other.safetensors");
   ASSERT_TRUE(engine::write_model(path, other).ok());
   expect_refusal(run_command({"eval", path, "--data", "synthetic"}), 2, {"28x28x1", "32x28x1"});
+  engine::ModelSpec elsewhere = small_spec();
+  elsewhere.provenance["data"] = "mnist";
+  ASSERT_TRUE(engine::write_model(path, elsewhere).ok());
+  expect_refusal(run_command({"eval", path, "--data", "synthetic"}), 2,
+                 {"trained on mnist", "not on synthetic", "--other-data"});
+  expect_success(run_command({"eval", path, "--data", "synthetic", "--other-data"}));
   expect_refusal(run_command({"eval", model_, "--data", "fashion-mnist", "--data-dir", folder_.path()}), 3,
                  {"t10k-images-idx3-ubyte", "dataset-fashion-mnist"});
 }

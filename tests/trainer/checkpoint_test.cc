@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "trainer/checkpoint/file.h"
+#include "trainer/config/changes.h"
 #include "trainer/run/build.h"
 #include "trainer/run_support.h"
 #include "trainer/trainer_support.h"
@@ -21,6 +22,7 @@ struct State {
   std::unique_ptr<Module> net = build_run_net(config, {28, 28, 1}, 10);
   std::unique_ptr<Optimizer> optimizer = build_optimizer(config, *net);
   std::unique_ptr<WeightAverage> average = std::make_unique<WeightAverage>(*net, 0.9);
+  RunIdentity identity{.settings = deciding_settings(config)};
   Task task{.input = {28, 28, 1},
             .labels = {"a", "b\"", "ü", "d", "e", "f", "g", "h", "i", "j"},
             .preprocessing = {.mean = {0.25F}, .std = {0.5F}},
@@ -46,8 +48,12 @@ struct State {
     tensor.copy_from(testing::random_tensor(tensor.shape(), seed));
   }
   [[nodiscard]] std::vector<std::byte> bytes() {
-    return serialize_checkpoint(
-        {.net = *net, .optimizer = *optimizer, .average = average.get(), .task = task, .progress = progress});
+    return serialize_checkpoint({.net = *net,
+                                 .optimizer = *optimizer,
+                                 .average = average.get(),
+                                 .task = task,
+                                 .progress = progress,
+                                 .identity = identity});
   }
   void save(const std::string& path) {
     const auto content = bytes();
@@ -64,6 +70,7 @@ TEST(Checkpoint, EverythingComesBack) {
   const CheckpointReader reader(folder / "c.safetensors");
   EXPECT_EQ(reader.progress(), saved.progress);
   EXPECT_EQ(reader.task(), saved.task);
+  EXPECT_EQ(reader.identity(), saved.identity);
   reader.restore(*other.net);
   reader.restore(*other.optimizer);
   reader.restore(*other.average);
@@ -111,6 +118,30 @@ TEST(Checkpoint, AnotherNetIsRefusedWithBothShapes) {
   EXPECT_NE(message.find("[16, 3, 3, 3]"), std::string::npos) << message;
   const auto more_bits = build_run_net(testing::small_config("unused", 3, 3), {28, 28, 1}, 10);
   EXPECT_THROW(reader.restore(*more_bits), cli::CommandError);
+}
+
+TEST(Checkpoint, SaysOfWhichNetItIs) {
+  const testing::TemporaryFolder folder;
+  State state(1);
+  state.save(folder / "c.safetensors");
+  const CheckpointReader reader(folder / "c.safetensors");
+  Config config = state.config;
+  config.data_dir = "elsewhere";
+  config.threads += 1;
+  config.checkpoint_every += 1;
+  reader.refuse_other_settings(config);
+  const auto refusal = [&] {
+    return message_of<cli::CommandError>([&] { reader.refuse_other_settings(config); });
+  };
+  config.epochs += 1;
+  EXPECT_NE(refusal().find("is a checkpoint of net cnn-small, method lq-nets, 2/2 bits"), std::string::npos)
+      << refusal();
+  EXPECT_NE(refusal().find("epochs was 2 and is 3"), std::string::npos) << refusal();
+  config.net = "resnet-20";
+  EXPECT_NE(refusal().find("net was 'cnn-small' and is 'resnet-20'"), std::string::npos) << refusal();
+  config = state.config;
+  config.options["alternations"] = 3;
+  EXPECT_NE(refusal().find("options was"), std::string::npos) << refusal();
 }
 
 }  // namespace

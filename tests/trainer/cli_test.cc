@@ -2,16 +2,11 @@
 //
 // The built command, from outside: exit codes, one line on stderr, results on stdout.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -22,83 +17,18 @@
 #include "trainer/methods/method.h"
 #include "trainer/nets/net.h"
 #include "trainer/run_support.h"
+#include "trainer/trainer_command.h"
 
 namespace bitplane::train {
 namespace {
 
-using Arguments = std::vector<std::string>;
+using testing::Arguments;
+using testing::Command;
+using testing::Finished;
+using testing::run;
 using testing::TemporaryFolder;
-
-struct Finished {
-  int code = -1;
-  std::string out, err;
-};
-
-/// A running command, its output in files of `folder`.
-class Command {
- public:
-  Command(const TemporaryFolder& folder, Arguments arguments)
-      : out_(folder / "stdout"), err_(folder / "stderr") {
-    arguments.insert(arguments.begin(), BITPLANE_TRAINER_COMMAND);
-    std::vector<char*> argv;
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    pid_ = ::fork();
-    if (pid_ < 0) throw std::runtime_error("fork failed");  // and never signal process -1: that is everybody
-    if (pid_ == 0) {
-      if (std::freopen(out_.c_str(), "w", stdout) == nullptr ||
-          std::freopen(err_.c_str(), "w", stderr) == nullptr)
-        ::_exit(99);
-      ::execv(argv[0], argv.data());
-      ::_exit(98);
-    }
-  }
-  void interrupt() const { ::kill(pid_, SIGINT); }
-  Finished wait() {
-    int status = 0;
-    ::waitpid(pid_, &status, 0);
-    return {.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status),
-            .out = read_file_text(out_),
-            .err = read_file_text(err_)};
-  }
-
- private:
-  std::string out_, err_;
-  pid_t pid_ = -1;
-};
-
-Finished run(const TemporaryFolder& folder, Arguments arguments) {
-  return Command(folder, std::move(arguments)).wait();
-}
-
-void write_idx(const std::string& stem, const engine::data::PictureSet& set) {
-  const auto write = [](const std::string& path, const std::vector<std::uint32_t>& header,
-                        const auto& bytes) {
-    std::ofstream file(path, std::ios::binary);
-    for (const std::uint32_t number : header) {
-      for (int shift = 24; shift >= 0; shift -= 8) file.put(static_cast<char>((number >> shift) & 0xFFU));
-    }
-    for (const auto byte : bytes) file.put(static_cast<char>(byte));
-  };
-  const auto count = static_cast<std::uint32_t>(set.count);
-  write(stem + "-images-idx3-ubyte", {0x803, count, 28, 28}, set.pixels);
-  write(stem + "-labels-idx1-ubyte", {0x801, count}, set.labels);
-}
-
-/// A few drawn pictures in the files of Fashion-MNIST.
-void write_small_dataset(const TemporaryFolder& folder) {
-  const TrainingData data = testing::small_data(96, 24);
-  write_idx(folder / "train", data.train);
-  write_idx(folder / "t10k", data.test);
-}
-
-Arguments train_arguments(const TemporaryFolder& folder, const std::string& out, Arguments more = {},
-                          const std::string& epochs = "1") {
-  Arguments arguments{"train", "--data-dir", folder / "", "--epochs", epochs,      "--batch",
-                      "32",    "--threads",  "1",         "--out",    folder / out};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
-}
+using testing::train_arguments;
+using testing::write_small_dataset;
 
 void expect_refusal(const Finished& finished, int code, const std::string& part) {
   EXPECT_EQ(finished.code, code) << finished.err;

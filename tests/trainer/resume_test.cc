@@ -4,6 +4,9 @@
 // do runs with other numbers of threads.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
 #include "trainer/checkpoint/file.h"
 #include "trainer/run/training.h"
 #include "trainer/run_support.h"
@@ -120,6 +123,88 @@ TEST(Resume, OtherPicturesAreRefused) {
   const auto message = testing::message_of<cli::CommandError>(
       [&] { (void)Training::resume(RunFolder::open(folder / "run"), other, 1); });
   EXPECT_NE(message.find("other data"), std::string::npos) << message;
+}
+
+TEST(Resume, ARunKilledBeforeItsFirstCheckpointBeginsAnew) {
+  const TemporaryFolder folder;
+  const Bytes expected = whole_run(small_config(folder / "whole"));
+  { Training training = Training::start(small_config(folder / "killed"), data()); }
+  std::filesystem::remove(folder / "killed/checkpoint-last.safetensors");
+  {
+    Training again = Training::resume(RunFolder::open(folder / "killed"), data(), 1);
+    EXPECT_EQ(again.run(silent()), Outcome::Finished);
+    EXPECT_TRUE(last_checkpoint(again) == expected.last);
+  }
+  std::filesystem::remove(folder / "killed/checkpoint-last.safetensors");
+  const auto message = testing::message_of<cli::CommandError>(
+      [&] { (void)Training::resume(RunFolder::open(folder / "killed"), data(), 1); });
+  EXPECT_NE(message.find("is gone"), std::string::npos) << message;
+}
+
+TEST(Resume, AChangedConfigIsRefused) {
+  const TemporaryFolder folder;
+  { Training training = Training::start(small_config(folder / "run"), data()); }
+  Config changed = small_config(folder / "run");
+  changed.batch = 16;
+  write_file_text(folder / "run/config.json", config_to_json(changed).dump());
+  const auto message = testing::message_of<cli::CommandError>(
+      [&] { (void)Training::resume(RunFolder::open(folder / "run"), data(), 1); });
+  EXPECT_NE(message.find("batch was 32 and is 16"), std::string::npos) << message;
+}
+
+TEST(Resume, OneProcessAtATime) {
+  const TemporaryFolder folder;
+  const Training training = Training::start(small_config(folder / "run"), data());
+  const auto message = testing::message_of<cli::CommandError>(
+      [&] { (void)Training::resume(RunFolder::open(folder / "run"), data(), 1); });
+  EXPECT_NE(message.find("another process is training"), std::string::npos) << message;
+}
+
+TEST(Resume, EveryOptimizerAndTheAverageGoOnAsIfNeverStopped) {
+  for (const OptimizerInfo& info : optimizers()) {
+    SCOPED_TRACE(info.name);
+    const TemporaryFolder folder;
+    const auto config = [&](const char* name) {
+      Config c = small_config(folder / name, 32, 32);
+      c.optimizer = info.name;
+      c.lr = 0.01;
+      c.ema = 0.9;
+      c.weights = kAveragedWeights;
+      c.label_smoothing = 0.1;
+      c.clip_norm = 1.0;
+      return c;
+    };
+    const Bytes expected = whole_run(config("whole"));
+    {
+      Training training = Training::start(config("stopped"), data());
+      const auto stop = [&] { return training.progress().step == 5; };
+      EXPECT_EQ(training.run(silent(stop)), Outcome::Stopped);
+    }
+    Training resumed = Training::resume(RunFolder::open(folder / "stopped"), data(), 3);
+    EXPECT_EQ(resumed.run(silent()), Outcome::Finished);
+    EXPECT_TRUE(last_checkpoint(resumed) == expected.last);
+    EXPECT_TRUE(best_checkpoint(resumed) == expected.best);
+  }
+}
+
+TEST(Training, ProvenanceTellsOfEverySession) {
+  const TemporaryFolder folder;
+  {
+    Training training = Training::start(small_config(folder / "run"), data());
+    EXPECT_EQ(training.run(silent([&] { return training.progress().step == 3; })), Outcome::Stopped);
+  }
+  { Training training = Training::resume(RunFolder::open(folder / "run"), data(), 1); }
+  const auto json = nlohmann::json::parse(read_file_text(folder / "run/provenance.json"));
+  EXPECT_EQ(json.at("seed"), 7);
+  EXPECT_EQ(json.at("data"), "synthetic");
+  EXPECT_EQ(json.at("data_digest").get<std::string>().size(), 64U + 1 + 64);
+  ASSERT_EQ(json.at("sessions").size(), 2U);
+  EXPECT_EQ(json["sessions"][0].at("first_step"), 0);
+  EXPECT_EQ(json["sessions"][1].at("first_step"), 3);
+  EXPECT_EQ(json["sessions"][1].at("threads"), 1);
+  for (const char* key : {"started", "version", "compiler", "cpu", "isa", "command_line"}) {
+    EXPECT_FALSE(json["sessions"][0].at(key).empty()) << key;
+  }
 }
 
 TEST(Training, AnotherSeedIsAnotherRun) {

@@ -7,6 +7,7 @@
 
 #include "engine/cli/shared/errors.h"
 #include "trainer/checkpoint/file.h"
+#include "trainer/config/changes.h"
 
 namespace bitplane::train {
 namespace {
@@ -16,7 +17,7 @@ using engine::DType;
 using engine::TensorEntry;
 
 constexpr const char* kVersionKey = "bitplane.checkpoint";
-constexpr const char* kVersion = "1";
+constexpr const char* kVersion = "3";
 
 std::vector<std::size_t> dims_of(const Shape& shape) {
   std::vector<std::size_t> dims;
@@ -136,6 +137,7 @@ std::vector<std::byte> serialize_checkpoint(const CheckpointParts& parts) {
   Container container;
   container.metadata[kVersionKey] = kVersion;
   container.metadata["progress"] = json_of(parts.progress).dump();
+  container.metadata["settings"] = parts.identity.settings;
   const nlohmann::json described{{"height", task.input.height},           {"width", task.input.width},
                                  {"channels", task.input.channels},       {"labels", task.labels},
                                  {"divisor", task.preprocessing.divisor}, {"train_digest", task.train_digest},
@@ -173,9 +175,19 @@ CheckpointReader::CheckpointReader(const std::string& path) : path_(path), bytes
       throw std::runtime_error("not a checkpoint of this version");
     progress_ = progress_of(nlohmann::json::parse(container_.metadata.at("progress")));
     task_ = task_of(container_);
+    identity_ = {.settings = container_.metadata.at("settings")};
   } catch (const std::exception& error) {
     throw cli::CommandError(cli::ExitCode::BadInput, path + ": " + error.what());
   }
+}
+
+void CheckpointReader::refuse_other_settings(const Config& config) const {
+  const auto change = changed_setting(identity_.settings, config);
+  if (!change) return;
+  throw cli::CommandError(cli::ExitCode::BadInput,
+                          path_ + " is a checkpoint of " + net_text(identity_.settings) +
+                              ", and the config beside it is another: " + *change +
+                              "; put the old file or value back, or start a new run with another --out");
 }
 
 void CheckpointReader::copy_tensor(const std::string& name, Tensor& into) const {

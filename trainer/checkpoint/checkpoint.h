@@ -8,7 +8,8 @@
 //   average.<name>                    moving average of parameters and running statistics, where there is one
 //   input.mean, input.std             preprocessing; or input.mean_picture, with its divisor in the metadata
 //   input.sample                      one test picture, bytes: the model file's golden input
-//   metadata                          counters and sums as JSON; labels; the picture's shape
+//   metadata                          counters and sums as JSON; labels; the picture's shape; the settings
+//                                     that decide the bits; the digests of the data
 //
 // Random numbers are functions of (seed, stream, counter), so the counters of epoch and step are their whole
 // state.
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "bitplane/safetensors.h"
+#include "trainer/config/config.h"
 #include "trainer/data/preprocessing.h"
 #include "trainer/nets/net.h"
 #include "trainer/nn/module.h"
@@ -51,12 +53,19 @@ struct Task {
   friend bool operator==(const Task&, const Task&) = default;
 };
 
+/// The run that a checkpoint belongs to: with other settings it is refused.
+struct RunIdentity {
+  std::string settings;  ///< deciding_settings() of the run's config
+  friend bool operator==(const RunIdentity&, const RunIdentity&) = default;
+};
+
 struct CheckpointParts {
   Module& net;
   Optimizer& optimizer;
   WeightAverage* average = nullptr;  ///< null: the run keeps none
   const Task& task;
   const Progress& progress;
+  const RunIdentity& identity;
 };
 [[nodiscard]] std::vector<std::byte> serialize_checkpoint(const CheckpointParts& parts);
 
@@ -69,6 +78,10 @@ class CheckpointReader {
 
   [[nodiscard]] const Task& task() const noexcept { return task_; }
   [[nodiscard]] const Progress& progress() const noexcept { return progress_; }
+  [[nodiscard]] const RunIdentity& identity() const noexcept { return identity_; }
+  /// Throws cli::CommandError, which says of which net this checkpoint is, when a setting of `config` that
+  /// decides bits is not the one that it was trained with.
+  void refuse_other_settings(const Config& config) const;
   /// Every tensor must be there with the right shape. Throws cli::CommandError with its name and both shapes.
   void restore(Module& net) const;
   void restore(Optimizer& optimizer) const;
@@ -84,6 +97,7 @@ class CheckpointReader {
   engine::Container container_;  ///< views into bytes_
   Task task_;
   Progress progress_;
+  RunIdentity identity_;
 };
 
 }  // namespace bitplane::train

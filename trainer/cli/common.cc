@@ -125,16 +125,30 @@ Which parse_which(const std::string& name) {
   throw std::invalid_argument(engine::data::unknown_name_message("checkpoint", name, kKnown));
 }
 
-ExitCode run_to_the_end(Training& training, const TrainingData& data, cli::Format format) {
-  ProgressReport report(sink_of_stderr());
-  Outcome outcome = Outcome::Finished;
-  {
-    const StopSignal signal;
-    outcome =
-        training.run({.step = [&](const StepReport& step) { report.step(step); },
-                      .epoch = [&](const EpochRow& row) { report.epoch(row, training.config().epochs); },
-                      .stop = [] { return StopSignal::requested(); }});
+namespace {
+
+/// What ends a run goes into its log, too.
+Outcome run_epochs(Training& training, ProgressReport& report) {
+  const StopSignal signal;
+  try {
+    return training.run({.step = [&](const StepReport& step) { report.step(step); },
+                         .epoch = [&](const EpochRow& row) { report.epoch(row, training.config().epochs); },
+                         .stop = [] { return StopSignal::requested(); }});
+  } catch (const std::exception& error) {
+    report.log(error.what());
+    throw;
   }
+}
+
+}  // namespace
+
+ExitCode run_to_the_end(Training& training, const TrainingData& data, cli::Format format) {
+  ProgressReport report(sink_of_stderr(), training.folder().log());
+  report.line((training.progress().step == 0
+                   ? "training "
+                   : "going on after step " + std::to_string(training.progress().step) + " with ") +
+              config_to_json(training.config()).dump());
+  const Outcome outcome = run_epochs(training, report);
   if (outcome == Outcome::Stopped) {
     report.line("stopped in epoch " + std::to_string(training.progress().epoch + 1) + " after step " +
                 std::to_string(training.progress().step_in_epoch) + "; go on with: trainer resume " +

@@ -22,8 +22,17 @@ namespace {
 struct EvalOptions {
   std::string run, data, data_dir, trace, checkpoint = "last", weights;
   std::uint64_t threads = 0;
-  bool json = false;
+  bool json = false, other_data = false;
 };
+
+/// Another data set's accuracy means nothing unless it has the same classes.
+void refuse_other_classes(const LoadedRun& run, const std::string& data,
+                          const engine::data::PictureSet& test) {
+  if (data == run.folder.config().data || run.task.labels == test.class_names) return;
+  throw std::invalid_argument("the run was trained on " + run.folder.config().data +
+                              ", whose classes are not those of " + data +
+                              "; give that data set, or --other-data");
+}
 
 cli::ExitCode eval(const EvalOptions& options) {
   const LoadedRun run = load_run(options.run, parse_which(options.checkpoint), options.weights);
@@ -37,6 +46,7 @@ cli::ExitCode eval(const EvalOptions& options) {
   const auto test =
       cli::take(engine::data::load_dataset(config.data, config.data_dir, engine::data::Split::Test));
 
+  if (!options.other_data) refuse_other_classes(run, config.data, test);
   const Evaluator evaluator(describe_run(run), run_features());
   ThreadPool threads(thread_count(config));
   engine::data::Trace trace;
@@ -76,6 +86,7 @@ cli::Action declare_eval(CLI::App& app) {
   app.add_option("RUN", options->run, "run folder")->required();
   app.add_option("--data", options->data, "data set; the run's own when left out");
   app.add_option("--data-dir", options->data_dir, "its folder, when it is not the usual one");
+  app.add_flag("--other-data", options->other_data, "accept a data set that the run was not trained on");
   app.add_option("--trace", options->trace, "write logits and code digests for `bitplane verify`");
   app.add_option("--checkpoint", options->checkpoint, "last or best")->capture_default_str();
   app.add_option("--weights", options->weights, "trained or averaged; as the run's config when left out");

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "bitplane/model_spec.h"
 #include "engine/cli/shared/errors.h"
@@ -13,40 +14,68 @@
 #include "trainer/cli/common.h"
 #include "trainer/cli/subcommands.h"
 #include "trainer/export/export.h"
+#include "trainer/interchange/torch_file.h"
+#include "trainer/nets/net_file.h"
 #include "trainer/run/loaded_run.h"
 
 namespace bitplane::train {
 namespace {
 
 struct ExportOptions {
-  std::string run, out, checkpoint = "last", weights;
+  std::string run, out, torch_names, checkpoint = "last", weights;
   bool json = false;
 };
 
-void check_folder(const std::string& file) {
+void check_folder(const std::string& flag, const std::string& file) {
   const std::filesystem::path folder = std::filesystem::path(file).parent_path();
   std::error_code error;
   if (folder.empty() || std::filesystem::is_directory(folder, error)) return;
-  throw std::invalid_argument("--out " + file + ": there is no folder '" + folder.string() +
+  throw std::invalid_argument(flag + " " + file + ": there is no folder '" + folder.string() +
                               "'; make it first");
 }
 
-cli::ExitCode export_model(const ExportOptions& options) {
-  check_folder(options.out);
-  const LoadedRun run = load_run(options.run, parse_which(options.checkpoint), options.weights);
+/// What was written, for the report.
+struct Written {
+  std::string title, path, name;
+  cli::Json json;
+};
+
+Written write_engine_model(const LoadedRun& run, const std::string& path) {
   const engine::ModelSpec spec = export_run(run);
-  cli::check(engine::write_model(options.out, spec));
-  const auto bytes = static_cast<std::size_t>(std::filesystem::file_size(options.out));
-  if (options.json) {
-    cli::print_json({{"run", options.run},
-                     {"checkpoint", options.checkpoint},
-                     {"model", options.out},
-                     {"model_bytes", bytes},
-                     {"provenance", spec.provenance}});
-  } else {
-    std::cout << "model          " << options.out << " (" << cli::short_bytes(bytes) << ", " << spec.name
-              << ")\n";
+  cli::check(engine::write_model(path, spec));
+  const auto bytes = static_cast<std::size_t>(std::filesystem::file_size(path));
+  return {.title = "model          ",
+          .path = path,
+          .name = spec.name,
+          .json = {{"model", path}, {"model_bytes", bytes}, {"provenance", spec.provenance}}};
+}
+
+Written write_torch_weights(const LoadedRun& run, const std::string& path) {
+  cli::check(engine::write_file_atomically(path, torch_file_bytes(*run.net, run.folder.config().net)));
+  return {.title = "float weights  ",
+          .path = path,
+          .name = net_title(run.folder.config().net),
+          .json = {{"torch_weights", path}}};
+}
+
+cli::ExitCode export_model(const ExportOptions& options) {
+  if (options.out.empty() && options.torch_names.empty()) {
+    throw std::invalid_argument("say what to write: --out MODEL or --torch-names FILE");
   }
+  check_folder("--out", options.out);
+  check_folder("--torch-names", options.torch_names);
+  const LoadedRun run = load_run(options.run, parse_which(options.checkpoint), options.weights);
+  std::vector<Written> written;
+  if (!options.out.empty()) written.push_back(write_engine_model(run, options.out));
+  if (!options.torch_names.empty()) written.push_back(write_torch_weights(run, options.torch_names));
+  cli::Json json{{"run", options.run}, {"checkpoint", options.checkpoint}};
+  for (const Written& file : written) {
+    json.update(file.json);
+    if (options.json) continue;
+    const auto bytes = static_cast<std::size_t>(std::filesystem::file_size(file.path));
+    std::cout << file.title << file.path << " (" << cli::short_bytes(bytes) << ", " << file.name << ")\n";
+  }
+  if (options.json) cli::print_json(json);
   return cli::ExitCode::Ok;
 }
 
@@ -55,7 +84,9 @@ cli::ExitCode export_model(const ExportOptions& options) {
 cli::Action declare_export(CLI::App& app) {
   auto options = std::make_shared<ExportOptions>();
   app.add_option("RUN", options->run, "run folder")->required();
-  app.add_option("--out", options->out, "the model file to write")->required();
+  app.add_option("--out", options->out, "the model file to write");
+  app.add_option("--torch-names", options->torch_names,
+                 "write the float weights as safetensors with PyTorch's names and layouts");
   app.add_option("--checkpoint", options->checkpoint, "last or best")->capture_default_str();
   app.add_option("--weights", options->weights, "trained or averaged; as the run's config when left out");
   app.add_flag("--json", options->json, "result as JSON");

@@ -16,13 +16,21 @@ constexpr std::array kSubcommands{
         "trainer train --data synthetic --method float --out runs/f\n"
         "trainer train --config runs/a/config.json --seed 2 --out runs/b",
         train::declare_train},
+    Subcommand{
+        "import", "a run folder that starts from the weights of a PyTorch file",
+        "trainer import resnet20.safetensors --data cifar-10 --net resnet-20 --method float --out runs/p\n"
+        "trainer import r18.safetensors --data cifar-10 --net resnet-18-cifar --init-missing keep --out "
+        "runs/q",
+        train::declare_import},
     Subcommand{"resume", "go on with a run that was stopped, as if it never was", "trainer resume runs/a",
                train::declare_resume},
     Subcommand{"eval", "accuracy under the normative arithmetic, without the engine",
                "trainer eval runs/a\ntrainer eval runs/a --data fashion-mnist --trace a.trace",
                train::declare_eval},
-    Subcommand{"export", "write the run's net as a model file", "trainer export runs/a --out a.safetensors",
-               train::declare_export},
+    Subcommand{
+        "export", "write the run's net as a model file, or its float weights with PyTorch's names",
+        "trainer export runs/a --out a.safetensors\ntrainer export runs/a --torch-names weights.safetensors",
+        train::declare_export},
     Subcommand{
         "list", "what can be trained",
         "trainer list nets\ntrainer list methods\ntrainer list datasets --json\ntrainer list optimizers",

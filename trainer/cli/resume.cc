@@ -24,8 +24,6 @@ cli::ExitCode resume(const ResumeOptions& options) {
   if (options.threads) where.threads = *options.threads;
   const TrainingData data = load_training_data(where);
   Training training = Training::resume(folder, data, thread_count(where));
-  cli::note("going on in epoch " + std::to_string(training.progress().epoch + 1) + " after step " +
-            std::to_string(training.progress().step_in_epoch));
   return run_to_the_end(training, data, options.json ? cli::Format::JsonDocument : cli::Format::Text);
 }
 

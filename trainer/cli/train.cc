@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <iostream>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -41,17 +42,53 @@ void parse_method_options(const std::vector<std::string>& texts, MethodOptionVal
   }
 }
 
-cli::ExitCode train(TrainOptions& options) {
+Config config_of(TrainOptions& options) {
   parse_method_options(options.method_options, options.flags.values.options);
   const PartialConfig file =
       options.config_file.empty() ? PartialConfig{} : read_config_file(options.config_file);
-  const Config config = resolve_config(file, options.flags);
+  Config config = resolve_config(file, options.flags);
   if (config.out.empty()) throw std::invalid_argument("give the run a folder: --out runs/NAME");
   RunFolder::refuse_existing_run(config.out);
+  return config;
+}
+
+void note_import(const Training& training) {
+  const ImportSummary& imported = training.imported();
+  if (imported.taken == 0) return;
+  const auto listed = [](const char* what, const std::vector<std::string>& names) {
+    std::string text;
+    for (const std::string& name : names)
+      text += (text.empty() ? std::string("; ") + what + ": " : ", ") + name;
+    return text;
+  };
+  cli::note(std::to_string(imported.taken) + " tensors from " + training.config().init_from +
+            listed("kept as they were", imported.kept) + listed("not used", imported.unused));
+}
+
+cli::ExitCode train(TrainOptions& options) {
+  const Config config = config_of(options);
   const TrainingData data = load_training_data(config);
   Training training = Training::start(config, data);
-  cli::note("training " + config_to_json(config).dump());
+  note_import(training);
   return run_to_the_end(training, data, options.json ? cli::Format::JsonDocument : cli::Format::Text);
+}
+
+/// A run folder that holds the weights of the file, and no step yet.
+cli::ExitCode import_weights(TrainOptions& options) {
+  const Config config = config_of(options);
+  const Training training = Training::start(config, load_training_data(config));
+  note_import(training);
+  if (options.json) {
+    cli::print_json({{"run", config.out},
+                     {"taken", training.imported().taken},
+                     {"kept", training.imported().kept},
+                     {"unused", training.imported().unused}});
+  } else {
+    std::cout << "run            " << config.out << "\ntensors taken  " << training.imported().taken
+              << "\nnext           trainer export " << config.out
+              << " --out model.safetensors, or trainer resume " << config.out << '\n';
+  }
+  return cli::ExitCode::Ok;
 }
 
 /// One flag per field of the config, so that no field can be forgotten.
@@ -73,16 +110,30 @@ void declare_config_flags(CLI::App& app, const std::shared_ptr<TrainOptions>& op
   }
 }
 
-}  // namespace
-
-cli::Action declare_train(CLI::App& app) {
-  auto options = std::make_shared<TrainOptions>();
+void declare_options(CLI::App& app, const std::shared_ptr<TrainOptions>& options) {
   declare_config_flags(app, options);
   app.add_option("--config", options->config_file, "JSON file with any of these settings; flags override it");
   app.add_option("--option", options->method_options,
                  "NAME=VALUE: a switch of the method (trainer list methods)");
   app.add_flag("--json", options->json, "result as JSON");
+}
+
+}  // namespace
+
+cli::Action declare_train(CLI::App& app) {
+  auto options = std::make_shared<TrainOptions>();
+  declare_options(app, options);
   return [options] { return guarded([&] { return train(*options); }); };
+}
+
+cli::Action declare_import(CLI::App& app) {
+  auto options = std::make_shared<TrainOptions>();
+  app.add_option("FILE", options->flags.values.init_from,
+                 "safetensors file with PyTorch's names and float32 weights")
+      ->required();
+  options->flags.given.insert("init_from");
+  declare_options(app, options);
+  return [options] { return guarded([&] { return import_weights(*options); }); };
 }
 
 }  // namespace bitplane::train

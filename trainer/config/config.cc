@@ -26,9 +26,10 @@ namespace {
 using engine::data::unknown_name_message;
 using nlohmann::json;
 
+constexpr FieldEffect kNoEffect = FieldEffect::OnSurroundings;
 const auto kConfigFields = std::to_array<ConfigField>({
     {"data", "data set (trainer list datasets)", &Config::data},
-    {"data_dir", "its folder, when it is not the usual one", &Config::data_dir},
+    {"data_dir", "its folder, when it is not the usual one", &Config::data_dir, kNoEffect},
     {"crop_padding",
      "augmentation: black pixels around a training picture before a window of its size is cut out anywhere "
      "(usual for 32x32: 4)",
@@ -44,7 +45,7 @@ const auto kConfigFields = std::to_array<ConfigField>({
     {"normalize", "from bytes to the net's input: channel, pixel-mean or pixel-mean-128 (docs/DATA.md)",
      &Config::normalize},
     {"loaders", "threads that prepare pictures ahead; 0: none. The bits do not depend on it",
-     &Config::loaders},
+     &Config::loaders, kNoEffect},
     {"net", "net (trainer list nets), or a .json file that describes one (docs/NETS.md)", &Config::net},
     {"width", "times the net's hidden channels, each rounded to a multiple of 4; 1: as published",
      &Config::width},
@@ -68,15 +69,19 @@ const auto kConfigFields = std::to_array<ConfigField>({
     {"epsilon", "adam: added to the root of the mean square", &Config::epsilon},
     {"groups", "factors of lr and weight_decay, as 'fc*: lr=0.01; role=quantizer: lr=0.01, decay=0'",
      &Config::groups},
+    {"init_from", "safetensors file with PyTorch's names to start from (weights, running statistics)",
+     &Config::init_from},
+    {"init_missing", "where that file does not fit the net: refuse, or keep the net's own start",
+     &Config::init_missing},
     {"label_smoothing", "share of the target that all classes get alike", &Config::label_smoothing},
     {"clip_norm", "gradients are scaled down to this Euclidean norm; 0: never", &Config::clip_norm},
     {"ema", "decay of a moving average of the weights, as 0.999; 0: none", &Config::ema},
     {"weights", "what is evaluated and exported: trained, or averaged (by ema; then the default)",
      &Config::weights},
     {"seed", "same seed, same bits, whatever the threads", &Config::seed},
-    {"threads", "0: as many as the machine has", &Config::threads},
-    {"checkpoint_every", "steps between checkpoints; 0: one per epoch", &Config::checkpoint_every},
-    {"out", "the run folder", &Config::out},
+    {"threads", "0: as many as the machine has", &Config::threads, kNoEffect},
+    {"checkpoint_every", "steps between checkpoints; 0: one per epoch", &Config::checkpoint_every, kNoEffect},
+    {"out", "the run folder", &Config::out, kNoEffect},
 });
 constexpr std::string_view kOptionsKey = "options";
 
@@ -148,11 +153,14 @@ void check_range(const char* name, double value, double min, double max) {
                               json(min).dump() + " to " + json(max).dump());
 }
 
-void check_weights(const Config& config) {
-  constexpr std::array kKnown{kTrainedWeights, kAveragedWeights};
-  if (std::find(kKnown.begin(), kKnown.end(), config.weights) == kKnown.end()) {
-    throw std::invalid_argument(unknown_name_message("weights", config.weights, kKnown));
+void check_choice(const char* name, const std::string& value, std::span<const std::string_view> known) {
+  if (std::find(known.begin(), known.end(), value) == known.end()) {
+    throw std::invalid_argument(unknown_name_message(name, value, known));
   }
+}
+
+void check_weights(const Config& config) {
+  check_choice("weights", config.weights, std::array{kTrainedWeights, kAveragedWeights});
   if (config.weights == kAveragedWeights && config.ema == 0.0) {
     throw std::invalid_argument("weights is 'averaged', but there is no average: give ema, as 0.999");
   }
@@ -182,6 +190,7 @@ void check_values(const Config& config) {
   check_range("clip_norm", config.clip_norm, 0, 1e30);
   check_range("ema", config.ema, 0, 0.999999);
   check_weights(config);
+  check_choice("init_missing", config.init_missing, std::array{kRefuseMissing, kKeepMissing});
   check_range("crop_padding", static_cast<double>(config.crop_padding), 0, 1024);
   check_range("crop_area", config.crop_area, 0, 1);
   check_range("flip", config.flip, 0, 1);

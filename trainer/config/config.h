@@ -39,6 +39,7 @@ struct Config {
   std::string optimizer = "sgd";
   double momentum = 0.9, weight_decay = 5e-4, beta2 = 0.999, epsilon = 1e-8;
   std::string groups = {};
+  std::string init_from = {}, init_missing = "refuse";
   double label_smoothing = 0.0;
   double clip_norm = 0.0, ema = 0.0;  ///< 0: off
   std::string weights = "trained";    ///< kTrainedWeights or kAveragedWeights
@@ -53,12 +54,19 @@ struct Config {
 /// Which weights are evaluated and exported: those of the last step, or their moving average (`ema`).
 inline constexpr std::string_view kTrainedWeights = "trained", kAveragedWeights = "averaged";
 
+/// What `init_from` does where the file does not fit: the values of init_missing.
+inline constexpr std::string_view kRefuseMissing = "refuse", kKeepMissing = "keep";
+
 using ConfigMember = std::variant<std::string Config::*, std::uint64_t Config::*, double Config::*>;
+
+/// Whether a setting decides what a run computes, or only where and how fast.
+enum class FieldEffect : std::uint8_t { OnBits, OnSurroundings };
 
 struct ConfigField {
   std::string_view name;  ///< JSON key; the flag is "--" + name with '-' for '_'
   std::string_view help;
   ConfigMember member;
+  FieldEffect effect = FieldEffect::OnBits;
 };
 
 /// All fields but `options`.

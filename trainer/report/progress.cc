@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "engine/cli/shared/number_text.h"
+#include "trainer/run/provenance.h"
 
 namespace bitplane::train {
 namespace {
@@ -62,6 +63,11 @@ void ProgressReport::clear_live() {
 void ProgressReport::line(const std::string& text) {
   clear_live();
   std::cerr << text << std::endl;
+  log(text);
+}
+
+void ProgressReport::log(const std::string& text) {
+  if (log_.is_open()) log_ << utc_now_text() << ' ' << text << std::endl;
 }
 
 void ProgressReport::step(const StepReport& report) {

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <fstream>
 #include <string>
 
 #include "trainer/run/training.h"
@@ -18,6 +19,10 @@ enum class Sink : std::uint8_t { Terminal, Log };
 class ProgressReport {
  public:
   explicit ProgressReport(Sink sink) : sink_(sink) {}
+  /// Lines that stay go to the end of this file as well, with the time. A file that cannot be written is no
+  /// reason to stop.
+  ProgressReport(Sink sink, const std::string& log_file)
+      : sink_(sink), log_(log_file, std::ios::binary | std::ios::app) {}
   ~ProgressReport();
   ProgressReport(const ProgressReport&) = delete;
   ProgressReport& operator=(const ProgressReport&) = delete;
@@ -28,6 +33,8 @@ class ProgressReport {
   void count(const std::string& what, std::size_t done, std::size_t total);
   /// A line that stays.
   void line(const std::string& text);
+  /// The same for the log alone.
+  void log(const std::string& text);
 
  private:
   [[nodiscard]] bool due();
@@ -35,6 +42,7 @@ class ProgressReport {
   void clear_live();
 
   Sink sink_;
+  std::ofstream log_;
   bool live_shown_ = false;
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };

@@ -17,6 +17,7 @@ namespace bitplane::train {
 LoadedRun load_run(const std::string& path, Which which, std::string_view weights) {
   RunFolder folder = RunFolder::open(path);
   const CheckpointReader checkpoint(folder.checkpoint(which));
+  checkpoint.refuse_other_settings(folder.config());
   auto net = build_run_net(folder.config(), checkpoint.task().input, checkpoint.task().labels.size());
   const std::string_view wanted = weights.empty() ? std::string_view(folder.config().weights) : weights;
   if (wanted == kAveragedWeights && folder.config().ema == 0.0) {

@@ -32,18 +32,6 @@ void make_folder(const fs::path& path) {
   }
 }
 
-void check_room(const fs::path& path, std::size_t checkpoint_bytes) {
-  std::error_code error;
-  const fs::space_info space = fs::space(path, error);
-  const std::size_t wanted = kRoomInCheckpoints * checkpoint_bytes;
-  if (!error && space.available < wanted) {
-    throw CommandError(ExitCode::SystemRefused, "the disk of '" + path.string() + "' has " +
-                                                    cli::short_bytes(space.available) +
-                                                    " left, this run needs " + cli::short_bytes(wanted) +
-                                                    ": make room or give another --out");
-  }
-}
-
 }  // namespace
 
 void RunFolder::refuse_existing_run(const std::string& path) {
@@ -65,7 +53,7 @@ RunFolder RunFolder::create(const std::string& path, const Config& config, std::
   make_folder(folder);
   RunFolder run(folder, config);
   try {
-    check_room(folder, checkpoint_bytes);
+    run.check_room(checkpoint_bytes);
     write_file_text((folder / kConfigName).string(), config_to_json(config).dump(2) + "\n");
   } catch (const CommandError&) {
     run.discard();
@@ -78,6 +66,31 @@ void RunFolder::discard() const {
   std::error_code ignored;
   fs::remove(path_ / kConfigName, ignored);
   fs::remove(path_, ignored);  // only when nothing else is in it
+}
+
+void RunFolder::check_room(std::size_t checkpoint_bytes) const {
+  std::error_code error;
+  const fs::space_info space = fs::space(path_, error);
+  const std::size_t wanted = kRoomInCheckpoints * checkpoint_bytes;
+  if (!error && space.available < wanted) {
+    throw CommandError(ExitCode::SystemRefused, "the disk of '" + path() + "' has " +
+                                                    cli::short_bytes(space.available) +
+                                                    " left, this run needs " + cli::short_bytes(wanted) +
+                                                    ": make room or give another --out");
+  }
+}
+
+void RunFolder::remove_leftovers() const {
+  std::error_code error;
+  std::vector<fs::path> unfinished;
+  for (const auto& entry : fs::directory_iterator(path_, error)) {
+    const std::string name = entry.path().filename().string();
+    for (const char* file : {kConfigName, kCsvName, kJsonlName, "provenance.json", "result.json"}) {
+      if (name.starts_with(std::string(file) + ".tmp-")) unfinished.push_back(entry.path());
+    }
+    if (name.find(".safetensors.tmp-") != std::string::npos) unfinished.push_back(entry.path());
+  }
+  for (const fs::path& file : unfinished) fs::remove(file, error);
 }
 
 RunFolder RunFolder::open(const std::string& path) {

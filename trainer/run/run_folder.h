@@ -4,12 +4,16 @@
 //
 //   config.json                    resolved: everything that decides the run
 //   metrics.csv, metrics.jsonl     one row per epoch
+//   events.out.tfevents.*          the same and more, for TensorBoard
+//   provenance.json                version, compiler, CPU, threads, data digest, command line of each session
+//   log.txt                        what was said on stderr, with the time
 //   checkpoint-last.safetensors    where `trainer resume` goes on
 //   checkpoint-best.safetensors    the epoch of the best test accuracy
 //   result.json                    accuracy by the normative evaluation, when the run is finished
 //   model.safetensors              the exported model, when the run is finished
 //
-// Every file is replaced atomically, so that whatever was saved before stays readable at any moment.
+// Every file is replaced atomically (log and events are appended to), so that whatever was saved before stays
+// readable at any moment.
 #pragma once
 
 #include <cstddef>
@@ -45,7 +49,15 @@ class RunFolder {
   [[nodiscard]] std::string checkpoint(Which which) const;
   [[nodiscard]] bool has_checkpoint(Which which) const;
   [[nodiscard]] std::string model() const { return (path_ / "model.safetensors").string(); }
+  [[nodiscard]] std::string events() const { return (path_ / "events.out.tfevents.0.bitplane").string(); }
+  [[nodiscard]] std::string provenance() const { return (path_ / "provenance.json").string(); }
+  [[nodiscard]] std::string log() const { return (path_ / "log.txt").string(); }
   [[nodiscard]] std::string result() const { return (path_ / "result.json").string(); }
+
+  /// Throws cli::CommandError when the disk has no room for `checkpoint_bytes` several times.
+  void check_room(std::size_t checkpoint_bytes) const;
+  /// Removes files that a killed process had not finished.
+  void remove_leftovers() const;
 
   /// Rows of epochs up to `last_epoch`: later ones are of an epoch that was not saved and comes again.
   [[nodiscard]] std::vector<EpochRow> read_metrics(std::uint64_t last_epoch) const;

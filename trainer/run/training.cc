@@ -2,18 +2,24 @@
 #include "trainer/run/training.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "bitplane/model_spec.h"
 #include "engine/cli/shared/errors.h"
 #include "trainer/autograd/variable.h"
+#include "trainer/checkpoint/file.h"
+#include "trainer/config/changes.h"
 #include "trainer/ops/loss.h"
 #include "trainer/optim/gradients.h"
 #include "trainer/run/build.h"
 #include "trainer/run/divergence.h"
+#include "trainer/run/provenance.h"
 
 namespace bitplane::train {
 namespace {
@@ -23,6 +29,7 @@ using cli::ExitCode;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kTestBatch = 250;
+constexpr std::uint64_t kEventsPerEpoch = 20;
 
 PictureShape shape_of(const engine::data::PictureSet& set) {
   return {.height = set.height, .width = set.width, .channels = set.channels};
@@ -90,6 +97,7 @@ Training::Training(const Config& config, const TrainingData& data, std::size_t t
       parameters_(named_parameters(*net_)),
       task_(make_task(config, data)),
       pictures_(data.train, task_.preprocessing, augmentation_of(config), config.seed),
+      identity_{.settings = deciding_settings(config)},
       steps_per_epoch_((data.train.count + config.batch - 1) / config.batch) {
   schedule_ = build_schedule(config, config.epochs * steps_per_epoch_);
   if (config.ema != 0.0) average_ = std::make_unique<WeightAverage>(*net_, config.ema);
@@ -98,26 +106,69 @@ Training::Training(const Config& config, const TrainingData& data, std::size_t t
 Training Training::start(const Config& config, const TrainingData& data) {
   RunFolder::refuse_existing_run(config.out);
   Training training(config, data, thread_count(config));
+  training.begin();
   const auto first = training.checkpoint_bytes();
   training.folder_ = std::make_unique<RunFolder>(RunFolder::create(config.out, config, first.size()));
   const engine::Status written =
       engine::write_file_atomically(training.folder_->checkpoint(Which::Last), first);
   if (!written.ok()) training.folder_->discard();
   cli::check(written);
+  training.open_records(*training.folder_);
   return training;
 }
 
 Training Training::resume(const RunFolder& folder, const TrainingData& data, std::size_t threads) {
-  const CheckpointReader checkpoint(folder.checkpoint(Which::Last));
   Training training(folder.config(), data, threads);
-  require_same_data(folder, checkpoint.task(), training.task_);
-  checkpoint.restore(*training.net_);
-  checkpoint.restore(*training.optimizer_);
-  if (training.average_) checkpoint.restore(*training.average_);
-  training.progress_ = checkpoint.progress();
-  training.rows_ = folder.read_metrics(training.progress_.epoch);
   training.folder_ = std::make_unique<RunFolder>(folder);
+  training.lock_ = std::make_unique<RunLock>(folder.path());
+  folder.remove_leftovers();
+  folder.check_room(training.checkpoint_bytes().size());
+  if (folder.has_checkpoint(Which::Last)) {
+    training.restore(folder);
+  } else if (!folder.has_checkpoint(Which::Best)) {
+    training.begin();
+  } else {
+    throw CommandError(ExitCode::BadInput,
+                       "'" + folder.checkpoint(Which::Last) +
+                           "' is gone: bring it back, or start a new run with another --out");
+  }
+  training.open_records(folder);
+  if (!folder.has_checkpoint(Which::Last)) training.save(Which::Last);
   return training;
+}
+
+/// Before the first step of a run: weights from a file, where the config names one.
+void Training::begin() {
+  if (config_.init_from.empty()) return;
+  const MissingValues missing =
+      config_.init_missing == kKeepMissing ? MissingValues::Keep : MissingValues::Refuse;
+  imported_ = import_torch_file(config_.init_from, *net_, config_.net, missing);
+  if (average_) average_ = std::make_unique<WeightAverage>(*net_, config_.ema);
+}
+
+void Training::restore(const RunFolder& folder) {
+  const CheckpointReader checkpoint(folder.checkpoint(Which::Last));
+  checkpoint.refuse_other_settings(folder.config());
+  require_same_data(folder, checkpoint.task(), task_);
+  checkpoint.restore(*net_);
+  checkpoint.restore(*optimizer_);
+  if (average_) checkpoint.restore(*average_);
+  progress_ = checkpoint.progress();
+  rows_ = folder.read_metrics(progress_.epoch);
+}
+
+/// Lock, provenance and events: what one process adds to the folder before its first step.
+void Training::open_records(const RunFolder& folder) {
+  if (!lock_) lock_ = std::make_unique<RunLock>(folder.path());
+  std::error_code error;
+  const bool known = std::filesystem::exists(folder.provenance(), error);
+  write_file_text(folder.provenance(),
+                  provenance_text(known ? read_file_text(folder.provenance()) : "", config_,
+                                  task_.train_digest + " " + task_.test_digest,
+                                  {.first_step = progress_.step,
+                                   .threads = backend_->threads().size(),
+                                   .isa = kernels::isa_name(backend_->features().best())}));
+  events_ = std::make_unique<EventFile>(folder.events(), progress_.step);
 }
 
 Context Training::context(Mode mode) const {
@@ -135,10 +186,18 @@ Outcome Training::run(const TrainingListener& listener) {
                             .epoch = progress_.epoch,
                             .step = progress_.step_in_epoch,
                             .epochs = config_.epochs});
-  while (progress_.epoch < config_.epochs) {
-    if (run_epoch(loader, listener) == Outcome::Stopped) return Outcome::Stopped;
+  try {
+    while (progress_.epoch < config_.epochs) {
+      if (run_epoch(loader, listener) == Outcome::Stopped) return Outcome::Stopped;
+    }
+    return Outcome::Finished;
+  } catch (const CommandError& error) {
+    if (error.code() != ExitCode::SystemRefused) throw;
+    throw CommandError(error.code(), error.what() +
+                                         std::string("; what was saved before is kept: mend that, then "
+                                                     "go on with: trainer resume ") +
+                                         folder_->path());
   }
-  return Outcome::Finished;
 }
 
 /// Time of the part of an epoch that runs in this process.
@@ -155,14 +214,16 @@ Outcome Training::run_epoch(Loader& loader, const TrainingListener& listener) {
     const double seconds = clock.seconds();
     const double rate = static_cast<double>(progress_.seen - clock.first_seen) / std::max(seconds, 1e-9);
     const std::uint64_t left = (config_.epochs - progress_.epoch) * data_->train.count - progress_.seen;
-    listener.step({.epoch = progress_.epoch + 1,
-                   .epochs = config_.epochs,
-                   .step = progress_.step_in_epoch,
-                   .steps = steps_per_epoch_,
-                   .loss = progress_.loss_sum / static_cast<double>(progress_.seen),
-                   .accuracy = ratio(progress_.correct, progress_.seen),
-                   .images_per_second = rate,
-                   .seconds_left = static_cast<double>(left) / rate});
+    const StepReport report{.epoch = progress_.epoch + 1,
+                            .epochs = config_.epochs,
+                            .step = progress_.step_in_epoch,
+                            .steps = steps_per_epoch_,
+                            .loss = progress_.loss_sum / static_cast<double>(progress_.seen),
+                            .accuracy = ratio(progress_.correct, progress_.seen),
+                            .images_per_second = rate,
+                            .seconds_left = static_cast<double>(left) / rate};
+    record_step(report);
+    listener.step(report);
     const bool last = progress_.step_in_epoch == steps_per_epoch_;
     if (listener.stop()) {
       // The epoch's end comes first where it is due: its test accuracy belongs to the run, not to the stop.
@@ -175,6 +236,16 @@ Outcome Training::run_epoch(Loader& loader, const TrainingListener& listener) {
   }
   finish_epoch(clock.seconds(), progress_.seen - clock.first_seen, listener);
   return Outcome::Finished;
+}
+
+/// For TensorBoard; which steps are written depends on their number alone.
+void Training::record_step(const StepReport& report) const {
+  const std::uint64_t every = std::max<std::uint64_t>(1, steps_per_epoch_ / kEventsPerEpoch);
+  if (report.step % every != 0 && report.step != report.steps) return;
+  events_->add(progress_.step,
+               std::array{Scalar{"train/loss", report.loss}, Scalar{"train/accuracy", report.accuracy},
+                          Scalar{"train/learning_rate", schedule_->rate(progress_.step - 1)},
+                          Scalar{"train/images_per_second", report.images_per_second}});
 }
 
 void Training::step(const Batch& batch) {
@@ -235,6 +306,7 @@ void Training::finish_epoch(double seconds, std::uint64_t pictures, const Traini
   // The checkpoint that resume reads comes last: a run killed in between repeats the epoch and writes the
   // rest again.
   folder_->write_metrics(rows_);
+  events_->add(progress_.step, std::array{Scalar{"test/accuracy", accuracy}});
   if (best) save(Which::Best);
   save(Which::Last);
   listener.epoch(rows_.back());
@@ -260,17 +332,12 @@ std::vector<std::byte> Training::checkpoint_bytes() {
                                .optimizer = *optimizer_,
                                .average = average_.get(),
                                .task = task_,
-                               .progress = progress_});
+                               .progress = progress_,
+                               .identity = identity_});
 }
 
 void Training::save(Which which) {
-  const auto bytes = checkpoint_bytes();
-  const engine::Status written = engine::write_file_atomically(folder_->checkpoint(which), bytes);
-  if (written.ok()) return;
-  throw CommandError(cli::exit_code_of(written.code()),
-                     written.message() +
-                         "; what was saved before is kept: mend that, then go on with: trainer resume " +
-                         folder_->path());
+  cli::check(engine::write_file_atomically(folder_->checkpoint(which), checkpoint_bytes()));
 }
 
 }  // namespace bitplane::train

@@ -15,10 +15,13 @@
 #include "trainer/checkpoint/checkpoint.h"
 #include "trainer/data/batch.h"
 #include "trainer/data/loader.h"
+#include "trainer/interchange/torch_file.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/schedule.h"
 #include "trainer/optim/weight_average.h"
+#include "trainer/run/event_file.h"
 #include "trainer/run/run_folder.h"
+#include "trainer/run/run_lock.h"
 
 namespace bitplane::train {
 
@@ -49,7 +52,8 @@ class Training {
   /// A new run: makes the folder (config.out) and writes its first checkpoint, so that an unwritable folder
   /// or a full disk shows before the first step. Throws std::invalid_argument or cli::CommandError.
   static Training start(const Config& config, const TrainingData& data);
-  /// Goes on at the last checkpoint.
+  /// Goes on at the last checkpoint; from the beginning when the run was killed before its first one. Throws
+  /// cli::CommandError for other pictures or settings than those that the run began with.
   static Training resume(const RunFolder& folder, const TrainingData& data, std::size_t threads);
 
   /// Throws Diverged (nothing saved before is lost) or cli::CommandError.
@@ -59,6 +63,8 @@ class Training {
   [[nodiscard]] const Config& config() const noexcept { return config_; }
   [[nodiscard]] const Progress& progress() const noexcept { return progress_; }
   [[nodiscard]] const std::vector<EpochRow>& rows() const noexcept { return rows_; }
+  /// What `init_from` brought; nothing was taken without it.
+  [[nodiscard]] const ImportSummary& imported() const noexcept { return imported_; }
   [[nodiscard]] Module& net() noexcept { return *net_; }
   [[nodiscard]] Backend& backend() noexcept { return *backend_; }
 
@@ -66,6 +72,9 @@ class Training {
 
  private:
   Training(const Config& config, const TrainingData& data, std::size_t threads);
+  void begin();
+  void restore(const RunFolder& folder);
+  void open_records(const RunFolder& folder);
 
   struct EpochClock;
   Outcome run_epoch(Loader& loader, const TrainingListener& listener);
@@ -73,6 +82,7 @@ class Training {
   void finish_epoch(double seconds, std::uint64_t pictures, const TrainingListener& listener);
   [[noreturn]] void fail_diverged(const std::string& where) const;
   void update(const Context& ctx);
+  void record_step(const StepReport& report) const;
   [[nodiscard]] double test_accuracy();
   [[nodiscard]] std::vector<std::byte> checkpoint_bytes();
   void save(Which which);
@@ -88,9 +98,13 @@ class Training {
   std::unique_ptr<Schedule> schedule_;
   Task task_;
   PictureMaker pictures_;
+  RunIdentity identity_;
+  ImportSummary imported_;
   Progress progress_;
   std::uint64_t steps_per_epoch_ = 0;
   std::unique_ptr<RunFolder> folder_;
+  std::unique_ptr<RunLock> lock_;
+  std::unique_ptr<EventFile> events_;
   std::vector<EpochRow> rows_;
 };
 
