@@ -131,6 +131,10 @@ engine::Operation describe(const Quantize* layer, Input /*input*/) {
   return canonicalized(layer->quantizer().export_spec());
 }
 
+bool joins_values(const LayerRef& layer) {
+  return std::holds_alternative<const Add*>(layer) || std::holds_alternative<const Concat*>(layer);
+}
+
 bool holds_codes(const LayerRef& layer, Input input) {
   return std::holds_alternative<const Quantize*>(layer) ||
          (std::holds_alternative<const Flatten*>(layer) && input == Input::Codes);
@@ -182,7 +186,12 @@ engine::ModelSpec describe_net(const LayerGraph& trained, const Task& task) {
   spec.output = graph.output;
   std::set<std::string> codes;
   for (const LayerNode& node : graph.nodes) {
-    const Input input = codes.contains(node.inputs.at(0)) ? Input::Codes : Input::Float;
+    const bool any_codes = std::any_of(node.inputs.begin(), node.inputs.end(),
+                                       [&](const std::string& name) { return codes.contains(name); });
+    if (any_codes && joins_values(node.layer)) {
+      throw NotInFormat("sum or concatenation of quantized values", node.name);
+    }
+    const Input input = any_codes ? Input::Codes : Input::Float;
     if (holds_codes(node.layer, input)) codes.insert(node.name);
     try {
       spec.nodes.push_back(
