@@ -9,6 +9,7 @@
 #include <string>
 
 #include "bitplane/kernels/f32.h"
+#include "bitplane/kernels/f32_training.h"
 #include "bitplane/kernels/registry.h"
 #include "case.h"
 #include "eigen_gemm.h"
@@ -55,13 +56,13 @@ Timed prepare_forward(const std::shared_ptr<FloatProblem>& problem, const F32Ker
 }
 
 Timed prepare_weight_gradient(const std::shared_ptr<FloatProblem>& problem, const F32Kernels& kernels) {
-  const auto p = load_conv(problem);
-  const std::size_t size = problem->w().size(), batch = problem->shape().batch;
+  problem->load();
+  const auto conv = std::make_shared<F32TrainingConv>(problem->shape());
+  const std::size_t size = problem->w().size();
   auto* dw = reinterpret_cast<float*>(shared_output(size * sizeof(float)));
-  auto* scratch = reinterpret_cast<float*>(shared_scratch(p->conv.scratch_floats() * sizeof(float)));
+  const F32TrainingConv::WeightShare all{{0, problem->shape().batch}, {0, problem->shape().filter_size()}};
   RunHere run = [=, &kernels] {
-    p->conv.weight_gradient(kernels, p->problem->x().data(), p->problem->dz().data(), dw, 0, batch,
-                            Accumulate::Overwrite, scratch);
+    conv->weight_gradient(kernels, problem->x().data(), problem->dz().data(), dw, all);
   };
   run();
   problem->check_weight_gradient({dw, size});

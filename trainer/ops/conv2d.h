@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// 2-D convolution on the f32 kernels.
+// 2-D convolution and linear layers.
 //
 //   forward           y[pixel][o] = chain over (kh, kw, c) of x * w (+ bias)
-//   data gradient     a stride-1 convolution of dy with the filters turned by 180 degrees and in, out
-//   swapped; where
-//                     the stride is not 1, dy is first spread out with zeros between its pixels
-//   weight gradient   per block of kConvGradientPictures pictures, blocks combined in a fixed tree
+//
+// The large products are those of conv_products.h.
 #pragma once
 
 #include <cstddef>
@@ -15,10 +13,6 @@
 #include "trainer/autograd/variable.h"
 
 namespace bitplane::train {
-
-/// Pictures whose weight gradient is one chain. Part of the contract: changing it changes the bits of
-/// training.
-inline constexpr std::size_t kConvGradientPictures = 16;
 
 struct ConvOptions {
   std::size_t stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1, groups = 1;

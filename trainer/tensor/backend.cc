@@ -7,13 +7,6 @@ Backend::Backend(const BackendOptions& options)
     : features_(options.features),
       f32_(&kernels::select_f32(options.features)),
       elementwise_(&kernels::select_elementwise(options.features)),
-      threads_(options.threads),
-      scratch_(threads_.size()) {}
-
-float* Backend::scratch(std::size_t runner, std::size_t floats) {
-  kernels::AlignedArray<float>& mine = scratch_.at(runner);
-  if (mine.size() < floats) mine = kernels::AlignedArray<float>(floats);
-  return mine.data();
-}
+      threads_(options.threads) {}
 
 }  // namespace bitplane::train

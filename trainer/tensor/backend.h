@@ -5,12 +5,11 @@
 #pragma once
 
 #include <cstddef>
-#include <vector>
 
-#include "bitplane/kernels/aligned.h"
 #include "bitplane/kernels/elementwise.h"
 #include "bitplane/kernels/f32.h"
 #include "bitplane/kernels/isa.h"
+#include "trainer/tensor/conv_plans.h"
 #include "trainer/tensor/thread_pool.h"
 
 namespace bitplane::train {
@@ -28,16 +27,14 @@ class Backend {
   [[nodiscard]] const kernels::F32Kernels& f32() const noexcept { return *f32_; }
   [[nodiscard]] const kernels::ElementwiseKernels& elementwise() const noexcept { return *elementwise_; }
   [[nodiscard]] ThreadPool& threads() noexcept { return threads_; }
-  /// Scratch that grows and stays: `floats` floats for each runner, contents undefined. Valid until the next
-  /// call.
-  [[nodiscard]] float* scratch(std::size_t runner, std::size_t floats_per_runner);
+  [[nodiscard]] ConvPlan& conv_plan(const kernels::ConvShape& shape) { return conv_plans_.of(shape); }
 
  private:
   kernels::CpuFeatures features_;
   const kernels::F32Kernels* f32_;
   const kernels::ElementwiseKernels* elementwise_;
   ThreadPool threads_;
-  std::vector<kernels::AlignedArray<float>> scratch_;  // [runner]
+  ConvPlans conv_plans_;
 };
 
 }  // namespace bitplane::train

@@ -29,24 +29,16 @@ constexpr std::size_t panel_count(std::size_t n) {
   return (n + kF32PanelWidth - 1) / kF32PanelWidth;
 }
 
-struct PanelSource {
-  const float* data;
-  std::size_t step_stride, column_stride;
-  std::size_t k, n;
-};
-
-void pack_panels(const PanelSource& source, float* panels) {
-  for (std::size_t panel = 0; panel < panel_count(source.n); ++panel) {
-    const std::size_t first = panel * kF32PanelWidth;
-    const std::size_t columns = std::min(kF32PanelWidth, source.n - first);
-    const float* from = source.data + first * source.column_stride;
-    float* to = panels + first * source.k;
-    // Step after step, also where the source is contiguous along the steps: column after column took twice as
-    // long.
-    for (std::size_t t = 0; t < source.k; ++t, from += source.step_stride, to += kF32PanelWidth) {
-      for (std::size_t j = 0; j < columns; ++j) to[j] = from[j * source.column_stride];
-      std::fill(to + columns, to + kF32PanelWidth, 0.0F);
-    }
+/// Panel `panel` of a right operand of k steps and n columns, to `to`.
+void pack_panel(const F32PanelSource& source, std::size_t k, std::size_t n, std::size_t panel, float* to) {
+  const std::size_t first = panel * kF32PanelWidth;
+  const std::size_t columns = std::min(kF32PanelWidth, n - first);
+  const float* from = source.data + first * source.column_stride;
+  // Step after step, also where the source is contiguous along the steps: column after column took twice as
+  // long.
+  for (std::size_t t = 0; t < k; ++t, from += source.step_stride, to += kF32PanelWidth) {
+    for (std::size_t j = 0; j < columns; ++j) to[j] = from[j * source.column_stride];
+    std::fill(to + columns, to + kF32PanelWidth, 0.0F);
   }
 }
 
@@ -72,12 +64,12 @@ F32Panels::F32Panels(std::size_t k, std::size_t n)
 
 void pack_f32_panels(const float* source, std::size_t step_stride, std::size_t column_stride,
                      F32Panels& panels) noexcept {
-  pack_panels({.data = source,
-               .step_stride = step_stride,
-               .column_stride = column_stride,
-               .k = panels.k(),
-               .n = panels.n()},
-              panels.data());
+  for (std::size_t panel = 0; panel < panel_count(panels.n()); ++panel)
+    pack_f32_panel({source, step_stride, column_stride}, panel, panels);
+}
+
+void pack_f32_panel(const F32PanelSource& source, std::size_t panel, F32Panels& panels) noexcept {
+  pack_panel(source, panels.k(), panels.n(), panel, panels.data() + panel * kF32PanelWidth * panels.k());
 }
 
 std::size_t gemm_f32_scratch_bytes(const F32Gemm& gemm) noexcept {
@@ -111,8 +103,9 @@ void gemm_f32(const F32Kernels& kernels, const F32Gemm& gemm, std::byte* scratch
   // Row-major b is read in place: packing it first lost on every shape tried (64 x 576 x 3136: 34 GMAC/s
   // against 52; 1024 x 1024 x 1024: 45 against 48).
   if (gemm.transpose_b == Transpose::Yes) {
-    pack_panels({.data = gemm.b, .step_stride = 1, .column_stride = gemm.ldb, .k = gemm.k, .n = gemm.n},
-                panels);
+    for (std::size_t panel = 0; panel < panel_count(gemm.n); ++panel) {
+      pack_panel({gemm.b, 1, gemm.ldb}, gemm.k, gemm.n, panel, panels + panel * kF32PanelWidth * gemm.k);
+    }
     gather.b = panels;
     gather.b_row_stride = kF32PanelWidth;
     gather.b_panel_stride = gemm.k * kF32PanelWidth;

@@ -105,33 +105,4 @@ void F32Conv::forward(const F32Kernels& kernels, const float* x, const F32Panels
   }
 }
 
-void F32Conv::weight_gradient(const F32Kernels& kernels, const float* x, const float* dz, float* dw,
-                              std::size_t first, std::size_t last, Accumulate accumulate,
-                              float* scratch) const noexcept {
-  assert(shape_.groups == 1);
-  const std::size_t pixels = shape_.out_height() * shape_.out_width();
-  if (first == last && accumulate == Accumulate::Overwrite) {
-    std::fill_n(dw, shape_.filter_size() * shape_.out_channels, 0.0F);
-  }
-  for (std::size_t picture = first; picture < last; ++picture) {
-    const float* a = x + picture * shape_.height * shape_.width * shape_.channels;
-    if (scratch_floats() != 0) {
-      pad_rows(shape_, a, rows_read(shape_, 0, shape_.out_height()), scratch);
-      a = scratch;
-    }
-    kernels.gather_gemm({.a = a,
-                         .row_offset = filter_offset_.data(),
-                         .rows = shape_.filter_size(),
-                         .step_offset = pixel_offset_.data(),
-                         .steps = pixels,
-                         .b = dz + picture * pixels * shape_.out_channels,
-                         .b_row_stride = shape_.out_channels,
-                         .b_panel_stride = kF32PanelWidth,
-                         .columns = shape_.out_channels,
-                         .c = dw,
-                         .c_row_stride = shape_.out_channels,
-                         .accumulate = picture == first ? accumulate : Accumulate::Add});
-  }
-}
-
 }  // namespace bitplane::kernels

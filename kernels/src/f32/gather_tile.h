@@ -44,10 +44,12 @@ struct TileJob {
   const float* a;
   const std::ptrdiff_t* row_offset;
   const std::ptrdiff_t* step_offset;
+  const GatherStep* step_pairs;
   std::size_t steps;
-  const float* b;  ///< first step, first column of the group
+  const float* b;  ///< first column of the group, first step (pairs: of all)
   std::size_t b_row_stride, b_panel_stride;
-  float* c;
+  float* c;                            ///< first column of the group
+  const std::ptrdiff_t* c_row_offset;  ///< of the tile's rows; null: c_row_stride
   std::size_t c_row_stride;
   std::size_t last_lanes;  ///< valid columns of the group's last vector
   Accumulate accumulate;
@@ -64,7 +66,26 @@ template <class V>
   return v / kPerPanel<V> * panel_stride + v % kPerPanel<V> * V::kLanes;
 }
 
-template <class V, std::size_t kRows, std::size_t kVectors, bool kMasked>
+inline float* row_of_c(const TileJob& job, std::size_t r) {
+  return job.c + (job.c_row_offset != nullptr ? job.c_row_offset[r]
+                                              : static_cast<std::ptrdiff_t>(r * job.c_row_stride));
+}
+
+/// Where a step reads: from a table of a's offsets, b row after row; or from pairs of both.
+struct RowByRow {
+  using Step = std::ptrdiff_t;
+  static const Step* first(const TileJob& job) { return job.step_offset; }
+  static std::ptrdiff_t a(const Step& step) { return step; }
+  static const float* b(const TileJob&, const Step&, const float* next) { return next; }
+};
+struct Pairs {
+  using Step = GatherStep;
+  static const Step* first(const TileJob& job) { return job.step_pairs; }
+  static std::ptrdiff_t a(const Step& step) { return step.a; }
+  static const float* b(const TileJob& job, const Step& step, const float*) { return job.b + step.b; }
+};
+
+template <class V, class Steps, std::size_t kRows, std::size_t kVectors, bool kMasked>
 void run_tile(const TileJob& job) {
   typename V::Vector acc[kRows][kVectors];
   const float* row[kRows];
@@ -74,7 +95,7 @@ void run_tile(const TileJob& job) {
   unroll<kRows>([&](auto r) __attribute__((always_inline)) {
     row[r] = job.a + job.row_offset[r];
     asm("" : "+r"(row[r]));
-    const float* c = job.c + r * job.c_row_stride;
+    const float* c = row_of_c(job, r);
     unroll<kVectors>([&](auto v) __attribute__((always_inline)) {
       if (job.accumulate == Accumulate::Overwrite) {
         acc[r][v] = V::zero();
@@ -86,11 +107,12 @@ void run_tile(const TileJob& job) {
     });
   });
 
-  const float* b = job.b;
+  const float* next_b = job.b;
   const std::size_t b_row_stride = job.b_row_stride, b_panel_stride = job.b_panel_stride;
-  const std::ptrdiff_t* const last = job.step_offset + job.steps;
-  for (const std::ptrdiff_t* step = job.step_offset; step != last; ++step) {
-    const std::ptrdiff_t offset = *step;
+  const typename Steps::Step* const last = Steps::first(job) + job.steps;
+  for (const typename Steps::Step* step = Steps::first(job); step != last; ++step) {
+    const std::ptrdiff_t offset = Steps::a(*step);
+    const float* const b = Steps::b(job, *step, next_b);
     typename V::Vector bv[kVectors];
     unroll<kVectors>([&](auto v) __attribute__((always_inline)) {
       const float* from = b + vector_offset<V>(v, b_panel_stride);
@@ -101,11 +123,11 @@ void run_tile(const TileJob& job) {
       unroll<kVectors>([&](auto v)
                            __attribute__((always_inline)) { acc[r][v] = V::fma(x, bv[v], acc[r][v]); });
     });
-    b += b_row_stride;
+    next_b += b_row_stride;
   }
 
   unroll<kRows>([&](auto r) __attribute__((always_inline)) {
-    float* c = job.c + r * job.c_row_stride;
+    float* c = row_of_c(job, r);
     unroll<kVectors>([&](auto v) __attribute__((always_inline)) {
       if (masked(v)) {
         V::store(c + v * V::kLanes, acc[r][v], mask);
@@ -119,14 +141,14 @@ void run_tile(const TileJob& job) {
 using RunTile = void (*)(const TileJob&);
 
 /// run[rows - 1][vectors - 1][masked]
-template <class V>
+template <class V, class Steps>
 struct TileTable {
   RunTile run[V::kMaxRows][V::kMaxVectors][2];
 
   template <std::size_t kRows, std::size_t... kVectors>
   constexpr void fill_row(std::index_sequence<kVectors...>) {
-    ((run[kRows][kVectors][0] = run_tile<V, kRows + 1, kVectors + 1, false>,
-      run[kRows][kVectors][1] = run_tile<V, kRows + 1, kVectors + 1, (V::kLanes > 1)>),
+    ((run[kRows][kVectors][0] = run_tile<V, Steps, kRows + 1, kVectors + 1, false>,
+      run[kRows][kVectors][1] = run_tile<V, Steps, kRows + 1, kVectors + 1, (V::kLanes > 1)>),
      ...);
   }
   template <std::size_t... kRows>
@@ -167,13 +189,22 @@ constexpr std::size_t equal_part(std::size_t total, std::size_t most) {
 
 /// What the next tile reads or writes of c, while this one computes (1 % on S5; 8 % where there are few steps
 /// and much of c: 49 x 4608 x 512). Columns [v, v + vectors), rows [row, row + rows) as far as they exist.
+inline float* row_of_c(const GatherGemm& g, std::size_t r) {
+  return g.c +
+         (g.c_row_offset != nullptr ? g.c_row_offset[r] : static_cast<std::ptrdiff_t>(r * g.c_row_stride));
+}
+
+inline std::ptrdiff_t step_of_a(const GatherGemm& g, std::size_t step) {
+  return g.step_pairs != nullptr ? g.step_pairs[step].a : g.step_offset[step];
+}
+
 template <class V>
 void prefetch_c(const GatherGemm& g, std::size_t row, std::size_t rows, std::size_t v, std::size_t vectors) {
   constexpr std::size_t kLineFloats = 16;
   const std::size_t first = v * V::kLanes, last = smaller(g.columns, first + vectors * V::kLanes);
   for (std::size_t r = row; r < smaller(row + rows, g.rows); ++r) {
     for (std::size_t n = first; n < last; n += kLineFloats) {
-      __builtin_prefetch(g.c + r * g.c_row_stride + n, 1);
+      __builtin_prefetch(row_of_c(g, r) + n, 1);
     }
   }
 }
@@ -185,7 +216,7 @@ inline void prefetch_a(const GatherGemm& g, const Block& block, std::size_t row,
   if (block.last_step - block.first_step < kLongRow) return;
   for (std::size_t r = row; r < smaller(row + rows, g.rows); ++r) {
     for (std::size_t line = 0; line < kLines; ++line) {
-      __builtin_prefetch(g.a + g.row_offset[r] + g.step_offset[block.first_step + line * kLineFloats]);
+      __builtin_prefetch(g.a + g.row_offset[r] + step_of_a(g, block.first_step + line * kLineFloats));
     }
   }
 }
@@ -193,7 +224,8 @@ inline void prefetch_a(const GatherGemm& g, const Block& block, std::size_t row,
 /// What one tile of rows passes by: one block of steps, one block of columns.
 template <class V>
 void run_row_tile(const GatherGemm& g, const Block& block, std::size_t row, std::size_t rows) {
-  static constexpr TileTable<V> kTiles{};
+  static constexpr TileTable<V, RowByRow> kTiles{};
+  static constexpr TileTable<V, Pairs> kPairTiles{};
   static_assert(kPerPanel<V> == 1 || kPerPanel<V> % V::kMaxVectors == 0);
   for (std::size_t v = block.first_vector; v < block.last_vector;) {
     const std::size_t left = block.last_vector - v;
@@ -207,15 +239,19 @@ void run_row_tile(const GatherGemm& g, const Block& block, std::size_t row, std:
       prefetch_a(g, block, row + rows, rows);
     }
     const std::size_t lanes = smaller(g.columns - (v + count - 1) * V::kLanes, V::kLanes);
-    kTiles.run[rows - 1][count - 1][lanes != V::kLanes ? 1 : 0](
-        {.a = g.a,
+    const bool pairs = g.step_pairs != nullptr;
+    const RunTile run = pairs ? kPairTiles.run[rows - 1][count - 1][lanes != V::kLanes ? 1 : 0]
+                              : kTiles.run[rows - 1][count - 1][lanes != V::kLanes ? 1 : 0];
+    run({.a = g.a,
          .row_offset = g.row_offset + row,
-         .step_offset = g.step_offset + block.first_step,
+         .step_offset = pairs ? nullptr : g.step_offset + block.first_step,
+         .step_pairs = pairs ? g.step_pairs + block.first_step : nullptr,
          .steps = block.last_step - block.first_step,
-         .b = g.b + block.first_step * g.b_row_stride + vector_offset<V>(v, g.b_panel_stride),
+         .b = g.b + (pairs ? 0 : block.first_step * g.b_row_stride) + vector_offset<V>(v, g.b_panel_stride),
          .b_row_stride = g.b_row_stride,
          .b_panel_stride = g.b_panel_stride,
-         .c = g.c + row * g.c_row_stride + v * V::kLanes,
+         .c = (g.c_row_offset != nullptr ? g.c : g.c + row * g.c_row_stride) + v * V::kLanes,
+         .c_row_offset = g.c_row_offset != nullptr ? g.c_row_offset + row : nullptr,
          .c_row_stride = g.c_row_stride,
          .last_lanes = lanes,
          .accumulate = block.first_step == 0 ? g.accumulate : Accumulate::Add});

@@ -35,6 +35,7 @@ struct ConvShape {
   [[nodiscard]] constexpr std::size_t macs() const noexcept {
     return out_pixels() * out_channels * filter_size();
   }
+  friend bool operator==(const ConvShape&, const ConvShape&) = default;
 };
 
 /// A range of output rows: output row r is row r % out_height() of picture r / out_height().

@@ -52,6 +52,18 @@ class F32Panels {
 void pack_f32_panels(const float* source, std::size_t step_stride, std::size_t column_stride,
                      F32Panels& panels) noexcept;
 
+/// The same for one panel: columns [16 * panel, 16 * panel + 16).
+struct F32PanelSource {
+  const float* data = nullptr;
+  std::size_t step_stride = 0, column_stride = 0;
+};
+void pack_f32_panel(const F32PanelSource& source, std::size_t panel, F32Panels& panels) noexcept;
+
+/// One step of a product that skips rows of b, in floats: c[r][n] += a[row_offset[r] + a] * b[b + n's place].
+struct GatherStep {
+  std::int32_t a = 0, b = 0;
+};
+
 /// One gathered product. b_row_stride and b_panel_stride are in floats: for F32Panels 16 and k * 16; for
 /// plain row-major b they are ldb and 16. Nothing beyond column `columns` of b or c is read or written when b
 /// is row-major; packed panels are read whole.
@@ -67,6 +79,8 @@ struct GatherGemm {
   float* c = nullptr;  ///< [rows][columns]
   std::size_t c_row_stride = 0;
   Accumulate accumulate = Accumulate::Overwrite;
+  const GatherStep* step_pairs = nullptr;        ///< [steps], instead of step_offset and b_row_stride
+  const std::ptrdiff_t* c_row_offset = nullptr;  ///< [rows], in floats, instead of c_row_stride
 };
 
 /// One ISA's f32 kernels.
@@ -101,11 +115,6 @@ class F32Conv {
     std::size_t rows = 0;  ///< of `rows`, from its begin on
   };
   [[nodiscard]] PictureRows picture_rows(const float* x, RowRange rows, float* scratch) const noexcept;
-  /// dw[k][o] (+)= chain over the output pixels, in order, of pictures [first, last) of x * dz.
-  /// groups must be 1. dw: [filter_size()][out_channels].
-  void weight_gradient(const F32Kernels& kernels, const float* x, const float* dz, float* dw,
-                       std::size_t first, std::size_t last, Accumulate accumulate,
-                       float* scratch) const noexcept;
 
  private:
   ConvShape shape_;
