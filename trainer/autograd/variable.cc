@@ -2,9 +2,10 @@
 #include "trainer/autograd/variable.h"
 
 #include <algorithm>
+#include <atomic>
+#include <optional>
 #include <stdexcept>
 #include <string>
-#include <unordered_set>
 #include <utility>
 
 #include "trainer/autograd/profile.h"
@@ -15,17 +16,18 @@ namespace bitplane::train {
 struct Variable::State {
   struct Node {
     std::string_view name;
-    std::vector<Variable> inputs;
+    Variables inputs;
     BackwardFunction backward;
   };
 
   Tensor value;
   Tensor grad;
   Gradient gradient = Gradient::None;
-  std::unique_ptr<Node> node;  ///< null for leaves
+  std::optional<Node> node;   ///< none for leaves
+  std::uint64_t seen_by = 0;  ///< the last backward pass that met this node
 };
 
-Variable::Variable(Tensor value, Gradient gradient) : state_(std::make_shared<State>()) {
+Variable::Variable(Tensor value, Gradient gradient) : state_(std::allocate_shared<State>(Recycled<State>{})) {
   state_->value = std::move(value);
   state_->gradient = gradient;
 }
@@ -58,15 +60,14 @@ void Variable::clear_grad() noexcept {
   state_->grad = Tensor();
 }
 
-Variable record(const Context& ctx, std::string_view name, Tensor value, std::vector<Variable> inputs,
+Variable record(const Context& ctx, std::string_view name, Tensor value, Variables inputs,
                 BackwardFunction backward) {
   Variable result(std::move(value));
   if (ctx.grad == GradMode::Off) return result;
   if (std::none_of(inputs.begin(), inputs.end(), [](const Variable& v) { return v.requires_grad(); }))
     return result;
   result.state_->gradient = Gradient::Required;
-  result.state_->node = std::make_unique<Variable::State::Node>(
-      Variable::State::Node{name, std::move(inputs), std::move(backward)});
+  result.state_->node.emplace(Variable::State::Node{name, std::move(inputs), std::move(backward)});
   return result;
 }
 
@@ -93,10 +94,12 @@ class BackwardPass {
       std::shared_ptr<State> state;
       std::size_t next_input = 0;
     };
-    std::unordered_set<const State*> seen;
-    std::vector<Frame> stack;
+    static std::atomic<std::uint64_t> passes{0};
+    const std::uint64_t pass = ++passes;
+    RecycledVector<Frame> stack;
     const auto enter = [&](const std::shared_ptr<State>& s) {
-      if (s != nullptr && s->node != nullptr && seen.insert(s.get()).second) stack.push_back({s});
+      if (s == nullptr || !s->node || std::exchange(s->seen_by, pass) == pass) return;
+      stack.push_back({s});
     };
     enter(root);
     while (!stack.empty()) {
@@ -112,10 +115,10 @@ class BackwardPass {
 
   /// Gives the node's gradient to its inputs, then frees the node with all that it saved.
   void step(State& state) {
-    const std::unique_ptr<State::Node> node = std::exchange(state.node, nullptr);
+    const std::optional<State::Node> node = std::exchange(state.node, std::nullopt);
     state.gradient = Gradient::None;
     if (!state.grad.defined()) return;  // nothing reached this node
-    std::vector<Tensor> grads;
+    Gradients grads;
     {
       const OpTimer timer(ctx_, node->name, OpProfile::Direction::Backward);
       grads = node->backward(std::exchange(state.grad, Tensor()));
@@ -147,7 +150,7 @@ class BackwardPass {
   }
 
   const Context& ctx_;
-  std::vector<std::shared_ptr<State>> order_;
+  RecycledVector<std::shared_ptr<State>> order_;
 };
 
 void backward(const Context& ctx, const Variable& loss) {

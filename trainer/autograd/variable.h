@@ -6,21 +6,60 @@
 // frees the graph as it goes; only leaves (parameters) keep their gradient.
 #pragma once
 
-#include <functional>
+#include <cstdint>
+#include <iterator>
 #include <memory>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "trainer/autograd/context.h"
+#include "trainer/tensor/recycled.h"
 #include "trainer/tensor/tensor.h"
 
 namespace bitplane::train {
 
 enum class Gradient : std::uint8_t { None, Required };
 
-/// The gradient of the value -> one gradient per input, in their order; an undefined Tensor where none flows.
-/// The argument may be overwritten where it is unique().
-using BackwardFunction = std::function<std::vector<Tensor>(Tensor grad_output)>;
+/// One gradient per input of a node, in their order; an undefined Tensor where none flows.
+using Gradients = RecycledVector<Tensor>;
+
+/// The gradient of the value -> Gradients. The argument may be overwritten where it is unique(). Made from
+/// any callable; one that returns std::vector<Tensor> serves too, but allocates in each step. A
+/// std::function would allocate as well: most lambdas keep more than it has room for.
+class BackwardFunction {
+ public:
+  template <class Callable>
+  requires(!std::is_same_v<std::remove_cvref_t<Callable>, BackwardFunction>)
+      BackwardFunction(Callable callable)
+      : call_(std::allocate_shared<Held<Callable>>(Recycled<Held<Callable>>{}, std::move(callable))) {}
+
+  [[nodiscard]] Gradients operator()(Tensor grad_output) const { return call_->run(std::move(grad_output)); }
+
+ private:
+  struct Call {
+    virtual ~Call() = default;
+    virtual Gradients run(Tensor grad_output) = 0;
+  };
+  template <class Callable>
+  struct Held final : Call {
+    explicit Held(Callable c) : callable(std::move(c)) {}
+    Gradients run(Tensor grad_output) override {
+      auto gradients = callable(std::move(grad_output));
+      if constexpr (std::is_same_v<decltype(gradients), Gradients>) {
+        return gradients;
+      } else {
+        return Gradients(std::make_move_iterator(gradients.begin()),
+                         std::make_move_iterator(gradients.end()));
+      }
+    }
+    Callable callable;
+  };
+  std::shared_ptr<Call> call_;
+};
+
+class Variables;
 
 /// A tensor in a graph. Copies share the value, the gradient and the node.
 class Variable {
@@ -41,15 +80,22 @@ class Variable {
   void clear_grad() noexcept;
 
  private:
-  friend Variable record(const Context&, std::string_view, Tensor, std::vector<Variable>, BackwardFunction);
+  friend Variable record(const Context&, std::string_view, Tensor, Variables, BackwardFunction);
   friend class BackwardPass;
   struct State;
   std::shared_ptr<State> state_;
 };
 
+/// What a node reads.
+class Variables : public RecycledVector<Variable> {
+ public:
+  using RecycledVector<Variable>::RecycledVector;
+  Variables(const std::vector<Variable>& list) : RecycledVector<Variable>(list.begin(), list.end()) {}
+};
+
 /// Records a node, or returns a plain variable when ctx says Off or no input requires a gradient.
 /// `name` must outlive the graph (a literal).
-Variable record(const Context& ctx, std::string_view name, Tensor value, std::vector<Variable> inputs,
+Variable record(const Context& ctx, std::string_view name, Tensor value, Variables inputs,
                 BackwardFunction backward);
 
 /// d(loss)/d(leaf) is added to the gradient of every leaf that requires one. `loss` has one element.

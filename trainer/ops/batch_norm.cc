@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <span>
 #include <utility>
 
 #include "trainer/autograd/profile.h"
@@ -15,15 +14,15 @@ namespace {
 
 /// Everything per channel that forward and backward share. Filled once, then read only.
 struct Normalization {
-  std::vector<float> mean;    ///< as the backward subtracts it
-  std::vector<double> sigma;  ///< sqrt(var + epsilon)
-  std::vector<float> scale, shift;
+  RecycledVector<float> mean;    ///< as the backward subtracts it
+  RecycledVector<double> sigma;  ///< sqrt(var + epsilon)
+  RecycledVector<float> scale, shift;
 
   [[nodiscard]] kernels::ChannelAffine affine() const { return {scale.data(), shift.data()}; }
 };
 
 struct Moments {
-  std::vector<double> mean, m2;  ///< m2: sum of squared distances from the mean
+  RecycledVector<double> mean, m2;  ///< m2: sum of squared distances from the mean
 };
 
 Moments batch_moments(Backend& backend, const Tensor& x) {
@@ -38,7 +37,7 @@ Moments batch_moments(Backend& backend, const Tensor& x) {
                                            .m2 = m2 + at.index * channels});
   });
   // Chan, Golub, LeVeque: two sets' moments combine exactly; here one block after the other.
-  Moments all{std::vector<double>(channels, 0.0), std::vector<double>(channels, 0.0)};
+  Moments all{RecycledVector<double>(channels, 0.0), RecycledVector<double>(channels, 0.0)};
   double seen = 0;
   for (std::size_t b = 0; b < blocks; ++b) {
     const auto n = static_cast<double>(std::min(kBlockRows, rows - b * kBlockRows));
@@ -57,7 +56,7 @@ float blend(float old_value, double batch, float momentum) {
   return static_cast<float>(m * static_cast<double>(old_value) + (1.0 - m) * batch);
 }
 
-void set_affine(const BatchNormArguments& a, std::span<const double> mean, Normalization& n) {
+void set_affine(const BatchNormArguments& a, const RecycledVector<double>& mean, Normalization& n) {
   for (std::size_t c = 0; c < mean.size(); ++c) {
     const double gamma = a.gamma.defined() ? static_cast<double>(a.gamma.value().data()[c]) : 1.0;
     const double beta = a.beta.defined() ? static_cast<double>(a.beta.value().data()[c]) : 0.0;
@@ -75,7 +74,7 @@ Normalization normalize(const Context& ctx, const Tensor& x, const BatchNormArgu
   expect_shape(a.running_mean->shape(), expected, "running mean of batch norm");
   Normalization n;
   const auto epsilon = static_cast<double>(a.epsilon);
-  std::vector<double> mean(channels);
+  RecycledVector<double> mean(channels);
   float* running_mean = a.running_mean->mutable_data();
   float* running_var = a.running_var->mutable_data();
   if (ctx.mode == Mode::Eval) {
@@ -107,7 +106,7 @@ kernels::NormBackward norm_of_block(kernels::NormBackward whole, const BlockAt& 
 /// Per channel, what the backward pass makes of the sums over the rows.
 struct NormGradients {
   Tensor gamma, beta;
-  std::vector<float> slope, shift;  ///< of x - mean, and constant, in dx
+  RecycledVector<float> slope, shift;  ///< of x - mean, and constant, in dx
 };
 
 /// With e = dy where it passes: dbeta = sum e, dgamma = sum e (x - mean) / sigma.
@@ -122,8 +121,8 @@ NormGradients norm_gradients(Backend& backend, Mode mode, const Normalization& n
                                      .sum_e = sum_e + at.index * channels,
                                      .sum_ex = sum_ex + at.index * channels});
   });
-  NormGradients g{Tensor({channels}), Tensor({channels}), std::vector<float>(channels),
-                  std::vector<float>(channels)};
+  NormGradients g{Tensor({channels}), Tensor({channels}), RecycledVector<float>(channels),
+                  RecycledVector<float>(channels)};
   const auto count = static_cast<double>(shape.rows());
   for (std::size_t c = 0; c < channels; ++c) {
     double e = 0, ex = 0;
@@ -150,7 +149,7 @@ struct Saved {
 };
 
 /// {dx, dgamma, dbeta}: dx = scale * (e - dbeta / rows - (x - mean) / sigma * dgamma / rows).
-std::vector<Tensor> norm_backward(Backend& backend, const Saved& saved, Tensor dy) {
+Gradients norm_backward(Backend& backend, const Saved& saved, Tensor dy) {
   const Shape& shape = saved.x.shape();
   const kernels::NormBackward whole{.block = {},
                                     .pass = saved.pass,
@@ -189,14 +188,14 @@ Variable normalize_and_map(const Context& ctx, std::string_view name, const Vari
   } else {
     map_rows(ctx.backend, map, input, y);
   }
-  std::vector<Variable> inputs{x};
+  Variables inputs{x};
   if (a.gamma.defined()) inputs.push_back(a.gamma);
   if (a.beta.defined()) inputs.push_back(a.beta);
   return record(ctx, name, std::move(y), std::move(inputs),
                 [&backend = ctx.backend, saved = std::move(saved), has_gamma = a.gamma.defined(),
                  has_beta = a.beta.defined()](Tensor dy) {
-                  const std::vector<Tensor> all = norm_backward(backend, saved, std::move(dy));
-                  std::vector<Tensor> grads{all[0]};
+                  const Gradients all = norm_backward(backend, saved, std::move(dy));
+                  Gradients grads{all[0]};
                   if (has_gamma) grads.push_back(all[1]);
                   if (has_beta) grads.push_back(all[2]);
                   return grads;

@@ -70,7 +70,7 @@ Variable concat(const Context& ctx, const std::vector<Variable>& parts) {
   }
   return record(ctx, "concat", std::move(whole), parts,
                 [&backend = ctx.backend, shapes = std::move(shapes), channels](const Tensor& dy) {
-                  std::vector<Tensor> grads;
+                  Gradients grads;
                   std::size_t at = 0;
                   for (const Shape& shape : shapes) {
                     grads.push_back(copy_out(backend, {channels, at, shape.back()}, shape, dy));

@@ -29,7 +29,7 @@ void add_bias(Backend& backend, const Tensor& bias, Tensor& y) {
 }
 
 Tensor bias_gradient(Backend& backend, const Tensor& dy) {
-  const std::vector<double> sums = channel_sums(backend, dy);
+  const RecycledVector<double> sums = channel_sums(backend, dy);
   Tensor db({sums.size()});
   std::transform(sums.begin(), sums.end(), db.mutable_data(), [](double v) { return static_cast<float>(v); });
   return db;
@@ -102,12 +102,12 @@ Variable conv2d(const Context& ctx, const Variable& x, const Variable& weights, 
   const OpTimer timer(ctx, "conv2d");
   Tensor y = conv2d_forward(ctx.backend, x.value(), weights.value(), options);
   if (bias.defined()) add_bias(ctx.backend, bias.value(), y);
-  std::vector<Variable> inputs{x, weights};
+  Variables inputs{x, weights};
   if (bias.defined()) inputs.push_back(bias);
   return record(ctx, "conv2d", std::move(y), std::move(inputs),
                 [ctx, x = x.value(), w = weights.value(), options, has_bias = bias.defined(),
                  needs_dx = x.requires_grad()](const Tensor& dy) {
-                  std::vector<Tensor> grads(2);
+                  Gradients grads(2);
                   if (needs_dx) {
                     const OpTimer part(ctx, "conv2d: data gradient", OpProfile::Direction::Backward);
                     grads[0] = conv2d_data_gradient(ctx.backend, x.shape(), w, dy, options);
@@ -131,14 +131,14 @@ Variable linear(const Context& ctx, const Variable& x, const Variable& weights, 
   Tensor y = conv2d_forward(ctx.backend, x.value().reshaped(picture), weights.value().reshaped(filters), {})
                  .reshaped({xs[0], ws[0]});
   if (bias.defined()) add_bias(ctx.backend, bias.value(), y);
-  std::vector<Variable> inputs{x, weights};
+  Variables inputs{x, weights};
   if (bias.defined()) inputs.push_back(bias);
   return record(
       ctx, "linear", std::move(y), std::move(inputs),
       [&backend = ctx.backend, x = x.value(), w = weights.value(), picture, filters,
        has_bias = bias.defined()](const Tensor& dy) {
         const Shape ys{1, dy.shape()[0], 1, dy.shape()[1]};
-        std::vector<Tensor> grads;
+        Gradients grads;
         grads.push_back(conv2d_data_gradient(backend, picture, w.reshaped(filters), dy.reshaped(ys), {})
                             .reshaped(x.shape()));
         grads.push_back(conv2d_weight_gradient(backend, x.reshaped(picture), filters, dy.reshaped(ys), {})

@@ -15,7 +15,7 @@ Variable relu(const Context& ctx, const Variable& x) {
   Tensor y(input.shape());
   map_rows(ctx.backend, map, input, y);
   return record(ctx, "relu", y, {x},
-                [&backend = ctx.backend, y, pass = pass_interval(map)](Tensor dy) -> std::vector<Tensor> {
+                [&backend = ctx.backend, y, pass = pass_interval(map)](Tensor dy) -> Gradients {
                   return {mask_gradient(backend, pass, y, std::move(dy))};
                 });
 }
@@ -32,16 +32,14 @@ Variable add(const Context& ctx, const Variable& a, const Variable& b) {
         ctx.backend.elementwise().add(
             {.size = end - begin, .a = left + begin, .b = right + begin, .y = to + begin});
       });
-  return record(ctx, "add", std::move(sum), {a, b}, [](const Tensor& dy) -> std::vector<Tensor> {
-    return {dy, dy};
-  });
+  return record(ctx, "add", std::move(sum), {a, b}, [](const Tensor& dy) -> Gradients { return {dy, dy}; });
 }
 
 Variable flatten(const Context& ctx, const Variable& x) {
   const Shape from = x.shape();
   const std::size_t n = from.front();
   return record(ctx, "flatten", x.value().reshaped({n, n == 0 ? 0 : from.size() / n}), {x},
-                [from](const Tensor& dy) -> std::vector<Tensor> { return {dy.reshaped(from)}; });
+                [from](const Tensor& dy) -> Gradients { return {dy.reshaped(from)}; });
 }
 
 }  // namespace bitplane::train

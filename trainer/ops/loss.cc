@@ -36,7 +36,7 @@ void check_smoothing(double smoothing) {
 struct LossTerms {
   explicit LossTerms(const Shape& logits) : gradient(logits.size(), 0.0) {}
   double value = 0;
-  std::vector<double> gradient;  ///< [n][classes]
+  RecycledVector<double> gradient;  ///< [n][classes]
 };
 
 struct CrossEntropyTerm {
@@ -50,7 +50,7 @@ void add_cross_entropy(const Tensor& logits, const CrossEntropyTerm& term, LossT
   const double shared = term.smoothing / static_cast<double>(classes);
   const double own = 1.0 - term.smoothing + shared;
   double sum_of_rows = 0;
-  std::vector<double> e(classes);
+  RecycledVector<double> e(classes);
   for (std::size_t r = 0; r < rows; ++r) {
     const float* z = logits.data() + r * classes;
     const std::size_t label = term.labels[r];
@@ -85,7 +85,7 @@ Variable record_loss(const Context& ctx, std::string_view name, const Variable& 
   std::transform(loss.gradient.begin(), loss.gradient.end(), gradient.mutable_data(),
                  [](double v) { return static_cast<float>(v); });
   return record(ctx, name, Tensor::filled({1}, static_cast<float>(loss.value)), {logits},
-                [gradient = std::move(gradient)](const Tensor& dy) -> std::vector<Tensor> {
+                [gradient = std::move(gradient)](const Tensor& dy) -> Gradients {
                   Tensor dz = gradient.clone();
                   for (float& v : dz.mutable_values()) v *= dy.data()[0];
                   return {dz};

@@ -121,19 +121,19 @@ Variable max_pool(const Context& ctx, const Variable& x, const PoolOptions& opti
                                         .y = to + n * out_size,
                                         .argmax = argmax + n * out_size});
   });
-  return record(ctx, "max_pool", std::move(y), {x},
-                [&backend = ctx.backend, shape = g.x, picture, in_size, out_size,
-                 taps](const Tensor& dy) -> std::vector<Tensor> {
-                  Tensor dx(shape);
-                  float* out = dx.mutable_data();
-                  backend.threads().parallel_for(shape[0], [&](std::size_t n, std::size_t) {
-                    backend.elementwise().max_pool_gradient({.shape = picture,
-                                                             .dy = dy.data() + n * out_size,
-                                                             .argmax = taps.data() + n * out_size,
-                                                             .dx = out + n * in_size});
-                  });
-                  return {dx};
-                });
+  return record(
+      ctx, "max_pool", std::move(y), {x},
+      [&backend = ctx.backend, shape = g.x, picture, in_size, out_size, taps](const Tensor& dy) -> Gradients {
+        Tensor dx(shape);
+        float* out = dx.mutable_data();
+        backend.threads().parallel_for(shape[0], [&](std::size_t n, std::size_t) {
+          backend.elementwise().max_pool_gradient({.shape = picture,
+                                                   .dy = dy.data() + n * out_size,
+                                                   .argmax = taps.data() + n * out_size,
+                                                   .dx = out + n * in_size});
+        });
+        return {dx};
+      });
 }
 
 Variable average_pool(const Context& ctx, const Variable& x, const PoolOptions& options) {
@@ -153,7 +153,7 @@ Variable average_pool(const Context& ctx, const Variable& x, const PoolOptions& 
     for (std::size_t k = 0; k < channels; ++k) to[out + k] /= w.divisor;
   });
   return record(ctx, "average_pool", std::move(y), {x},
-                [&backend = ctx.backend, g, channels](const Tensor& dy) -> std::vector<Tensor> {
+                [&backend = ctx.backend, g, channels](const Tensor& dy) -> Gradients {
                   Tensor dx(g.x);
                   float* out_gradient = dx.mutable_data();
                   clear_pictures(backend, g, out_gradient);
@@ -184,7 +184,7 @@ Variable global_average_pool(const Context& ctx, const Variable& x) {
     for (std::size_t c = 0; c < channels; ++c) mean[c] /= static_cast<float>(pixels);
   });
   return record(ctx, "global_average_pool", std::move(y), {x},
-                [&backend = ctx.backend, s, pixels, channels](const Tensor& dy) -> std::vector<Tensor> {
+                [&backend = ctx.backend, s, pixels, channels](const Tensor& dy) -> Gradients {
                   Tensor dx(s);
                   float* out = dx.mutable_data();
                   backend.threads().parallel_for(s[0], [&](std::size_t n, std::size_t) {

@@ -9,8 +9,8 @@
 namespace bitplane::train {
 namespace {
 
-std::vector<Variable> inputs_of(const Variable& operand, const Quantizer& quantizer) {
-  std::vector<Variable> inputs = quantizer.trained();
+Variables inputs_of(const Variable& operand, const Quantizer& quantizer) {
+  Variables inputs = quantizer.trained();
   inputs.insert(inputs.begin(), operand);
   return inputs;
 }

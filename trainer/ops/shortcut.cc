@@ -87,7 +87,7 @@ Variable zero_channel_shortcut(const Context& ctx, const Variable& x, const Shor
     for (std::size_t k = 0; k < channels; ++k) to[k] /= w.pixels();
   });
   return record(ctx, "zero_channel_shortcut", std::move(y), {x},
-                [&backend = ctx.backend, g](const Tensor& dy) -> std::vector<Tensor> {
+                [&backend = ctx.backend, g](const Tensor& dy) -> Gradients {
                   return {shortcut_gradient(backend, g, dy)};
                 });
 }

@@ -23,7 +23,7 @@ kernels::MapRows map_of_block(const RowMap& map, const BlockAt& at, const float*
 /// Adds up what the blocks counted ([blocks][levels][channels] each), blocks and channels in order.
 RankStatistics rank_statistics(std::size_t levels, std::size_t channels, const Tensor& counts,
                                const Tensor& sums) {
-  std::vector<double> above_count(levels + 1, 0.0), above_sum(levels + 1, 0.0);
+  RecycledVector<double> above_count(levels + 1, 0.0), above_sum(levels + 1, 0.0);
   const std::size_t blocks = counts.shape()[0];
   const float* count = counts.data();
   const float* sum = sums.data();
@@ -45,7 +45,7 @@ RankStatistics rank_statistics(std::size_t levels, std::size_t channels, const T
 
 }  // namespace
 
-void for_each_block(Backend& backend, const Shape& shape, const std::function<void(const BlockAt&)>& body) {
+void for_each_block(Backend& backend, const Shape& shape, FunctionRef<void(const BlockAt&)> body) {
   const std::size_t rows = shape.rows(), channels = shape.back();
   backend.threads().parallel_for(block_count(rows), [&](std::size_t index, std::size_t) {
     const std::size_t first = index * kBlockRows;
@@ -53,7 +53,7 @@ void for_each_block(Backend& backend, const Shape& shape, const std::function<vo
   });
 }
 
-std::vector<double> channel_sums(Backend& backend, const Tensor& x) {
+RecycledVector<double> channel_sums(Backend& backend, const Tensor& x) {
   const std::size_t channels = x.shape().back(), blocks = block_count(x.shape().rows());
   Tensor partial({blocks, channels});
   float* sums = partial.mutable_data();
@@ -61,7 +61,7 @@ std::vector<double> channel_sums(Backend& backend, const Tensor& x) {
     backend.elementwise().channel_sums(
         {.block = at.block, .x = x.data() + at.offset, .sum = sums + at.index * channels});
   });
-  std::vector<double> total(channels, 0.0);
+  RecycledVector<double> total(channels, 0.0);
   for (std::size_t b = 0; b < blocks; ++b) {
     for (std::size_t c = 0; c < channels; ++c) total[c] += static_cast<double>(sums[b * channels + c]);
   }

@@ -6,11 +6,11 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
-#include <vector>
 
 #include "bitplane/kernels/elementwise.h"
 #include "trainer/tensor/backend.h"
+#include "trainer/tensor/function_ref.h"
+#include "trainer/tensor/recycled.h"
 #include "trainer/tensor/tensor.h"
 #include "trainer/tensor/threshold_table.h"
 
@@ -33,10 +33,10 @@ struct BlockAt {
 };
 
 /// Runs body over the blocks of a tensor of that shape, in parallel; rows are all dimensions but the last.
-void for_each_block(Backend& backend, const Shape& shape, const std::function<void(const BlockAt&)>& body);
+void for_each_block(Backend& backend, const Shape& shape, FunctionRef<void(const BlockAt&)> body);
 
 /// Per channel: blocks' sums added in block order in double.
-[[nodiscard]] std::vector<double> channel_sums(Backend& backend, const Tensor& x);
+[[nodiscard]] RecycledVector<double> channel_sums(Backend& backend, const Tensor& x);
 
 /// What one pass over a tensor does with t = fma(x, scale, shift) (x itself without affine).
 struct RowMap {

@@ -8,6 +8,8 @@
 #include <new>
 #include <vector>
 
+#include "trainer/tensor/recycled.h"
+
 namespace bitplane::train {
 namespace {
 
@@ -79,7 +81,7 @@ std::shared_ptr<float[]> StoragePool::allocate(std::size_t floats) {
   const std::size_t size = block_floats(floats);
   float* block = impl_->take(size);
   // The deleter keeps the cache alive: a tensor may outlive the pool at the end of the process.
-  return {block, [impl = impl_, size](float* p) noexcept { impl->give_back(p, size); }};
+  return {block, [impl = impl_, size](float* p) noexcept { impl->give_back(p, size); }, Recycled<float>{}};
 }
 
 void StoragePool::trim() noexcept {

@@ -36,7 +36,7 @@ struct ThreadPool::Impl {
   std::atomic<std::uint64_t> generation{0};
   std::atomic<std::size_t> running{0};
   bool stop = false;
-  const std::function<void(std::size_t, std::size_t)>* body = nullptr;
+  const FunctionRef<void(std::size_t, std::size_t)>* body = nullptr;
   std::mutex error_mutex;
   std::exception_ptr error;
   std::size_t error_chunk = std::numeric_limits<std::size_t>::max();
@@ -107,7 +107,7 @@ std::size_t ThreadPool::size() const noexcept {
   return impl_->shares.size();
 }
 
-void ThreadPool::parallel_for(std::size_t chunks, const std::function<void(std::size_t, std::size_t)>& body) {
+void ThreadPool::parallel_for(std::size_t chunks, FunctionRef<void(std::size_t, std::size_t)> body) {
   Impl& impl = *impl_;
   if (impl.workers.empty() || chunks <= 1) {
     for (std::size_t chunk = 0; chunk < chunks; ++chunk) body(chunk, 0);
@@ -130,7 +130,7 @@ void ThreadPool::parallel_for(std::size_t chunks, const std::function<void(std::
 }
 
 void ThreadPool::parallel_ranges(std::size_t count, std::size_t grain,
-                                 const std::function<void(std::size_t, std::size_t, std::size_t)>& body) {
+                                 FunctionRef<void(std::size_t, std::size_t, std::size_t)> body) {
   const std::size_t step = std::max<std::size_t>(grain, 1);
   parallel_for((count + step - 1) / step, [&](std::size_t chunk, std::size_t runner) {
     body(chunk * step, std::min(count, (chunk + 1) * step), runner);

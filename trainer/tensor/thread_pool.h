@@ -6,8 +6,9 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <memory>
+
+#include "trainer/tensor/function_ref.h"
 
 namespace bitplane::train {
 
@@ -24,13 +25,11 @@ class ThreadPool {
   /// body(chunk, runner) once for each chunk in [0, chunks); runner < size() names who runs it, so that it
   /// can have scratch of its own. Returns when all are done. The first exception (by chunk) is thrown again
   /// here. Not reentrant: a body must not start another loop of the same pool.
-  void parallel_for(std::size_t chunks,
-                    const std::function<void(std::size_t chunk, std::size_t runner)>& body);
+  void parallel_for(std::size_t chunks, FunctionRef<void(std::size_t chunk, std::size_t runner)> body);
 
   /// body(begin, end, runner) over [0, count) in pieces of `grain` (the last one shorter).
-  void parallel_ranges(
-      std::size_t count, std::size_t grain,
-      const std::function<void(std::size_t begin, std::size_t end, std::size_t runner)>& body);
+  void parallel_ranges(std::size_t count, std::size_t grain,
+                       FunctionRef<void(std::size_t begin, std::size_t end, std::size_t runner)> body);
 
  private:
   struct Impl;
