@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what the benchmarks need, builds them, and prints the whole table: kernels, the machine's peaks and the peers
 # of the same run. Usage: tools/bench.sh [--no-install] [OPTION OF bench]... (bench --help lists those)
+# tools/bench.sh [--no-install] --training [OPTION OF bench_training]... times training steps instead.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/packages.sh
@@ -11,8 +12,13 @@ if [ "${1:-}" = --no-install ]; then
 else
   install_packages "${build_packages[@]}" libbenchmark-dev "${bench_packages[@]}"
 fi
+program=bench
+if [ "${1:-}" = --training ]; then
+  shift
+  program=bench_training
+fi
 {
   cmake --preset bench
-  cmake --build --preset bench --target bench
+  cmake --build --preset bench --target "$program"
 } >&2
-exec build/bench/bin/bench "$@"
+exec "build/bench/bin/$program" "$@"
