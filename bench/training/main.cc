@@ -21,7 +21,7 @@ using namespace bitplane;
 using namespace bitplane::bench;
 
 struct Settings {
-  std::vector<std::string> nets{"resnet-20", "vgg-small"};
+  std::vector<std::string> nets{};
   std::vector<std::size_t> threads{1, 2};
   std::size_t batch = 128;
   int rounds = 7;
@@ -45,6 +45,15 @@ double wall_seconds() {
 /// One thread: CPU time, which other processes do not lengthen. More: by the clock on the wall.
 double now_for(const StepRow& row) {
   return row.options.backend.threads == 1 ? cpu_seconds() : wall_seconds();
+}
+
+/// The published nets that are there.
+std::vector<std::string> default_nets() {
+  std::vector<std::string> names;
+  for (const train::NetInfo& net : train::nets()) {
+    if (net.name == "resnet-20" || net.name == "vgg-small") names.emplace_back(net.name);
+  }
+  return names;
 }
 
 std::list<StepRow> make_rows(const Settings& settings, kernels::CpuFeatures features) {
@@ -153,7 +162,7 @@ int run(const Settings& settings) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  Settings settings;
+  Settings settings{.nets = default_nets()};
   std::string served;
   CLI::App app{
       "Times training steps on random pictures of 32x32x3, after checking them against a reference."};
