@@ -52,7 +52,7 @@ Variable dropout(const Context& ctx, const Variable& x, const DropoutOptions& op
   Tensor y(x.shape());
   apply_mask(ctx.backend, mask, x.value(), y);
   return record(ctx, "dropout", std::move(y), {x},
-                [&backend = ctx.backend, mask](Tensor dy) -> std::vector<Tensor> {
+                [&backend = ctx.backend, mask](Tensor dy) -> Gradients {
                   Tensor dx = dy.unique() ? dy : Tensor(dy.shape());
                   apply_mask(backend, mask, dy, dx);
                   return {dx};

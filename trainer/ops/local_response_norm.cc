@@ -119,7 +119,7 @@ Variable local_response_norm(const Context& ctx, const Variable& x, const Respon
   });
   return record(ctx, "local_response_norm", std::move(y), {x},
                 [&backend = ctx.backend, picture, options,
-                 saved = std::move(saved)](const Tensor& dy) -> std::vector<Tensor> {
+                 saved = std::move(saved)](const Tensor& dy) -> Gradients {
                   return {response_gradient(backend, picture, options, saved, dy)};
                 });
 }
