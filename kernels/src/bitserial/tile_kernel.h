@@ -111,7 +111,8 @@ template <class B, std::size_t kPixels>
 template <class B, PairOp kOp, Weights kWeights, int kRegisters, int kPixels>
 [[gnu::always_inline]] inline void run_tiles(const BitTile& tile) {
   using Finishing = Finish<B, kRegisters, kPixels>;
-  typename Finishing::Chain chain;
+  // The first term writes it before any other reads it, which GCC 12 for ARM does not see.
+  typename Finishing::Chain chain = {};
   for (std::size_t i = 0; i < tile.tiles; ++i) {
     const std::byte* const* pixels = tile.pixels + i * kPixels;
     if (tile.pixel_factors != nullptr) write_pixel_terms<B, kPixels>(tile, i * kPixels);
