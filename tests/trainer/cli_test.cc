@@ -162,6 +162,16 @@ TEST(TrainerCommand, AnUnknownInstructionSetIsNoSilentFallback) {
   expect_refusal(finished, 2, "avx3");
 }
 
+TEST(TrainerCommand, APrecisionThatTheMachineLacksIsNamed) {
+  const TemporaryFolder folder;
+  write_small_dataset(folder);
+  ::setenv("BITPLANE_ISA", "scalar", 1);
+  const Finished lacking = run(folder, train_arguments(folder, "run", {"--precision", "bf16"}));
+  ::unsetenv("BITPLANE_ISA");
+  expect_refusal(lacking, 4, "AVX-512 BF16");
+  expect_refusal(run(folder, train_arguments(folder, "run", {"--precision", "bf17"})), 2, "float32");
+}
+
 TEST(TrainerCommand, AFolderThatCannotBeWrittenIsSaidBeforeTraining) {
   const TemporaryFolder folder;
   write_small_dataset(folder);

@@ -19,6 +19,7 @@
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/parameter_rules.h"
 #include "trainer/optim/schedule.h"
+#include "trainer/tensor/precision.h"
 
 namespace bitplane::train {
 namespace {
@@ -78,6 +79,7 @@ const auto kConfigFields = std::to_array<ConfigField>({
     {"ema", "decay of a moving average of the weights, as 0.999; 0: none", &Config::ema},
     {"weights", "what is evaluated and exported: trained, or averaged (by ema; then the default)",
      &Config::weights},
+    {"precision", "of the large products: float32, or bf16 where the CPU has it", &Config::precision},
     {"seed", "same seed, same bits, whatever the threads", &Config::seed},
     {"threads", "0: as many as the machine has", &Config::threads, kNoEffect},
     {"checkpoint_every", "steps between checkpoints; 0: one per epoch", &Config::checkpoint_every, kNoEffect},
@@ -172,6 +174,7 @@ void check_values(const Config& config) {
   check_range("width", config.width, 0.01, 16);
   check_name("schedule", config.schedule, schedules());
   check_name("optimizer", config.optimizer, optimizers());
+  check_name("precision", config.precision, kPrecisions);
   check_range("epochs", static_cast<double>(config.epochs), 1, 1e6);
   check_range("batch", static_cast<double>(config.batch), 1, 1 << 20);
   check_range("lr", config.lr, 1e-12, 1e6);

@@ -43,6 +43,7 @@ struct Config {
   double label_smoothing = 0.0;
   double clip_norm = 0.0, ema = 0.0;  ///< 0: off
   std::string weights = "trained";    ///< kTrainedWeights or kAveragedWeights
+  std::string precision = "float32";
   std::uint64_t seed = 1;
   std::uint64_t threads = 0;           ///< 0: as many as the machine has
   std::uint64_t checkpoint_every = 0;  ///< steps; 0: at the end of each epoch only

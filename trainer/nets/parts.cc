@@ -17,10 +17,20 @@ std::unique_ptr<WeightQuantizer> NetParts::weight_quantizer(Place place,
   return options_->plan.weights(layer);
 }
 
+namespace {
+
+Rounding rounding_at(Place place) {
+  return place == Place::Inner ? Rounding::Allowed : Rounding::Never;
+}
+
+}  // namespace
+
 std::size_t NetParts::conv(Sequential& net, const std::string& name, const Conv2dOptions& conv,
                            Place place) const {
   const std::size_t area = conv.kernel * conv.kernel;
-  net.emplace<Conv2d>(name, conv,
+  Conv2dOptions placed = conv;
+  placed.rounding = rounding_at(place);
+  net.emplace<Conv2d>(name, placed,
                       weight_quantizer(place, {.out_channels = conv.out_channels,
                                                .filter_size = conv.in_channels / conv.groups * area,
                                                .kernel_area = area}));
@@ -29,8 +39,10 @@ std::size_t NetParts::conv(Sequential& net, const std::string& name, const Conv2
 
 std::size_t NetParts::linear(Sequential& net, const std::string& name, const LinearOptions& linear,
                              Place place) const {
+  LinearOptions placed = linear;
+  placed.rounding = rounding_at(place);
   net.emplace<Linear>(
-      name, linear,
+      name, placed,
       weight_quantizer(place, {.out_channels = linear.out_features, .filter_size = linear.in_features}));
   return linear.out_features;
 }

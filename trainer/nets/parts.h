@@ -14,7 +14,7 @@
 
 namespace bitplane::train {
 
-/// Inner layers are quantized; first and last ones stay float.
+/// Inner layers are quantized, and multiply in the run's precision; first and last ones stay float32.
 enum class Place : std::uint8_t { First, Inner, Last };
 
 /// N(0, sqrt(2 / (area * outputs))), He's fan-out rule, which the ResNets start with.

@@ -44,7 +44,8 @@ Variable Conv2d::forward(const Context& ctx, const Variable& x) {
                  .pad_w = options_.pad,
                  .dilation_h = options_.dilation,
                  .dilation_w = options_.dilation,
-                 .groups = options_.groups});
+                 .groups = options_.groups,
+                 .rounding = options_.rounding});
 }
 
 void Conv2d::visit_state(const std::string& prefix, const StateVisitor& visitor) {

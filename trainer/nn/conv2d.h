@@ -28,6 +28,7 @@ struct Conv2dOptions {
   std::size_t in_channels = 1, out_channels = 1;
   std::size_t kernel = 3, stride = 1, pad = 1, dilation = 1, groups = 1;
   Bias bias = Bias::None;
+  Rounding rounding = Rounding::Allowed;
   WeightStart start = {};
 };
 

@@ -15,7 +15,7 @@ Linear::Linear(const LinearOptions& options, std::unique_ptr<WeightQuantizer> qu
 
 Variable Linear::forward(const Context& ctx, const Variable& x) {
   const Variable w = quantizer_ ? quantize_weights(ctx, weight_.variable, *quantizer_) : weight_.variable;
-  return linear(ctx, x, w, bias_.variable);
+  return linear(ctx, x, w, bias_.variable, options_.rounding);
 }
 
 void Linear::visit_state(const std::string& prefix, const StateVisitor& visitor) {

@@ -12,6 +12,7 @@ namespace bitplane::train {
 struct LinearOptions {
   std::size_t in_features = 1, out_features = 1;
   Bias bias = Bias::Learned;
+  Rounding rounding = Rounding::Allowed;
   WeightStart start = {};
 };
 

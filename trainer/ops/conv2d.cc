@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "trainer/autograd/profile.h"
+#include "trainer/ops/bf16_products.h"
 #include "trainer/ops/conv_products.h"
 #include "trainer/tensor/row_loops.h"
 
@@ -75,7 +76,8 @@ ConvShape conv_shape(const Shape& x, const Shape& weights, const ConvOptions& o)
 Tensor conv2d_forward(Backend& backend, const Tensor& x, const Tensor& weights, const ConvOptions& options) {
   const ConvShape s = conv_shape(x.shape(), weights.shape(), options);
   Tensor y({s.batch, s.out_height(), s.out_width(), s.out_channels});
-  forward_product(backend, s, x.data(), weights.data(), y.mutable_data());
+  const bool rounded = takes_bf16(backend, s, options.rounding);
+  (rounded ? bf16_forward_product : forward_product)(backend, s, x.data(), weights.data(), y.mutable_data());
   return y;
 }
 
@@ -84,7 +86,9 @@ Tensor conv2d_data_gradient(Backend& backend, const Shape& x, const Tensor& weig
   const ConvShape s = conv_shape(x, weights.shape(), options);
   expect_gradient_shape(s, dy);
   Tensor dx(x);
-  data_gradient_product(backend, s, dy.data(), weights.data(), dx.mutable_data());
+  const bool rounded = takes_bf16(backend, s, options.rounding);
+  (rounded ? bf16_data_gradient_product : data_gradient_product)(backend, s, dy.data(), weights.data(),
+                                                                 dx.mutable_data());
   return dx;
 }
 
@@ -93,7 +97,9 @@ Tensor conv2d_weight_gradient(Backend& backend, const Tensor& x, const Shape& we
   const ConvShape s = conv_shape(x.shape(), weights, options);
   expect_gradient_shape(s, dy);
   Tensor dw(weights);
-  weight_gradient_product(backend, s, x.data(), dy.data(), dw.mutable_data());
+  const bool rounded = takes_bf16(backend, s, options.rounding);
+  (rounded ? bf16_weight_gradient_product : weight_gradient_product)(backend, s, x.data(), dy.data(),
+                                                                     dw.mutable_data());
   return dw;
 }
 
@@ -118,7 +124,8 @@ Variable conv2d(const Context& ctx, const Variable& x, const Variable& weights, 
                 });
 }
 
-Variable linear(const Context& ctx, const Variable& x, const Variable& weights, const Variable& bias) {
+Variable linear(const Context& ctx, const Variable& x, const Variable& weights, const Variable& bias,
+                Rounding rounding) {
   const OpTimer timer(ctx, "linear");
   const Shape& xs = x.shape();
   const Shape& ws = weights.shape();
@@ -128,20 +135,23 @@ Variable linear(const Context& ctx, const Variable& x, const Variable& weights, 
   }
   // The batch is the height of one picture of width 1, so that weights are read once for many rows.
   const Shape picture{1, xs[0], 1, xs[1]}, filters{ws[0], 1, 1, ws[1]};
-  Tensor y = conv2d_forward(ctx.backend, x.value().reshaped(picture), weights.value().reshaped(filters), {})
-                 .reshaped({xs[0], ws[0]});
+  const ConvOptions options{.rounding = rounding};
+  Tensor y =
+      conv2d_forward(ctx.backend, x.value().reshaped(picture), weights.value().reshaped(filters), options)
+          .reshaped({xs[0], ws[0]});
   if (bias.defined()) add_bias(ctx.backend, bias.value(), y);
   Variables inputs{x, weights};
   if (bias.defined()) inputs.push_back(bias);
   return record(
       ctx, "linear", std::move(y), std::move(inputs),
-      [&backend = ctx.backend, x = x.value(), w = weights.value(), picture, filters,
+      [&backend = ctx.backend, x = x.value(), w = weights.value(), picture, filters, rounding,
        has_bias = bias.defined()](const Tensor& dy) {
         const Shape ys{1, dy.shape()[0], 1, dy.shape()[1]};
+        const ConvOptions same{.rounding = rounding};
         Gradients grads;
-        grads.push_back(conv2d_data_gradient(backend, picture, w.reshaped(filters), dy.reshaped(ys), {})
+        grads.push_back(conv2d_data_gradient(backend, picture, w.reshaped(filters), dy.reshaped(ys), same)
                             .reshaped(x.shape()));
-        grads.push_back(conv2d_weight_gradient(backend, x.reshaped(picture), filters, dy.reshaped(ys), {})
+        grads.push_back(conv2d_weight_gradient(backend, x.reshaped(picture), filters, dy.reshaped(ys), same)
                             .reshaped(w.shape()));
         if (has_bias) grads.push_back(bias_gradient(backend, dy));
         return grads;

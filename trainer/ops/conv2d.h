@@ -16,6 +16,7 @@ namespace bitplane::train {
 
 struct ConvOptions {
   std::size_t stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1, groups = 1;
+  Rounding rounding = Rounding::Allowed;  ///< of what is multiplied, if the backend is of less precision
 };
 
 /// Geometry of x [n][h][w][c] with weights [o][kh][kw][c / groups]. Throws std::invalid_argument with both
@@ -35,6 +36,7 @@ Variable conv2d(const Context& ctx, const Variable& x, const Variable& weights, 
                 const ConvOptions& options);
 
 /// x [n][in], weights [out][in], bias undefined or [out] -> [n][out]: a 1 x 1 convolution of 1 x 1 pictures.
-Variable linear(const Context& ctx, const Variable& x, const Variable& weights, const Variable& bias);
+Variable linear(const Context& ctx, const Variable& x, const Variable& weights, const Variable& bias,
+                Rounding rounding = Rounding::Allowed);
 
 }  // namespace bitplane::train

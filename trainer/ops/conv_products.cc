@@ -78,6 +78,12 @@ void turn_gradient(Backend& backend, const ConvShape& s, const float* from, floa
 
 }  // namespace
 
+void combine_gradient_blocks(Backend& backend, const ConvShape& s, float* sums, std::size_t blocks,
+                             float* dw) {
+  add_tree(backend, sums, blocks, s.filter_size() * s.out_channels);
+  turn_gradient(backend, s, sums, dw);
+}
+
 void forward_product(Backend& backend, const ConvShape& s, const float* x, const float* weights, float* y) {
   ConvPlan& plan = backend.conv_plan(s);
   const std::size_t k = s.filter_size(), out = s.out_channels / s.groups;
@@ -118,8 +124,7 @@ void weight_gradient_product(Backend& backend, const ConvShape& s, const float* 
                          {.pictures = {first, std::min(s.batch, first + kConvGradientPictures)},
                           .rows = {std::min(rows, row), std::min(rows, row + share)}});
   });
-  add_tree(backend, sums, blocks, size);
-  turn_gradient(backend, s, sums, dw);
+  combine_gradient_blocks(backend, s, sums, blocks, dw);
 }
 
 }  // namespace bitplane::train

@@ -75,6 +75,20 @@ kernels::CpuFeatures run_features() {
   return resolution.features;
 }
 
+BackendOptions backend_options(const Config& config, std::size_t threads) {
+  BackendOptions options{.features = run_features(), .threads = threads};
+  for (const PrecisionInfo& info : kPrecisions) {
+    if (info.name == config.precision) options.precision = info.precision;
+  }
+  if (options.precision == Precision::Bf16 && kernels::select_bf16(options.features) == nullptr) {
+    throw cli::CommandError(cli::ExitCode::Unsupported,
+                            "--precision bf16 needs a CPU with AVX-512 BF16 (level avx512bf16) or AMX-bf16 "
+                            "(amx), which this machine, "
+                            "this build or BITPLANE_ISA lacks; take --precision float32");
+  }
+  return options;
+}
+
 std::size_t thread_count(const Config& config) {
   if (config.threads != 0) return config.threads;
   return std::max<std::size_t>(1, std::thread::hardware_concurrency());

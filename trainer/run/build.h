@@ -11,6 +11,7 @@
 #include "trainer/nets/net.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/schedule.h"
+#include "trainer/tensor/backend.h"
 
 namespace bitplane::train {
 
@@ -22,6 +23,8 @@ namespace bitplane::train {
 [[nodiscard]] std::unique_ptr<Schedule> build_schedule(const Config& config, std::size_t total_steps);
 [[nodiscard]] Augmentation augmentation_of(const Config& config) noexcept;
 /// config.threads, or as many as the machine has.
+/// What the run computes with. Throws cli::CommandError where this machine lacks the precision.
+[[nodiscard]] BackendOptions backend_options(const Config& config, std::size_t threads);
 [[nodiscard]] std::size_t thread_count(const Config& config);
 /// The instruction sets to use: those of BITPLANE_ISA, or all that the machine has. Throws cli::CommandError
 /// for a name that is unknown or that this machine or build lacks.

@@ -91,7 +91,7 @@ TrainingData load_training_data(const Config& config) {
 Training::Training(const Config& config, const TrainingData& data, std::size_t threads)
     : config_(config),
       data_(&data),
-      backend_(std::make_unique<Backend>(BackendOptions{.features = run_features(), .threads = threads})),
+      backend_(std::make_unique<Backend>(backend_options(config, threads))),
       net_(build_run_net(config, shape_of(data.train), data.train.class_names.size())),
       optimizer_(build_optimizer(config, *net_)),
       parameters_(named_parameters(*net_)),
