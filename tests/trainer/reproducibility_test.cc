@@ -41,8 +41,13 @@ std::vector<std::byte> final_checkpoint(const MethodSettings& method, std::size_
     }
   }
   const Task task;
-  return serialize_checkpoint(
-      {.net = *net, .optimizer = *sgd, .average = nullptr, .task = task, .progress = progress});
+  const RunIdentity identity;
+  return serialize_checkpoint({.net = *net,
+                               .optimizer = *sgd,
+                               .average = nullptr,
+                               .task = task,
+                               .progress = progress,
+                               .identity = identity});
 }
 
 class ForcedIsa {
