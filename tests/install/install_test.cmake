@@ -48,7 +48,7 @@ run_checked("configuring the consumer" "${CMAKE_COMMAND}" -S "${SOURCE}/tests/in
             "-DCMAKE_CXX_FLAGS=${flags}" -DCMAKE_BUILD_TYPE=Release "-DEXAMPLES=${SOURCE}/examples"
             -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF)
 run_checked("building the consumer" "${CMAKE_COMMAND}" --build "${WORK}/consumer" -j2)
-expect_output("headers" "format 1" "${WORK}/consumer/headers")
+expect_output("headers" "format 2" "${WORK}/consumer/headers")
 
 # The writer prints the label that the tests' own oracle gives the picture.
 run_checked("writing the model" "${MODEL_WRITER}" "${WORK}/net.safetensors" "${WORK}/picture.pgm")

@@ -51,12 +51,11 @@ Variable dropout(const Context& ctx, const Variable& x, const DropoutOptions& op
                          .scale = static_cast<float>(1.0 / (1.0 - options.rate))};
   Tensor y(x.shape());
   apply_mask(ctx.backend, mask, x.value(), y);
-  return record(ctx, "dropout", std::move(y), {x},
-                [&backend = ctx.backend, mask](Tensor dy) -> Gradients {
-                  Tensor dx = dy.unique() ? dy : Tensor(dy.shape());
-                  apply_mask(backend, mask, dy, dx);
-                  return {dx};
-                });
+  return record(ctx, "dropout", std::move(y), {x}, [&backend = ctx.backend, mask](Tensor dy) -> Gradients {
+    Tensor dx = dy.unique() ? dy : Tensor(dy.shape());
+    apply_mask(backend, mask, dy, dx);
+    return {dx};
+  });
 }
 
 }  // namespace bitplane::train

@@ -117,11 +117,11 @@ Variable local_response_norm(const Context& ctx, const Variable& x, const Respon
       out[first + i] = static_cast<float>(static_cast<double>(in[i]) * scale);
     }
   });
-  return record(ctx, "local_response_norm", std::move(y), {x},
-                [&backend = ctx.backend, picture, options,
-                 saved = std::move(saved)](const Tensor& dy) -> Gradients {
-                  return {response_gradient(backend, picture, options, saved, dy)};
-                });
+  return record(
+      ctx, "local_response_norm", std::move(y), {x},
+      [&backend = ctx.backend, picture, options, saved = std::move(saved)](const Tensor& dy) -> Gradients {
+        return {response_gradient(backend, picture, options, saved, dy)};
+      });
 }
 
 }  // namespace bitplane::train

@@ -82,9 +82,12 @@ void apply_ranks(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
   }
 }
 
+// Flattened where planes are written: a copy of an inline function of planes.h in a per-ISA object could be
+// the one that the linker keeps (GCC 12 for ARM emitted two).
+
 /// Few thresholds: planes straight from the masks of comparisons, whatever the values are.
 template <class V, class Values>
-bool apply_mask_planes(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
+[[gnu::flatten]] bool apply_mask_planes(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
   const Values values(epilogue, row);
   switch (epilogue.layout.planes) {
     case 1:
@@ -104,7 +107,7 @@ bool apply_mask_planes(const Epilogue& epilogue, const EpilogueRow& row) noexcep
   }
 }
 
-void apply_passed(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
+[[gnu::flatten]] void apply_passed(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
   switch (epilogue.layout.planes) {
     case 1:
       return write_planes(epilogue, row, PassedWords<1>(row, epilogue.ranks));
@@ -118,7 +121,7 @@ void apply_passed(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
 }
 
 template <class V, class Values>
-void apply_value_planes(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
+[[gnu::flatten]] void apply_value_planes(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
   if (epilogue.ranks.count <= kLinearThresholds && apply_mask_planes<V, Values>(epilogue, row)) return;
   using Rank = TreeRank<V, Values>;
   const ThresholdTree tree(epilogue.ranks);
@@ -126,7 +129,7 @@ void apply_value_planes(const Epilogue& epilogue, const EpilogueRow& row) noexce
 }
 
 template <class V>
-void apply_planes(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
+[[gnu::flatten]] void apply_planes(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
   const std::size_t count = epilogue.ranks.count;
   if (row.passed.bits != nullptr) {
     apply_passed(epilogue, row);
