@@ -52,7 +52,7 @@ class TemporaryFile {
 
  private:
   static std::string unique_name() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
     return std::string("bitplane_session_") + test->name() + "_" +
            std::to_string(::testing::UnitTest::GetInstance()->random_seed()) + "_" +
            std::to_string(std::hash<std::thread::id>{}(std::this_thread::get_id())) + ".safetensors";

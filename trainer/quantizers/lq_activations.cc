@@ -10,7 +10,7 @@
 namespace bitplane::train {
 namespace {
 
-constexpr auto kEncoding = kernels::Encoding::Unsigned;
+constexpr auto kActivationEncoding = kernels::Encoding::Unsigned;
 
 }  // namespace
 
@@ -38,7 +38,7 @@ void LqActivations::visit_state(const std::string& prefix, const StateVisitor& v
 ThresholdTable LqActivations::table() const {
   std::vector<float> v(basis_.values().begin(), basis_.values().end());
   for (std::size_t j = 0; j < found_.size(); ++j) v[j] = static_cast<float>(found_[j]);
-  ThresholdTable table = lq_table(kEncoding, v);
+  ThresholdTable table = lq_table(kActivationEncoding, v);
   table.pass_up_to = table.levels.back();
   return table;
 }
@@ -48,7 +48,8 @@ void LqActivations::before_batch(const Context& ctx, const Tensor& x) {
   Tensor ignored(x.shape());
   for (std::size_t t = 1; t < options_.alternations; ++t) {
     const ThresholdTable now = table();
-    found_ = lq_solve(kEncoding, now, map_rows_counted(ctx.backend, {.table = &now}, x, ignored), found_);
+    found_ = lq_solve(kActivationEncoding, now, map_rows_counted(ctx.backend, {.table = &now}, x, ignored),
+                      found_);
   }
 }
 
@@ -60,7 +61,7 @@ void LqActivations::after_batch(const RankStatistics& statistics) {
   }
   const ThresholdTable used = table();
   if (found_.empty()) found_.assign(basis_.values().begin(), basis_.values().end());
-  found_ = lq_solve(kEncoding, used, statistics, found_);
+  found_ = lq_solve(kActivationEncoding, used, statistics, found_);
   lq_average(basis_.mutable_values(), found_, debiased_step);
   found_.clear();
 }

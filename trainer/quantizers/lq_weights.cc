@@ -11,7 +11,7 @@
 namespace bitplane::train {
 namespace {
 
-constexpr auto kEncoding = kernels::Encoding::Bipolar;
+constexpr auto kWeightEncoding = kernels::Encoding::Bipolar;
 constexpr std::size_t kFiltersPerChunk = 8;
 
 std::vector<float> to_float(std::span<const double> v) {
@@ -88,12 +88,12 @@ Tensor LqWeights::forward(const Context& ctx, const Tensor& weights) {
           const std::span<float> v(basis + o * bits, bits);
           const std::span<const float> filter(weights.data() + o * m, m);
           std::vector<double> found(v.begin(), v.end());
-          ThresholdTable table = lq_table(kEncoding, v);
+          ThresholdTable table = lq_table(kWeightEncoding, v);
           const std::size_t alternations = training ? options_.alternations : 0;
           if (alternations == 0) rank_filter(table, filter, rank);
           for (std::size_t t = 0; t < alternations; ++t) {
-            if (t > 0) table = lq_table(kEncoding, to_float(found));
-            found = lq_solve(kEncoding, table, rank_filter(table, filter, rank), found);
+            if (t > 0) table = lq_table(kWeightEncoding, to_float(found));
+            found = lq_solve(kWeightEncoding, table, rank_filter(table, filter, rank), found);
           }
           for (std::size_t i = 0; i < m; ++i) values[o * m + i] = table.levels[rank[i]];
           if (training) lq_average(v, found, debiased_step);
@@ -109,7 +109,7 @@ WeightExport LqWeights::export_weights(const Tensor& weights) const {
   engine::LearnedBasis basis{std::vector<float>(bits * out)};
   for (std::size_t o = 0; o < out; ++o) {
     const std::span<const float> v(basis_.data() + o * bits, bits);
-    const ThresholdTable table = lq_table(kEncoding, v);
+    const ThresholdTable table = lq_table(kWeightEncoding, v);
     for (std::size_t j = 0; j < bits; ++j) basis.values[j * out + o] = v[j];
     for (std::size_t i = 0; i < m; ++i) {
       codes[o * m + i] = table.code_of_rank[rank_of(table.thresholds, weights.data()[o * m + i])];
