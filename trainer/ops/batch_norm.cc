@@ -158,7 +158,7 @@ Gradients norm_backward(Backend& backend, const Saved& saved, Tensor dy) {
                                     .x = saved.x.data(),
                                     .dy = dy.data()};
   const NormGradients g = norm_gradients(backend, saved.mode, saved.n, shape, whole);
-  Tensor dx = dy.unique() ? dy : Tensor(shape);
+  Tensor dx = dy.unique() ? std::move(dy) : Tensor(shape);
   float* to = dx.mutable_data();
   for_each_block(backend, shape, [&](const BlockAt& at) {
     backend.elementwise().norm_gradient({.of = norm_of_block(whole, at),

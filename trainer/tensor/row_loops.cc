@@ -99,8 +99,8 @@ RankStatistics map_rows_counted(Backend& backend, const RowMap& map, const Tenso
 }
 
 Tensor mask_gradient(Backend& backend, kernels::PassInterval pass, const Tensor& x, Tensor dy) {
-  Tensor dx = dy.unique() ? dy : Tensor(x.shape());
   const float* from = dy.data();
+  Tensor dx = dy.unique() ? std::move(dy) : Tensor(x.shape());
   float* to = dx.mutable_data();
   backend.threads().parallel_ranges(
       x.size(), kFlatGrain, [&](std::size_t begin, std::size_t end, std::size_t) {
