@@ -76,7 +76,8 @@ TEST(Config, AnAverageIsWhatIsEvaluatedUnlessItIsSaidOtherwise) {
 
 TEST(Config, SwitchesOfTheMethodAreStored) {
   const Config config = resolve_config(config_from_json({{"options", {{"alternations", 2}}}}), {});
-  EXPECT_EQ(config.options, (MethodOptionValues{{"alternations", 2}, {"ema_debias", 0}}));
+  EXPECT_EQ(config.options,
+            (MethodOptionValues{{"alternations", 2}, {"ema_debias", 0}, {"optimize", "qem"}}));
 }
 
 TEST(Config, BadValuesAreRefusedByName) {
@@ -106,7 +107,7 @@ TEST(Config, BadValuesAreRefusedByName) {
       {{{"drops", "9"}, {"epochs", 9}}, "between 0 and epochs (9)"},
       {{{"weight_decay", -1e-4}}, "weight_decay is"},
       {{{"wbits", 9}}, "1 to 8, or 32"},
-      {{{"options", {{"alternations", 1.5}}}}, "must be a whole number"},
+      {{{"options", {{"alternations", 1.5}}}}, "1.5: that is no whole number"},
       {{{"options", 1}}, "'options' is 1"},
       {json::array(), "JSON object"},
   };

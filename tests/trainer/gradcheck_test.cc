@@ -117,10 +117,12 @@ TEST_F(OperationGradcheck, BatchNormReluFused) {
 }
 
 TEST_F(OperationGradcheck, BatchNormReluQuantizeFused) {
-  for (const QuantizerInfo& info : quantizers()) {
-    SCOPED_TRACE(info.name);
+  for (const QuantizerInfo* info : quantizers()) {
+    if (info->activation_bits.max == 0) continue;
+    SCOPED_TRACE(info->name);
     Tensor mean = Tensor::zeros({4}), var = Tensor::filled({4}, 1.0F);
-    const auto quantizer = info.make_activations({.bits = 2});
+    const auto quantizer = info->make_activations({.bits = info->activation_bits.max});
+    if (!quantizer->trained().empty() || quantizer->looks_ahead()) continue;  // never fused
     const ThresholdTable table = quantizer->table();  // before the batch moves the state
     expect_ok(
         [&](const Inputs& in) {
@@ -135,39 +137,67 @@ TEST_F(OperationGradcheck, BatchNormReluQuantizeFused) {
   }
 }
 
+/// The defaults, and every choice of every option once.
+std::vector<OptionValues> option_sets(const QuantizerInfo& info) {
+  std::vector<OptionValues> sets{{}};
+  for (const OptionInfo& option : info.options) {
+    for (const std::string_view choice : option.choices) {
+      if (choice != option.choices.front()) sets.push_back({{std::string(option.name), std::string(choice)}});
+    }
+  }
+  return sets;
+}
+
+std::string text_of(const OptionValues& options) {
+  std::string text;
+  for (const auto& [name, value] : options) text += ", " + name + " " + to_string(value);
+  return text;
+}
+
+/// The operand, and what the quantizer trains beside it.
+Inputs inputs_of(const Variable& x, const Quantizer& quantizer) {
+  Inputs inputs{x};
+  for (const Variable& trained : quantizer.trained()) inputs.push_back(trained);
+  return inputs;
+}
+
+DoubleValues surrogate_at(const Quantizer& quantizer, const Tensor& at, const Points& p) {
+  return quantizer.surrogate({.at = at, .x = p[0], .trained = std::span(p).subspan(1)});
+}
+
 TEST_F(OperationGradcheck, QuantizersOfActivationsAgainstTheirDeclaredSurrogate) {
-  for (const QuantizerInfo& info : quantizers()) {
-    for (std::size_t bits = info.min_bits; bits <= info.max_bits; ++bits) {
-      SCOPED_TRACE(std::string(info.name) + ", bits " + std::to_string(bits));
-      const auto used = info.make_activations({.bits = bits}),
-                 declared = info.make_activations({.bits = bits});
-      expect_ok([&](const Inputs& in) { return quantize(ctx_, in[0], *used); },
-                [&](const Points& p) {
-                  DoubleValues y;
-                  for (const double x : p[0]) y.push_back(declared->surrogate(x));
-                  return y;
-                },
-                {input({37, 3}, 50 + bits)});
+  for (const QuantizerInfo* info : quantizers()) {
+    for (const OptionValues& options : option_sets(*info)) {
+      const BitRange range = info->activation_bits;
+      for (std::size_t bits = range.min; bits <= range.max && bits > 0; ++bits) {
+        SCOPED_TRACE(std::string(info->name) + ", bits " + std::to_string(bits) + text_of(options));
+        const auto used = info->make_activations({.bits = bits, .options = options}),
+                   declared = info->make_activations({.bits = bits, .options = options});
+        const Variable x = input({37, 3}, 50 + bits);
+        for (ActivationQuantizer* quantizer : {used.get(), declared.get()})
+          static_cast<void>(quantize(ctx_, x, *quantizer));  // one batch: the state starts
+        expect_ok([&](const Inputs& in) { return quantize(ctx_, in[0], *used); },
+                  [&](const Points& p) { return surrogate_at(*declared, x.value(), p); },
+                  inputs_of(x, *used));
+      }
     }
   }
 }
 
 TEST_F(OperationGradcheck, QuantizersOfWeightsAgainstTheirDeclaredSurrogate) {
-  for (const QuantizerInfo& info : quantizers()) {
-    for (std::size_t bits = info.min_bits; bits <= info.max_bits; ++bits) {
-      SCOPED_TRACE(std::string(info.name) + ", bits " + std::to_string(bits));
-      const auto quantizer =
-          info.make_weights({.bits = bits, .out_channels = 5, .filter_size = 9, .kernel_area = 9});
-      expect_ok([&](const Inputs& in) { return quantize_weights(ctx_, in[0], *quantizer); },
-                [&](const Points& p) {
-                  DoubleValues y;
-                  for (std::size_t o = 0; o < 5; ++o) {
-                    const auto filter = quantizer->surrogate(std::span(p[0]).subspan(o * 9, 9));
-                    y.insert(y.end(), filter.begin(), filter.end());
-                  }
-                  return y;
-                },
-                {input({5, 3, 3, 1}, 60 + bits)});
+  for (const QuantizerInfo* info : quantizers()) {
+    for (const OptionValues& options : option_sets(*info)) {
+      const BitRange range = info->weight_bits;
+      for (std::size_t bits = range.min; bits <= range.max && bits > 0; ++bits) {
+        SCOPED_TRACE(std::string(info->name) + ", bits " + std::to_string(bits) + text_of(options));
+        const auto quantizer = info->make_weights(
+            {.bits = bits, .out_channels = 5, .filter_size = 9, .kernel_area = 9, .options = options});
+        const Variable w = input({5, 3, 3, 1}, 60 + bits);
+        static_cast<void>(quantize_weights(ctx_, w, *quantizer));  // the state starts
+        expect_ok([&](const Inputs& in) { return quantize_weights(ctx_, in[0], *quantizer); },
+                  [&](const Points& p) { return surrogate_at(*quantizer, w.value(), p); },
+                  inputs_of(w, *quantizer));
+      }
     }
   }
 }

@@ -78,8 +78,10 @@ TEST_F(LqGoldenTest, Weights) {
   for (const Json& c : golden::cases("lq_weights", "lq_weights")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     const Shape shape = shape_of(c.at("x"));
-    LqWeights quantizer(
-        {.bits = c.at("K"), .out_channels = shape[0], .filter_size = shape[1], .alternations = c.at("T")});
+    LqWeights quantizer({.bits = c.at("K"),
+                         .out_channels = shape[0],
+                         .filter_size = shape[1],
+                         .options = {{"alternations", c.at("T").get<int>()}}});
     set_basis(quantizer, c.at("v"));
     const Variable w(tensor(c.at("x")), Gradient::Required);
     if (c.at("T") == 1) {
@@ -104,7 +106,7 @@ TEST_F(LqGoldenTest, Weights) {
 TEST_F(LqGoldenTest, Activations) {
   for (const Json& c : golden::cases("lq_activations", "lq_activations")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
-    LqActivations quantizer({.bits = c.at("K"), .alternations = c.at("T")});
+    LqActivations quantizer({.bits = c.at("K"), .options = {{"alternations", c.at("T").get<int>()}}});
     set_basis(quantizer, c.at("v"));
     const Variable x(tensor(c.at("x")), Gradient::Required);
     if (quantizer.looks_ahead()) quantizer.before_batch(ctx_, x.value());
@@ -130,8 +132,10 @@ TEST_F(LqGoldenTest, MovingAverageOverBatches) {
       SCOPED_TRACE(c.at("name").get<std::string>() + " of weights, " + field);
       const Shape batches = shape_of(c.at("batches"));
       const Tensor all = tensor(c.at("batches"));
-      LqWeights quantizer(
-          {.bits = c.at("K"), .out_channels = 1, .filter_size = batches[1], .ema_debias = debias});
+      LqWeights quantizer({.bits = c.at("K"),
+                           .out_channels = 1,
+                           .filter_size = batches[1],
+                           .options = {{"ema_debias", debias ? 1 : 0}}});
       set_basis(quantizer, c.at("v"));
       std::vector<float> after;
       for (std::size_t b = 0; b < batches[0]; ++b) {
@@ -145,7 +149,7 @@ TEST_F(LqGoldenTest, MovingAverageOverBatches) {
       SCOPED_TRACE(c.at("name").get<std::string>() + " of activations, " + field);
       const auto values = c.at("batches").at("data").get<std::vector<float>>();
       const std::size_t count = c.at("batches").at("shape").at(0), size = values.size() / count;
-      LqActivations quantizer({.bits = c.at("K"), .ema_debias = debias});
+      LqActivations quantizer({.bits = c.at("K"), .options = {{"ema_debias", debias ? 1 : 0}}});
       set_basis(quantizer, c.at("v"));
       std::vector<float> after;
       for (std::size_t b = 0; b < count; ++b) {

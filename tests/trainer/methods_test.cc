@@ -24,7 +24,7 @@ TEST(Methods, DefaultsOfEveryMethodAreAccepted) {
     SCOPED_TRACE(std::string(method.name));
     const MethodSettings settings = resolve_method(
         {.method = std::string(method.name), .wbits = method.defaults.wbits, .abits = method.defaults.abits});
-    EXPECT_EQ(settings.options.size(), method.options.size());
+    EXPECT_EQ(settings.options.size(), method_options(method).size());
     const QuantizationPlan plan = make_plan(settings);
     EXPECT_EQ(static_cast<bool>(plan.weights), method.defaults.wbits != kFloatBits);
     EXPECT_EQ(static_cast<bool>(plan.activations), method.defaults.abits != kFloatBits);
@@ -32,10 +32,19 @@ TEST(Methods, DefaultsOfEveryMethodAreAccepted) {
 }
 
 TEST(Methods, EveryNumberOfBitsReachesTheQuantizers) {
-  for (std::size_t bits = 1; bits <= kMaxBits; ++bits) {
-    const QuantizationPlan plan = make_plan(resolve_method(lq(bits, 9 - bits)));
-    EXPECT_EQ(plan.weights({.out_channels = 3, .filter_size = 9, .kernel_area = 9})->bits(), bits);
-    EXPECT_EQ(plan.activations()->bits(), 9 - bits);
+  for (const MethodInfo& method : methods()) {
+    SCOPED_TRACE(std::string(method.name));
+    const BitRange weights = weight_bits(method), activations = activation_bits(method);
+    for (std::size_t bits = weights.min; bits <= weights.max && bits > 0; ++bits) {
+      const MethodSettings settings{.method = std::string(method.name), .wbits = bits};
+      const QuantizationPlan plan = make_plan(resolve_method(settings));
+      EXPECT_EQ(plan.weights({.out_channels = 3, .filter_size = 9, .kernel_area = 9})->bits(), bits);
+      EXPECT_FALSE(plan.activations);
+    }
+    for (std::size_t bits = activations.min; bits <= activations.max && bits > 0; ++bits) {
+      const MethodSettings settings{.method = std::string(method.name), .wbits = weights.min, .abits = bits};
+      EXPECT_EQ(make_plan(resolve_method(settings)).activations()->bits(), bits);
+    }
   }
 }
 
@@ -55,8 +64,10 @@ TEST(Methods, PairsThatMakeNoSenseAreRefusedWithASentence) {
 
 TEST(Methods, BitsOutsideTheRangeAreRefused) {
   for (const std::size_t bits : {0, 9, 16, 31, 33}) {
-    EXPECT_NE(refusal(lq(bits, 2)).find("wbits is " + std::to_string(bits) + ": bits are 1 to 8, or 32"),
-              std::string::npos)
+    EXPECT_NE(
+        refusal(lq(bits, 2))
+            .find("wbits is " + std::to_string(bits) + ": with method 'lq-nets' bits are 1 to 8, or 32"),
+        std::string::npos)
         << refusal(lq(bits, 2));
     EXPECT_NE(refusal(lq(2, bits)).find("abits is " + std::to_string(bits)), std::string::npos);
   }

@@ -219,7 +219,7 @@ TEST(ModuleTest, AlternationsRunUnfusedInsideAFusedNet) {
     Sequential net;
     net.emplace<BatchNorm>("bn", BatchNormModuleOptions{.channels = 3});
     net.emplace<Relu>("relu");
-    net.emplace<Quantize>("quantize", lq.make_activations({.bits = 2, .alternations = 3}));
+    net.emplace<Quantize>("quantize", lq.make_activations({.bits = 2, .options = {{"alternations", 3}}}));
     const Context ctx{.backend = backend, .fusion = fusion};
     auto state = bits_of(net.forward(ctx, Variable(random_tensor({40, 3}, 1))).value());
     for (const std::uint32_t b : bits_of(*named_buffers(net).back().buffer)) state.push_back(b);

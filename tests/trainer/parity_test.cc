@@ -5,13 +5,16 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <initializer_list>
 #include <numeric>
+#include <utility>
 
 #include "bitplane/engine.h"
 #include "bitplane/kernels/isa.h"
 #include "bitplane/model_spec.h"
 #include "trainer/evaluation/evaluator.h"
 #include "trainer/export/export.h"
+#include "trainer/methods/method.h"
 #include "trainer/run/loaded_run.h"
 #include "trainer/run_support.h"
 
@@ -20,12 +23,12 @@ namespace {
 
 struct Case {
   std::size_t wbits, abits, train_pictures, test_pictures;
-  std::string net = "cnn-small";
+  std::string net = "cnn-small", method = "lq-nets";
 };
 
 std::string name_of(const ::testing::TestParamInfo<Case>& info) {
-  std::string name =
-      info.param.net + "W" + std::to_string(info.param.wbits) + "A" + std::to_string(info.param.abits);
+  std::string name = info.param.net + info.param.method + "W" + std::to_string(info.param.wbits) + "A" +
+                     std::to_string(info.param.abits);
   std::erase(name, '-');
   return name;
 }
@@ -81,6 +84,10 @@ TEST_P(Parity, TrainerAndEngineGiveTheSameBits) {
   Config config = testing::small_config(folder / "run", c.wbits, c.abits);
   config.epochs = 1;
   config.net = c.net;
+  if (config.method != "float") {
+    config.method = c.method;
+    config.options = resolve_method({c.method, c.wbits, c.abits}).options;
+  }
   SCOPED_TRACE("seed " + std::to_string(config.seed));
   Training training = Training::start(config, data);
   ASSERT_EQ(training.run(testing::silent()), Outcome::Finished);
@@ -110,6 +117,28 @@ INSTANTIATE_TEST_SUITE_P(Bits, Parity,
                                            Case{1, 8, 32, 10}, Case{2, 32, 32, 10}, Case{32, 32, 64, 40},
                                            Case{2, 2, 64, 4, "resnet-20"}, Case{32, 32, 32, 3, "resnet-20"}),
                          name_of);
+
+/// Every method at the widths that it can do.
+std::vector<Case> cases_of_methods() {
+  constexpr std::size_t kLargestPair = 3;  // 8 x 8 planes as floats are slow
+  std::vector<Case> cases;
+  for (const MethodInfo& method : methods()) {
+    if (method.name == "float" || method.name == "lq-nets") continue;  // above
+    const BitRange weights = weight_bits(method), activations = activation_bits(method);
+    for (const auto& [wbits, abits] : std::initializer_list<std::pair<std::size_t, std::size_t>>{
+             {1, 1}, {1, 2}, {2, 2}, {3, 3}, {8, 8}, {2, 32}}) {
+      const bool fits = weights.contains(wbits) && (abits == kFloatBits || activations.contains(abits));
+      if (!fits) continue;
+      cases.push_back({.wbits = wbits,
+                       .abits = abits,
+                       .train_pictures = 32,
+                       .test_pictures = wbits > kLargestPair ? 2U : 10U,
+                       .method = std::string(method.name)});
+    }
+  }
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(Methods, Parity, ::testing::ValuesIn(cases_of_methods()), name_of);
 
 }  // namespace
 }  // namespace bitplane::train

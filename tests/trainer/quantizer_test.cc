@@ -38,65 +38,91 @@ class QuantizerTest : public ::testing::Test {
 };
 
 TEST_F(QuantizerTest, ListedNamesAreFoundAndOthersAreNot) {
-  for (const QuantizerInfo& info : quantizers()) {
-    EXPECT_EQ(find_quantizer(info.name), &info);
-    EXPECT_EQ(info.make_weights({})->name(), info.name);
-    EXPECT_EQ(info.make_activations({})->name(), info.name);
-    EXPECT_THROW(static_cast<void>(info.make_weights({.bits = info.max_bits + 1})), std::invalid_argument);
-    EXPECT_THROW(static_cast<void>(info.make_activations({.bits = info.min_bits - 1})),
+  for (const QuantizerInfo* info : quantizers()) {
+    SCOPED_TRACE(info->name);
+    EXPECT_EQ(find_quantizer(info->name), info);
+    EXPECT_EQ(info->weight_bits.max > 0, info->weights != nullptr);
+    EXPECT_EQ(info->activation_bits.max > 0, info->activations != nullptr);
+    if (info->weights != nullptr) {
+      EXPECT_EQ(info->make_weights({.bits = info->weight_bits.max})->name(), info->name);
+    }
+    if (info->activations != nullptr) {
+      EXPECT_EQ(info->make_activations({.bits = info->activation_bits.min})->name(), info->name);
+    }
+    EXPECT_THROW(static_cast<void>(info->make_weights({.bits = info->weight_bits.max + 1})),
                  std::invalid_argument);
+    EXPECT_THROW(static_cast<void>(info->make_activations({.bits = 0})), std::invalid_argument);
   }
   EXPECT_EQ(find_quantizer("no such quantizer"), nullptr);
 }
 
-/// The value that the exported planes stand for.
-float exported_value(const WeightExport& e, std::size_t o, std::size_t k) {
-  const auto& basis = std::get<engine::LearnedBasis>(e.basis).values;
-  float value = 0.0F;
-  for (std::size_t j = 0; j < e.planes; ++j) {
-    const float v = basis[j * e.out_channels + o];
-    value += ((e.codes[o * e.k + k] >> j) & 1U) != 0 ? v : -v;
+/// What plane j counts, of the scale or basis of channel o.
+double plane_weight(const engine::Basis& basis, engine::PlaneEncoding encoding, std::size_t planes,
+                    std::size_t channels, std::size_t j, std::size_t o) {
+  double weight = 0;
+  if (const auto* learned = std::get_if<engine::LearnedBasis>(&basis)) {
+    weight = static_cast<double>(learned->values[j * channels + o]);
+  } else {
+    const auto& scale = std::get<engine::UniformBasis>(basis).scale;
+    weight = std::ldexp(static_cast<double>(scale[scale.size() == 1 ? 0 : o]), static_cast<int>(j));
   }
-  return value;
+  return encoding == engine::PlaneEncoding::TwosComplement && j + 1 == planes ? -weight : weight;
+}
+
+/// The value that exported planes stand for: a chain of float additions for a learned basis, one rounding for
+/// a uniform one.
+float value_of_code(const engine::Basis& basis, engine::PlaneEncoding encoding, std::size_t planes,
+                    std::size_t channels, std::size_t o, unsigned code) {
+  const bool learned = std::holds_alternative<engine::LearnedBasis>(basis);
+  double value = 0;
+  for (std::size_t j = 0; j < planes; ++j) {
+    const double v = plane_weight(basis, encoding, planes, channels, j, o);
+    const double zero = encoding == engine::PlaneEncoding::Bipolar ? -v : 0.0;
+    value += ((code >> j) & 1U) != 0 ? v : zero;
+    if (learned) value = static_cast<double>(static_cast<float>(value));
+  }
+  return static_cast<float>(value);
 }
 
 TEST_F(QuantizerTest, ExportedWeightsAreTheValuesOfTheForward) {
-  for (const QuantizerInfo& info : quantizers()) {
-    for (std::size_t bits = info.min_bits; bits <= info.max_bits; ++bits) {
-      SCOPED_TRACE(std::string(info.name) + ", bits " + std::to_string(bits));
+  for (const QuantizerInfo* info : quantizers()) {
+    for (std::size_t bits = info->weight_bits.min; bits <= info->weight_bits.max && bits > 0; ++bits) {
+      SCOPED_TRACE(std::string(info->name) + ", bits " + std::to_string(bits));
       const std::size_t out = 7, m = 45;
       const auto quantizer =
-          info.make_weights({.bits = bits, .out_channels = out, .filter_size = m, .kernel_area = 9});
+          info->make_weights({.bits = bits, .out_channels = out, .filter_size = m, .kernel_area = 9});
       const Tensor w = random_tensor({out, 3, 3, 5}, 5);
       for (int step = 0; step < 3; ++step)
-        static_cast<void>(quantizer->forward(ctx_, w));  // the bases move apart
+        static_cast<void>(quantizer->forward(ctx_, w));  // learned state moves
       const Tensor y = quantizer->forward(eval(), w);
       const WeightExport e = quantizer->export_weights(w);
       ASSERT_EQ(e.codes.size(), out * m);
-      for (std::size_t i = 0; i < out * m; ++i) EXPECT_EQ(y.data()[i], exported_value(e, i / m, i % m)) << i;
+      for (std::size_t i = 0; i < out * m; ++i) {
+        const float offset = e.offset.empty() ? 0.0F : e.offset[i / m];
+        EXPECT_EQ(y.data()[i], offset + value_of_code(e.basis, e.encoding, e.planes, out, i / m, e.codes[i]))
+            << i;
+      }
     }
   }
 }
 
 TEST_F(QuantizerTest, ExportedTablesAreTheForward) {
-  for (const QuantizerInfo& info : quantizers()) {
-    for (std::size_t bits = info.min_bits; bits <= info.max_bits; ++bits) {
-      SCOPED_TRACE(std::string(info.name) + ", bits " + std::to_string(bits));
-      const auto quantizer = info.make_activations({.bits = bits});
-      const Tensor x = relu_of(random_tensor({50, 7}, 6));
+  for (const QuantizerInfo* info : quantizers()) {
+    for (std::size_t bits = info->activation_bits.min; bits <= info->activation_bits.max && bits > 0;
+         ++bits) {
+      SCOPED_TRACE(std::string(info->name) + ", bits " + std::to_string(bits));
+      const auto quantizer = info->make_activations({.bits = bits});
+      Tensor x = random_tensor({50, 7}, 6);
+      if (!quantizer->reads_signs()) x = relu_of(x);
       static_cast<void>(quantize(ctx_, Variable(x), *quantizer));
       const Tensor y = quantize(eval(), Variable(x), *quantizer).value();
       const engine::Quantize spec = quantizer->export_spec();
       ASSERT_EQ(spec.thresholds.size() + 1, std::size_t{1} << bits);
       EXPECT_TRUE(std::is_sorted(spec.thresholds.begin(), spec.thresholds.end()));
-      const auto& basis = std::get<engine::LearnedBasis>(spec.basis).values;
       for (std::size_t i = 0; i < x.size(); ++i) {
         std::size_t rank = 0;
         for (const float t : spec.thresholds) rank += x.data()[i] > t ? 1 : 0;
-        float value = 0.0F;
-        for (std::size_t j = 0; j < bits; ++j) {
-          if (((spec.code_of_rank[rank] >> j) & 1U) != 0) value += basis[j];
-        }
+        const float value = value_of_code(spec.basis, spec.encoding, bits, 1, 0, spec.code_of_rank[rank]);
         ASSERT_EQ(y.data()[i], value) << "x = " << x.data()[i];
       }
       std::vector<std::uint8_t> codes = spec.code_of_rank;
@@ -107,15 +133,21 @@ TEST_F(QuantizerTest, ExportedTablesAreTheForward) {
 }
 
 TEST_F(QuantizerTest, EvaluationMovesNothing) {
-  for (const QuantizerInfo& info : quantizers()) {
-    const auto a = info.make_activations({.bits = 3});
-    const auto before = a->table().levels;
-    static_cast<void>(quantize(eval(), Variable(random_tensor({9, 3}, 1)), *a));
-    EXPECT_EQ(a->table().levels, before);
-    const auto w = info.make_weights({.bits = 3, .out_channels = 2, .filter_size = 6, .kernel_area = 1});
-    const Tensor weights = random_tensor({2, 6}, 2);
-    const auto first = bits_of(w->forward(eval(), weights));
-    EXPECT_EQ(bits_of(w->forward(eval(), weights)), first);
+  for (const QuantizerInfo* info : quantizers()) {
+    SCOPED_TRACE(info->name);
+    if (info->activations != nullptr) {
+      const auto a = info->make_activations({.bits = info->activation_bits.max});
+      const auto before = a->table().levels;
+      static_cast<void>(quantize(eval(), Variable(random_tensor({9, 3}, 1)), *a));
+      EXPECT_EQ(a->table().levels, before);
+    }
+    if (info->weights != nullptr) {
+      const auto w = info->make_weights(
+          {.bits = info->weight_bits.max, .out_channels = 2, .filter_size = 6, .kernel_area = 1});
+      const Tensor weights = random_tensor({2, 6}, 2);
+      const auto first = bits_of(w->forward(eval(), weights));
+      EXPECT_EQ(bits_of(w->forward(eval(), weights)), first);
+    }
   }
 }
 
@@ -131,7 +163,6 @@ class TrainedStep final : public ActivationQuantizer {
     const float s = step.value().data()[0];
     return {.bits = 1, .thresholds = {s}, .levels = {0.0F, s}, .code_of_rank = {0, 1}, .pass_up_to = s};
   }
-  bool wants_statistics() const noexcept override { return false; }
   void after_batch(const RankStatistics&) override { FAIL() << "asked for no statistics"; }
   std::vector<Tensor> backward(const Context& ctx, const ThresholdTable& used, const Tensor& x,
                                Tensor dy) override {
@@ -246,8 +277,9 @@ TEST_F(QuantizerTest, LqSingularOrInfiniteKeepsTheOldBasis) {
 TEST_F(QuantizerTest, LqActivationsGoOnWithinTheirPassInterval) {
   LqActivations quantizer({.bits = 2});
   const float top = quantizer.table().levels.back();
-  EXPECT_EQ(quantizer.surrogate(static_cast<double>(top) + 1.0), static_cast<double>(top));
-  EXPECT_EQ(quantizer.surrogate(0.3), 0.3);
+  const std::vector<double> x{static_cast<double>(top) + 1.0, 0.3};
+  EXPECT_EQ(quantizer.surrogate({.at = Tensor(), .x = x}),
+            (std::vector<double>{static_cast<double>(top), 0.3}));
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ enum class InitRule : std::uint8_t {
   Constant,  ///< every element is `value`
   HeFanIn,   ///< N(0, sqrt(2 / fan_in))
   Normal,    ///< N(0, value): a Gaussian whose standard deviation is `value`
+  AsMade,    ///< as its maker filled it
 };
 
 struct Initialization {

@@ -40,19 +40,38 @@ Json list_nets() {
   return rows;
 }
 
+Json describe_option(const OptionInfo& option) {
+  const OptionValue start = default_of(option);
+  Json json;
+  if (option.kind == OptionKind::Choice) {
+    json = {{"default", *start.name()}, {"choices", option.choices}};
+  } else {
+    json = {{"default", *start.number()}, {"min", option.min}, {"max", option.max}};
+  }
+  json["kind"] = option.kind == OptionKind::Choice ? "choice"
+                 : option.kind == OptionKind::Real ? "real"
+                                                   : "whole";
+  json["help"] = option.help;
+  return json;
+}
+
+std::string bits_text(BitRange range) {
+  return range.max == 0 ? "32" : to_string(range) + ", or 32 = float";
+}
+
 Json list_methods() {
   Json rows = Json::array();
   for (const MethodInfo& method : methods()) {
     Json options = Json::object();
-    for (const MethodOption& option : method.options) {
-      options[std::string(option.name)] = {
-          {"default", option.default_value}, {"min", option.min}, {"max", option.max}, {"help", option.help}};
+    for (const OptionInfo& option : method_options(method)) {
+      options[std::string(option.name)] = describe_option(option);
     }
     rows.push_back({{"name", method.name},
                     {"description", method.description},
                     {"weights", method.weights},
                     {"activations", method.activations},
-                    {"bits", method.quantizer.empty() ? "32" : "1 to 8, or 32 = float"},
+                    {"weight_bits", bits_text(weight_bits(method))},
+                    {"activation_bits", bits_text(activation_bits(method))},
                     {"defaults",
                      {{"wbits", method.defaults.wbits},
                       {"abits", method.defaults.abits},

@@ -19,26 +19,12 @@ struct TrainOptions {
   bool json = false;
 };
 
-int parse_int(const std::string& text, const std::string& whole) {
-  std::size_t used = 0;
-  int value = 0;
-  try {
-    value = std::stoi(text, &used);
-  } catch (const std::logic_error&) {
-    used = 0;
-  }
-  if (used == 0 || used != text.size()) {
-    throw std::invalid_argument("--option " + whole + ": '" + text + "' is no whole number");
-  }
-  return value;
-}
-
 void parse_method_options(const std::vector<std::string>& texts, MethodOptionValues& values) {
   for (const std::string& text : texts) {
     const std::size_t equals = text.find('=');
     if (equals == std::string::npos)
       throw std::invalid_argument("--option " + text + ": give it as NAME=VALUE");
-    values[text.substr(0, equals)] = parse_int(text.substr(equals + 1), text);
+    values[text.substr(0, equals)] = parse_option(text.substr(equals + 1));
   }
 }
 
@@ -114,7 +100,7 @@ void declare_options(CLI::App& app, const std::shared_ptr<TrainOptions>& options
   declare_config_flags(app, options);
   app.add_option("--config", options->config_file, "JSON file with any of these settings; flags override it");
   app.add_option("--option", options->method_options,
-                 "NAME=VALUE: a switch of the method (trainer list methods)");
+                 "NAME=VALUE: an option of the method (trainer list methods)");
   app.add_flag("--json", options->json, "result as JSON");
 }
 

@@ -6,7 +6,6 @@
 #include <charconv>
 #include <cmath>
 #include <fstream>
-#include <limits>
 #include <sstream>
 #include <stdexcept>
 #include <vector>
@@ -107,17 +106,29 @@ void set_from_json(const ConfigField& field, const json& value, Config& config) 
 }
 
 MethodOptionValues options_from_json(const json& value) {
-  if (!value.is_object()) wrong_type(kOptionsKey, "an object of whole numbers", value);
+  if (!value.is_object()) wrong_type(kOptionsKey, "an object of numbers and names", value);
   MethodOptionValues options;
-  for (const auto& [name, number] : value.items()) {
-    if (!number.is_number_integer()) wrong_type(name, "a whole number", number);
-    const auto wide = number.get<std::int64_t>();
-    if (wide < std::numeric_limits<int>::min() || wide > std::numeric_limits<int>::max()) {
-      wrong_type(name, "a small whole number", number);
+  for (const auto& [name, given] : value.items()) {
+    if (given.is_string()) {
+      options[name] = given.get<std::string>();
+    } else if (given.is_number()) {
+      options[name] = given.get<double>();
+    } else {
+      wrong_type(name, "a number or a name", given);
     }
-    options[name] = static_cast<int>(wide);
   }
   return options;
+}
+
+/// Whole numbers without a decimal point.
+nlohmann::ordered_json option_to_json(const OptionValue& value) {
+  if (value.name() != nullptr) return *value.name();
+  constexpr double kLargestWhole = 1e15;
+  const double number = *value.number();
+  if (number == std::floor(number) && std::fabs(number) <= kLargestWhole) {
+    return static_cast<std::int64_t>(number);
+  }
+  return number;
 }
 
 const ConfigField& find_field(const std::string& key) {
@@ -252,7 +263,8 @@ nlohmann::ordered_json config_to_json(const Config& config) {
     std::visit([&](auto member) { json[std::string(field.name)] = config.*member; }, field.member);
   }
   json[std::string(kOptionsKey)] = nlohmann::ordered_json::object();
-  for (const auto& [name, value] : config.options) json[std::string(kOptionsKey)][name] = value;
+  for (const auto& [name, value] : config.options)
+    json[std::string(kOptionsKey)][name] = option_to_json(value);
   return json;
 }
 

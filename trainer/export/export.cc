@@ -23,7 +23,7 @@ std::map<std::string, std::string> provenance_of(const LoadedRun& run) {
                                                 {"epochs", std::to_string(run.progress.epoch)},
                                                 {"seed", std::to_string(config.seed)},
                                                 {"trainer_version", std::string(cli::version())}};
-  for (const auto& [name, value] : config.options) provenance["option." + name] = std::to_string(value);
+  for (const auto& [name, value] : config.options) provenance["option." + name] = to_string(value);
   const auto result = read_result(run.folder);
   if (result && result->step == run.progress.step) {
     provenance["test_accuracy"] = std::to_string(result->accuracy());

@@ -1,27 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The list of methods: what each quantizes, with which bits, its switches, and the training defaults that
+// The list of methods: what each quantizes, with which bits, its options, and the training defaults that
 // suit it. A new method is a row of methods() (and a quantizer in quantizers/, where it brings one).
 #pragma once
 
 #include <cstddef>
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "trainer/nets/net.h"
+#include "trainer/quantizers/list.h"
 
 namespace bitplane::train {
 
 inline constexpr std::size_t kFloatBits = 32;
 inline constexpr std::size_t kMaxBits = 8;
-
-/// A switch of a method; integers. In the config under "options".
-struct MethodOption {
-  std::string_view name, help;
-  int default_value, min, max;
-};
 
 /// Training settings that differ between methods; used where neither the config file nor a flag says
 /// otherwise.
@@ -33,9 +28,9 @@ struct MethodDefaults {
 struct MethodInfo {
   std::string_view name, description;
   std::string_view weights, activations;  ///< how each is quantized, for people
-  std::string_view quantizer;             ///< name in quantizers(); "" when nothing is quantized
+  /// Names in quantizers(); "" where that side stays float.
+  std::string_view weight_quantizer, activation_quantizer;
   MethodDefaults defaults;
-  std::span<const MethodOption> options;
 };
 
 /// The one list.
@@ -43,7 +38,12 @@ struct MethodInfo {
 /// Throws std::invalid_argument with the nearest known name.
 [[nodiscard]] const MethodInfo& find_method(std::string_view name);
 
-using MethodOptionValues = std::map<std::string, int>;
+/// The options of the method's quantizers; one that both have is one option.
+[[nodiscard]] std::vector<OptionInfo> method_options(const MethodInfo& method);
+[[nodiscard]] BitRange weight_bits(const MethodInfo& method);
+[[nodiscard]] BitRange activation_bits(const MethodInfo& method);
+
+using MethodOptionValues = OptionValues;
 
 struct MethodSettings {
   std::string method;
@@ -52,8 +52,8 @@ struct MethodSettings {
 };
 
 /// Adds the method's defaults for options that are not given. Throws std::invalid_argument for an unknown
-/// option (with the nearest known name), a value out of range, bits outside 1..8 and 32, and pairs of bits
-/// that the method cannot do.
+/// option (with the nearest known name), a value out of range, and bits or pairs of bits that the method
+/// cannot do.
 [[nodiscard]] MethodSettings resolve_method(MethodSettings settings);
 
 /// `settings` as resolve_method() returned them.

@@ -50,6 +50,7 @@ void initialize_parameters(Module& module, std::uint64_t seed) {
   for (const NamedParameter& named : named_parameters(module)) {
     Tensor& value = named.parameter->variable.mutable_value();
     const Initialization& init = named.parameter->init;
+    if (init.rule == InitRule::AsMade) continue;
     if (init.rule == InitRule::Constant) {
       value.fill(init.value);
       continue;

@@ -13,24 +13,31 @@ namespace bitplane::train {
 ///   step on
 ///             the batch's counts and sums by rank and moves v by the moving average
 ///   backward  1 where x <= the largest level, else 0: the slope of min(x, q_max)
+/// With `optimize` = bp the basis moves by its gradient instead: codes held, scaled by 1 / elements.
 class LqActivations final : public ActivationQuantizer {
  public:
   /// Throws std::invalid_argument when bits are not 1..8.
   explicit LqActivations(const ActivationQuantizerOptions& options);
 
   [[nodiscard]] std::string_view name() const noexcept override;
-  [[nodiscard]] std::size_t bits() const noexcept override { return options_.bits; }
+  [[nodiscard]] std::size_t bits() const noexcept override { return bits_; }
   void visit_state(const std::string& prefix, const StateVisitor& visitor) override;
   [[nodiscard]] ThresholdTable table() const override;
-  [[nodiscard]] bool looks_ahead() const noexcept override { return options_.alternations > 1; }
+  [[nodiscard]] bool looks_ahead() const noexcept override { return alternations_ > 1 && !descends_; }
   void before_batch(const Context& ctx, const Tensor& x) override;
   void after_batch(const RankStatistics& statistics) override;
+  [[nodiscard]] bool wants_statistics() const noexcept override { return !descends_; }
+  [[nodiscard]] std::vector<Variable> trained() const override;
+  std::vector<Tensor> backward(const Context& ctx, const ThresholdTable& used, const Tensor& x,
+                               Tensor grad_output) override;
+  [[nodiscard]] std::vector<double> surrogate(const SurrogatePoint& point) const override;
   [[nodiscard]] engine::Quantize export_spec() const override;
 
  private:
-  ActivationQuantizerOptions options_;
-  Tensor basis_;  ///< [bits]
-  Tensor steps_;  ///< [1], the training steps seen; only counted with ema_debias
+  std::size_t bits_, alternations_;
+  bool ema_debias_, descends_;
+  Parameter basis_;  ///< [bits]
+  Tensor steps_;     ///< [1], the training steps seen; only counted with ema_debias
   std::vector<double>
       found_;  ///< between before_batch and after_batch: the basis after the steps taken so far
 };

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "bitplane/kernels/planes.h"
+#include "trainer/autograd/parameter.h"
+#include "trainer/quantizers/options.h"
 #include "trainer/tensor/threshold_table.h"
 
 namespace bitplane::train {
@@ -21,6 +23,11 @@ namespace bitplane::train {
 inline constexpr double kLqDelta = 1e-4;
 /// Share of the old basis in the moving average.
 inline constexpr double kLqMomentum = 0.9;
+
+/// Options of both quantizers.
+[[nodiscard]] std::span<const OptionInfo> lq_options() noexcept;
+/// A basis: what a gradient moves with `optimize` = bp.
+[[nodiscard]] Parameter lq_parameter(const Shape& shape);
 
 /// Levels sorted by (level, code), thresholds float(q_l + q_{l+1}) * 0.5f, codes by rank. No pass interval.
 [[nodiscard]] ThresholdTable lq_table(kernels::Encoding encoding, std::span<const float> basis);

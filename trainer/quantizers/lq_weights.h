@@ -11,6 +11,7 @@ namespace bitplane::train {
 ///   one
 ///             more step on the same data and moves v by the moving average
 ///   backward  straight through: dW' / dW = 1
+/// With `optimize` = bp the bases move by their gradient instead, codes held.
 class LqWeights final : public WeightQuantizer {
  public:
   /// Throws std::invalid_argument when bits are not 1..8.
@@ -20,14 +21,19 @@ class LqWeights final : public WeightQuantizer {
   [[nodiscard]] std::size_t bits() const noexcept override { return options_.bits; }
   void visit_state(const std::string& prefix, const StateVisitor& visitor) override;
   Tensor forward(const Context& ctx, const Tensor& weights) override;
+  [[nodiscard]] std::vector<Variable> trained() const override;
+  std::vector<Tensor> backward(const Context& ctx, const Tensor& weights, Tensor grad_output) override;
+  [[nodiscard]] std::vector<double> surrogate(const SurrogatePoint& point) const override;
   [[nodiscard]] WeightExport export_weights(const Tensor& weights) const override;
 
  private:
   void check(const Tensor& weights) const;
 
   WeightQuantizerOptions options_;
-  Tensor basis_;  ///< [out][bits]
-  Tensor steps_;  ///< [1], the training steps seen; only counted with ema_debias
+  std::size_t alternations_;
+  bool ema_debias_, descends_;
+  Parameter basis_;  ///< [out][bits]
+  Tensor steps_;     ///< [1], the training steps seen; only counted with ema_debias
 };
 
 }  // namespace bitplane::train

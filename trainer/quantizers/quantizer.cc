@@ -12,9 +12,11 @@ std::vector<Tensor> WeightQuantizer::backward(const Context&, const Tensor&, Ten
   return {std::move(grad_output)};
 }
 
-std::vector<double> WeightQuantizer::surrogate(std::span<const double> filter) const {
-  return {filter.begin(), filter.end()};
+std::vector<double> WeightQuantizer::surrogate(const SurrogatePoint& point) const {
+  return {point.x.begin(), point.x.end()};
 }
+
+void WeightQuantizer::constrain(Tensor&) {}
 
 void ActivationQuantizer::before_batch(const Context&, const Tensor&) {}
 
@@ -23,9 +25,15 @@ std::vector<Tensor> ActivationQuantizer::backward(const Context& ctx, const Thre
   return {mask_gradient(ctx.backend, pass_interval({.table = &used}), x, std::move(grad_output))};
 }
 
-double ActivationQuantizer::surrogate(double x) const {
+void ActivationQuantizer::after_batch(const RankStatistics&) {}
+
+std::vector<double> ActivationQuantizer::surrogate(const SurrogatePoint& point) const {
   const ThresholdTable t = table();
-  return std::clamp(x, static_cast<double>(t.pass_above), static_cast<double>(t.pass_up_to));
+  std::vector<double> y;
+  for (const double x : point.x) {
+    y.push_back(std::clamp(x, static_cast<double>(t.pass_above), static_cast<double>(t.pass_up_to)));
+  }
+  return y;
 }
 
 }  // namespace bitplane::train

@@ -28,6 +28,14 @@
 
 namespace bitplane::train {
 
+/// Where the surrogate is asked for: its gradient is taken around `at`, with what the method holds constant
+/// (a maximum, a rounded value) computed there; `x` and `trained` are what moves.
+struct SurrogatePoint {
+  const Tensor& at;
+  std::span<const double> x;
+  std::span<const std::vector<double>> trained = {};  ///< in the order of trained()
+};
+
 /// Common to both operands: name, bits, what is learned by gradient and what is kept otherwise.
 class Quantizer {
  public:
@@ -39,6 +47,8 @@ class Quantizer {
   [[nodiscard]] virtual std::vector<Variable> trained() const { return {}; }
   /// Trained parameters and state tensors (checkpointed), each under prefix + its own name.
   virtual void visit_state(const std::string& prefix, const StateVisitor& visitor) = 0;
+  /// The function whose slope at `at` is the backward, in double, for gradient checks: one value per element.
+  [[nodiscard]] virtual std::vector<double> surrogate(const SurrogatePoint& point) const = 0;
 };
 
 /// value(o, k) = offset_o + sum over planes of basis(plane, o) * bit, see engine::PlaneWeights.
@@ -60,8 +70,10 @@ class WeightQuantizer : public Quantizer {
   virtual std::vector<Tensor> backward(const Context& ctx, const Tensor& weights, Tensor grad_output);
   /// With the current state.
   [[nodiscard]] virtual WeightExport export_weights(const Tensor& weights) const = 0;
-  /// The surrogate of one filter in double, for gradient checks.
-  [[nodiscard]] virtual std::vector<double> surrogate(std::span<const double> filter) const;
+  /// Default: the identity.
+  [[nodiscard]] std::vector<double> surrogate(const SurrogatePoint& point) const override;
+  /// Training, before a forward: brings the weights back where the method wants them after the last step.
+  virtual void constrain(Tensor& weights);
 };
 
 class ActivationQuantizer : public Quantizer {
@@ -73,17 +85,18 @@ class ActivationQuantizer : public Quantizer {
   [[nodiscard]] virtual bool looks_ahead() const noexcept { return false; }
   virtual void before_batch(const Context& ctx, const Tensor& x);
   /// Training, after the forward: the state moves.
-  virtual void after_batch(const RankStatistics& statistics) = 0;
-  [[nodiscard]] virtual bool wants_statistics() const noexcept { return true; }
+  virtual void after_batch(const RankStatistics& statistics);
+  [[nodiscard]] virtual bool wants_statistics() const noexcept { return false; }
+  /// Whether negative values have codes of their own: then no ReLU stands in front.
+  [[nodiscard]] virtual bool reads_signs() const noexcept { return false; }
   /// Gradients of the declared surrogate: to x, then to each of trained(). `used` is the table of the
   /// forward. Default: where the table's interval passes. A quantizer with trained() parameters is never
   /// fused.
   virtual std::vector<Tensor> backward(const Context& ctx, const ThresholdTable& used, const Tensor& x,
                                        Tensor grad_output);
 
-  /// The function whose slope is the backward, at one element in double: a clamp to the table's pass
-  /// interval.
-  [[nodiscard]] virtual double surrogate(double x) const;
+  /// Default: a clamp to the table's pass interval.
+  [[nodiscard]] std::vector<double> surrogate(const SurrogatePoint& point) const override;
   /// As the model file stores it.
   [[nodiscard]] virtual engine::Quantize export_spec() const = 0;
 };
