@@ -10,8 +10,8 @@ std::size_t divide_up(std::size_t value, std::size_t by) {
   return (value + by - 1) / by;
 }
 
-// The same for all instruction sets: read bandwidth beyond the second-level cache, a call, the epilogue.
-constexpr double kCachedBytes = 1024 * 1024, kNsPerByte = 0.045, kNsPerCall = 50.0, kNsPerOutput = 0.15;
+// The same for all instruction sets: read bandwidth beyond the second-level cache, a call.
+constexpr double kCachedBytes = 1024 * 1024, kNsPerByte = 0.045, kNsPerCall = 50.0;
 constexpr std::size_t kByte = 8;
 
 /// Bits of a packed weight; 16-bit elements take twice the steps of bytes, and eight bits of each byte.
@@ -66,7 +66,7 @@ double dot_cost(const DotKernels& kernels, const DotRates& rates, const BitConvS
                                static_cast<double>(kernels.lanes * kStepBytes);
   const double expand =
       static_cast<double>(input_rows) * groups * (rates.row + row_registers * rates.expanded);
-  return kNsPerCall + multiply + expand + static_cast<double>(pixels * shape.out_channels) * kNsPerOutput;
+  return kNsPerCall + multiply + expand + static_cast<double>(pixels * shape.out_channels) * rates.output;
 }
 
 }  // namespace bitplane::kernels

@@ -13,11 +13,12 @@ namespace bitplane::kernels {
 
 /// Nanoseconds of one thread.
 struct DotRates {
-  double product = 0;   ///< one register of products added up
-  double widened = 0;   ///< one register of sums from 16-bit lanes to 32-bit ones
-  double tile = 0;      ///< starting and ending a tile, its sums' way to memory included
-  double expanded = 0;  ///< one register of expanded weights, or of one plane of activations
-  double row = 0;       ///< one row of pixels that is expanded
+  double product = 0;    ///< one register of products added up
+  double widened = 0;    ///< one register of sums from 16-bit lanes to 32-bit ones
+  double tile = 0;       ///< starting and ending a tile, its sums' way to memory included
+  double expanded = 0;   ///< one register of expanded weights, or of one plane of activations
+  double row = 0;        ///< one row of pixels that is expanded
+  double output = 0.15;  ///< one output's epilogue
   std::size_t tile_pixels = 1;
 };
 

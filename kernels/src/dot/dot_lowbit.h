@@ -23,12 +23,17 @@ bool dot_kernel_supports(const BitConvSpec& spec) noexcept {
 // registers, 1.57 per cycle of VPMADDUBSW + VPADDW on ymm. AVX-VNNI and AMX: from the throughput that their
 // instructions have on Golden Cove (2 per cycle; one tile in 16 cycles, of which the best known kernels reach
 // 60 %), not measured.
-inline constexpr DotRates kDotRatesAvx2{
-    .product = 0.172, .widened = 0.32, .tile = 12.0, .expanded = 0.45, .row = 10.0, .tile_pixels = 6};
+inline constexpr DotRates kDotRatesAvx2{.product = 0.172,
+                                        .widened = 0.32,
+                                        .tile = 12.0,
+                                        .expanded = 0.45,
+                                        .row = 10.0,
+                                        .output = 0.40,
+                                        .tile_pixels = 6};
 inline constexpr DotRates kDotRatesAvxVnni{
     .product = 0.14, .tile = 12.0, .expanded = 0.45, .row = 10.0, .tile_pixels = 6};
 inline constexpr DotRates kDotRatesAvx512{
-    .product = 0.28, .tile = 15.0, .expanded = 0.8, .row = 10.0, .tile_pixels = 6};
+    .product = 0.28, .tile = 15.0, .expanded = 0.8, .row = 10.0, .output = 0.20, .tile_pixels = 6};
 inline constexpr DotRates kDotRatesAmx{
     .product = 0.03, .tile = 120.0, .expanded = 0.8, .row = 10.0, .tile_pixels = 32};
 

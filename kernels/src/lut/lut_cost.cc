@@ -2,7 +2,8 @@
 //
 // The prices are a least squares fit (of relative errors) to the processor time of the fastest of many runs
 // of 23 layers (small nets, ResNet-18, GEMM, few pixels) at 11 pairs of widths, on one core of a Zen 4 at 3.7
-// GHz. The fit is within 32 %.
+// GHz. The fit is within 32 %. The prices of an output and of a single pixel were set later, from whole
+// layers between quantizers: within 18 % from 1/1 to 2/2, except for 1x1 layers.
 #include "lut/lut_cost.h"
 
 #include <algorithm>
@@ -57,7 +58,7 @@ Prices activation_prices(const LutLayout& lut) {
           .table = 0.163,
           .gather = 0.60,
           .sum = 0.34,
-          .output = 0.26,
+          .output = 0.30,
           .pixel = 22.0};
 }
 constexpr Prices kWeightPrices{.look_up = 0.115,
@@ -65,7 +66,7 @@ constexpr Prices kWeightPrices{.look_up = 0.115,
                                .table = 0.13,
                                .gather = 0.65,
                                .sum = 1.16,
-                               .output = 0.36,
+                               .output = 0.56,
                                .pixel = 8.2};
 
 double total(const Prices& prices, const Counts& counts, const ConvShape& shape) {
@@ -102,6 +103,16 @@ double groups_of(const LutLayout& lut, const BitConvSpec& spec) {
   return static_cast<double>(divide_up(spec.shape.taps() * input_of(spec).pixel_bits(), lut.group_bits));
 }
 
+// One pixel with tables of 16 entries: the look-ups of S6 and S7 take 0.84 of what tiles take, until the
+// weights no longer fit the third-level cache's share (18.9 MB: 16 bytes/ns).
+constexpr double kSinglePixel = 0.84, kUncachedBytes = 16.0 * 1024 * 1024, kNsPerUncachedByte = 0.05;
+
+double reading_cost(const BitConvSpec& spec) {
+  const double bytes =
+      static_cast<double>(spec.shape.out_channels * spec.shape.filter_size() * spec.weights.planes) / 8.0;
+  return bytes > kUncachedBytes ? bytes * kNsPerUncachedByte : 0.0;
+}
+
 /// Words of all windows.
 double window_words_of(const BitConvSpec& spec) {
   return static_cast<double>(spec.shape.out_pixels() * spec.shape.groups * spec.activation_planes *
@@ -119,16 +130,18 @@ double activation_tables_cost(const LutLayout& lut, const BitConvSpec& spec) noe
   const std::size_t blocks = divide_up(shape.out_channels / shape.groups, lut.lanes);
   const double words = window_words_of(spec);
   const bool in_place = shape.taps() == 1 && input_of(spec).pixel_bits() % 64 == 0;
-  return total(activation_prices(lut),
-               {.groups = groups_of(lut, spec),
-                .registers = windows * static_cast<double>(blocks * planes),
-                .tiles = windows * tiles_of(lut, blocks, planes),
-                .widen_every = static_cast<double>(
-                    lut_widen_every(lut, {spec.activation_multiples, spec.activation_planes})),
-                .parts = static_cast<double>(lut_parts(spec.activation_planes)),
-                .gathered = in_place ? 0.0 : words,
-                .summed = spec.weight_encoding == Encoding::Bipolar ? words : 0.0},
-               shape);
+  const double cost = total(activation_prices(lut),
+                            {.groups = groups_of(lut, spec),
+                             .registers = windows * static_cast<double>(blocks * planes),
+                             .tiles = windows * tiles_of(lut, blocks, planes),
+                             .widen_every = static_cast<double>(
+                                 lut_widen_every(lut, {spec.activation_multiples, spec.activation_planes})),
+                             .parts = static_cast<double>(lut_parts(spec.activation_planes)),
+                             .gathered = in_place ? 0.0 : words,
+                             .summed = spec.weight_encoding == Encoding::Bipolar ? words : 0.0},
+                            shape);
+  if (lut.group_bits == 6 || shape.out_pixels() > 1) return cost;
+  return std::max(cost * kSinglePixel, reading_cost(spec));
 }
 
 double weight_tables_cost(const LutLayout& lut, const BitConvSpec& spec) noexcept {
