@@ -42,6 +42,7 @@ struct Selection {
 void add_lowbit_cases(const Selection& selection, std::vector<Case>& cases);
 void add_packing_cases(const Selection& selection, std::vector<Case>& cases);
 void add_float_cases(const Selection& selection, std::vector<Case>& cases);
+void add_bf16_cases(const Selection& selection, std::vector<Case>& cases);
 void add_codebook_cases(const Selection& selection, std::vector<Case>& cases);
 /// The peaks that the other cases refer to (all of them if the group itself is wanted). Comes last.
 void add_peak_cases(const Selection& selection, std::vector<Case>& cases);

@@ -4,7 +4,7 @@
 //
 //   S1..S7          y[N][M] = x[N][K] * w[M][K]^T; the weights packed beforehand, as an engine holds them
 //   layers          forward convolution, the padded copy of the picture included
-//   train layers    forward and weight gradient, 4 pictures
+//   train layers    forward and weight gradient, some pictures at once
 #include <memory>
 #include <string>
 
@@ -117,11 +117,11 @@ void add_forward(const Place& place, const Selection& selection, std::vector<Cas
 
 void add_training(const ConvLayer& layer, const Selection& selection, std::vector<Case>& cases) {
   ConvShape shape = layer.shape();
-  shape.batch = 4;
+  shape.batch = kTrainPictures;
   const auto problem = std::make_shared<FloatProblem>(shape);
   for (const KernelInfo& info : registry()) {
     if (info.family != Family::F32 || !selection.wants(info.isa)) continue;
-    const std::string name = layer_name(layer) + " x4", kernel(info.name);
+    const std::string name = train_layer_name(layer), kernel(info.name);
     cases.push_back({float_row(name + " forward", shape, kernel, info.isa),
                      [problem, isa = info.isa] { return prepare_forward(problem, kernels_of(isa)); }});
     cases.push_back(

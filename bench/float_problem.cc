@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "float_problem.h"
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -11,11 +13,28 @@
 
 namespace bitplane::bench {
 
+namespace {
+
+void keep_bf16_bits(std::vector<float>& values) {
+  for (float& value : values) value = std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) & 0xFFFF0000U);
+}
+
+bool within(float value, const DirectSum& direct, std::size_t terms) {
+  const double tolerance =
+      static_cast<double>(terms) * std::numeric_limits<float>::epsilon() * direct.magnitude;
+  return std::abs(static_cast<double>(value) - direct.sum) <= tolerance;
+}
+
+}  // namespace
+
 void FloatProblem::load() {
   if (!x_.empty()) return;
   x_ = random_floats(shape_.batch * shape_.height * shape_.width * shape_.channels, 3);
   w_ = random_floats(shape_.out_channels * shape_.filter_size(), 4);
   dz_ = random_floats(outputs(), 5);
+  if (operands_ == Operands::Bf16) {
+    for (std::vector<float>* values : {&x_, &w_, &dz_}) keep_bf16_bits(*values);
+  }
 }
 
 float FloatProblem::input(std::size_t pixel, std::size_t k) const {
@@ -37,9 +56,7 @@ void FloatProblem::check_exact(std::span<const float> z, const std::vector<float
 void FloatProblem::check_near(std::span<const float> z) const {
   for (const std::size_t at : samples(z.size())) {
     const DirectSum direct = direct_sum(shape_, x_.data(), w_.data(), at);
-    const double tolerance =
-        static_cast<double>(shape_.filter_size()) * std::numeric_limits<float>::epsilon() * direct.magnitude;
-    if (!(std::abs(static_cast<double>(z[at]) - direct.sum) <= tolerance))
+    if (!within(z[at], direct, shape_.filter_size()))
       throw std::runtime_error("wrong value at output " + std::to_string(at));
   }
 }
@@ -52,6 +69,21 @@ void FloatProblem::check_weight_gradient(std::span<const float> dw) const {
       sum = std::fma(input(p, k), dz_[p * shape_.out_channels + o], sum);
     }
     if (dw[at] != sum) throw std::runtime_error("wrong gradient at weight " + std::to_string(at));
+  }
+}
+
+void FloatProblem::check_weight_gradient_near(std::span<const float> dw) const {
+  for (const std::size_t at : samples(dw.size())) {
+    const std::size_t k = at / shape_.out_channels, o = at % shape_.out_channels;
+    DirectSum direct;
+    for (std::size_t p = 0; p < shape_.out_pixels(); ++p) {
+      const double product =
+          static_cast<double>(input(p, k)) * static_cast<double>(dz_[p * shape_.out_channels + o]);
+      direct.sum += product;
+      direct.magnitude += std::abs(product);
+    }
+    if (!within(dw[at], direct, shape_.out_pixels()))
+      throw std::runtime_error("wrong gradient at weight " + std::to_string(at));
   }
 }
 

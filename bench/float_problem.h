@@ -9,11 +9,17 @@
 
 namespace bitplane::bench {
 
+enum class Operands {
+  Float,
+  Bf16
+};  ///< Bf16: float32 numbers of 8 significant bits, which rounding to bf16 keeps
+
 /// A float layer with random operands: x [batch][h][w][c], w [out][K], dz like the outputs. No groups, no
 /// dilation.
 class FloatProblem {
  public:
-  explicit FloatProblem(const kernels::ConvShape& shape) : shape_(shape) {}
+  explicit FloatProblem(const kernels::ConvShape& shape, Operands operands = Operands::Float)
+      : shape_(shape), operands_(operands) {}
 
   void load();  ///< does nothing the second time
   [[nodiscard]] const kernels::ConvShape& shape() const { return shape_; }
@@ -28,11 +34,13 @@ class FloatProblem {
   void check_exact(std::span<const float> z, const std::vector<float>& weights) const;
   void check_near(std::span<const float> z) const;
   void check_weight_gradient(std::span<const float> dw) const;
+  void check_weight_gradient_near(std::span<const float> dw) const;
 
  private:
   [[nodiscard]] float input(std::size_t pixel, std::size_t k) const;
 
   kernels::ConvShape shape_;
+  Operands operands_;
   std::vector<float> x_, w_, dz_;
 };
 

@@ -68,11 +68,17 @@ inline constexpr ConvLayer kConvLayers[] = {
     {"AlexNet", 13, 384, 384, 3, 1},   {"AlexNet", 13, 384, 256, 3, 1},
 };
 
-/// Layers of the small net that the trainer's quick start trains, 4 pictures at a time.
+/// Layers of the small net that the trainer's quick start trains and of VGG-Small, so many pictures at a
+/// time.
+inline constexpr std::size_t kTrainPictures = 4;
 inline constexpr ConvLayer kTrainLayers[] = {
-    {"train", 28, 1, 16, 3, 1}, {"train", 28, 16, 32, 3, 1}, {"train", 14, 32, 64, 3, 1},
-    {"train", 7, 64, 64, 3, 1}, {"train", 7, 64, 128, 3, 1},
+    {"train", 28, 1, 16, 3, 1},       {"train", 28, 16, 32, 3, 1}, {"train", 14, 32, 64, 3, 1},
+    {"train", 7, 64, 64, 3, 1},       {"train", 7, 64, 128, 3, 1}, {"VGG-Small", 16, 256, 256, 3, 1},
+    {"VGG-Small", 8, 512, 512, 3, 1},
 };
+[[nodiscard]] inline std::string train_layer_name(const ConvLayer& layer) {
+  return layer_name(layer) + " x" + std::to_string(kTrainPictures);
+}
 
 struct Widths {
   std::size_t weights, activations;

@@ -57,6 +57,7 @@ std::vector<Case> make_cases(const Options& options) {
   add_lowbit_cases(selection, cases);
   add_packing_cases(selection, cases);
   add_float_cases(selection, cases);
+  add_bf16_cases(selection, cases);
   add_codebook_cases(selection, cases);
   if (options.peers == Options::Peers::Leave)
     std::erase_if(cases, [](const Case& c) { return is_peer(c.row); });

@@ -22,6 +22,7 @@ inline constexpr std::string_view kInt8Peak = "int8 dot product";
 /// Sums of few bits fit 16 bits for a while: no widening multiplication per product.
 inline constexpr std::string_view kNarrowInt8Peak = "int8 dot product, 16-bit sums";
 inline constexpr std::string_view kFmaPeak = "f32 fma";
+inline constexpr std::string_view kBf16Peak = "bf16 dot product";
 
 struct PeakLoop {
   std::string_view name;
