@@ -67,11 +67,7 @@ class StripRunner {
       tile.first_channel = block.first;
       if (block.first == 0 && packed.counts_in_tiles()) tile.pixel_factors = packed.pixel_factors.data();
       tile.channels = block.channels;
-      const std::size_t op =
-          packed.weight_encoding == Encoding::Bipolar && packed.activation_encoding == Encoding::Bipolar
-              ? static_cast<std::size_t>(PairOp::Xor)
-              : static_cast<std::size_t>(PairOp::And);
-      const auto& functions = kernels_.run_tile[op][block.register_index];
+      const auto& functions = kernels_.run_tile[static_cast<std::size_t>(packed.op)][block.register_index];
       std::size_t first = 0;
       for (std::size_t size = 0; size < kMaxPixelSizes && kernels_.pixel_sizes[size] != 0; ++size) {
         const std::size_t width = kernels_.pixel_sizes[size];
@@ -99,6 +95,7 @@ class StripRunner {
     tile.term_count = terms;
     if (packed.coefficients.size() != 0)
       tile.coefficients = packed.coefficients.data() + group * terms * stride;
+    if (packed.minuends.size() != 0) tile.minuends = packed.minuends.data() + group * terms * stride;
     if (packed.weight_offset.size() != 0) tile.weight_offset = packed.weight_offset.data() + group * stride;
     tile.activation_offset = packed.activation_offset;
     tile.stride = stride;
@@ -134,7 +131,7 @@ BitConv::BitConv(const BitSerialKernels& kernels, const BitConvSpec& spec)
 
 std::size_t BitConv::packed_bytes() const noexcept {
   return packed_->weights.bytes() + packed_->coefficients.bytes() + packed_->weight_offset.bytes() +
-         packed_->channel_terms.bytes() + packed_->weight_sums.bytes();
+         packed_->channel_terms.bytes() + packed_->minuends.bytes() + packed_->weight_sums.bytes();
 }
 
 std::size_t BitConv::scratch_bytes() const noexcept {

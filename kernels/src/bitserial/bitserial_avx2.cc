@@ -87,6 +87,7 @@ struct Avx2 {
   static Ints load(const std::int32_t* p) { return _mm_loadu_si128(reinterpret_cast<const Ints*>(p)); }
   static Ints broadcast(std::int32_t value) { return _mm_set1_epi32(value); }
   static Ints add(Ints a, Ints b) { return _mm_add_epi32(a, b); }
+  static Ints subtract(Ints a, Ints b) { return _mm_sub_epi32(a, b); }
   static Ints negate(Ints a) { return _mm_sub_epi32(_mm_setzero_si128(), a); }
   static Ints shift_left(Ints a, unsigned shift) {
     return _mm_sll_epi32(a, _mm_cvtsi32_si128(static_cast<int>(shift)));
@@ -110,6 +111,7 @@ struct Avx2 {
     static Ints load(const std::int32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const Ints*>(p)); }
     static Ints broadcast(std::int32_t value) { return _mm256_set1_epi32(value); }
     static Ints add(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
+    static Ints subtract(Ints a, Ints b) { return _mm256_sub_epi32(a, b); }
     static Ints negate(Ints a) { return _mm256_sub_epi32(_mm256_setzero_si256(), a); }
     static Ints shift_left(Ints a, unsigned shift) {
       return _mm256_sll_epi32(a, _mm_cvtsi32_si128(static_cast<int>(shift)));
@@ -133,6 +135,9 @@ struct Avx2 {
 constinit const BitSerialKernels kBitSerialAvx2{
     .info = kBitSerialInfos[1],
     .lanes = Avx2::kLanes,
+    // XOR would mask both halves of every activation word: 15 operations where a word meets two split
+    // registers, not 13.
+    .bipolar_by_unsigned = PairOp::And,
     .passed_channels = 8,
     .register_sizes = {2, 1},
     .pixel_sizes = {4, 2, 1},

@@ -35,6 +35,7 @@ struct Avx512 {
   static Ints load(const std::int32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const Ints*>(p)); }
   static Ints broadcast(std::int32_t value) { return _mm256_set1_epi32(value); }
   static Ints add(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
+  static Ints subtract(Ints a, Ints b) { return _mm256_sub_epi32(a, b); }
   static Ints negate(Ints a) { return _mm256_sub_epi32(_mm256_setzero_si256(), a); }
   static Ints shift_left(Ints a, unsigned shift) {
     return _mm256_sll_epi32(a, _mm_cvtsi32_si128(static_cast<int>(shift)));
@@ -62,6 +63,7 @@ struct Avx512 {
     static Ints load(const std::int32_t* p) { return _mm512_loadu_si512(p); }
     static Ints broadcast(std::int32_t value) { return _mm512_set1_epi32(value); }
     static Ints add(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
+    static Ints subtract(Ints a, Ints b) { return _mm512_sub_epi32(a, b); }
     static Ints negate(Ints a) { return _mm512_sub_epi32(_mm512_setzero_si512(), a); }
     static Ints shift_left(Ints a, unsigned shift) {
       return _mm512_sll_epi32(a, _mm_cvtsi32_si128(static_cast<int>(shift)));
@@ -84,6 +86,7 @@ struct Avx512 {
 constinit const BitSerialKernels kBitSerialAvx512{
     .info = kBitSerialInfos[2],
     .lanes = Avx512::kLanes,
+    .bipolar_by_unsigned = PairOp::Xor,
     .passed_channels = 8,
     .register_sizes = {4, 2, 1},
     .pixel_sizes = {6, 4, 2, 1},

@@ -73,7 +73,9 @@ double bitserial_cost(const BitConvSpec& spec) noexcept {
     const double reading = pixels * weight_bytes / kCost.bytes_per_ns;
     if (reading > counting) counting = reading;
   }
-  const bool counts = spec.weight_encoding == Encoding::Bipolar || spec.weight_offset != nullptr;
+  // AVX2 alone counts the activations' bits for bipolar weights (tile.h).
+  const bool counts =
+      (kIsa == Isa::Avx2 && spec.weight_encoding == Encoding::Bipolar) || spec.weight_offset != nullptr;
   const bool gathers = input.pixel_bits() % 64 != 0;
   const double per_word = (counts ? kCost.per_counted_word : 0.0) + (gathers ? kCost.per_gathered_word : 0.0);
   const double window = planes * ((counts ? 2.0 : 1.0) * kCost.per_plane + words * per_word);

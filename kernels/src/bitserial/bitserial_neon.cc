@@ -61,6 +61,7 @@ struct Neon {
   static Ints load(const std::int32_t* p) { return vld1q_s32(p); }
   static Ints broadcast(std::int32_t value) { return vdupq_n_s32(value); }
   static Ints add(Ints a, Ints b) { return vaddq_s32(a, b); }
+  static Ints subtract(Ints a, Ints b) { return vsubq_s32(a, b); }
   static Ints negate(Ints a) { return vnegq_s32(a); }
   static Ints shift_left(Ints a, unsigned shift) {
     return vshlq_s32(a, vdupq_n_s32(static_cast<int>(shift)));
@@ -88,6 +89,7 @@ struct Neon {
 constinit const BitSerialKernels kBitSerialNeon{
     .info = kBitSerialInfos[3],
     .lanes = Neon::kLanes,
+    .bipolar_by_unsigned = PairOp::Xor,
     .passed_channels = 0,
     .register_sizes = {4, 2, 1},
     .pixel_sizes = {2, 1},

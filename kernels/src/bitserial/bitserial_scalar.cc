@@ -35,6 +35,7 @@ struct Scalar {
   static Ints broadcast(std::int32_t value) { return static_cast<Ints>(value); }
   static Ints add(Ints a, Ints b) { return a + b; }
   static Ints shift_left(Ints a, unsigned shift) { return a << shift; }
+  static Ints subtract(Ints a, Ints b) { return a - b; }
   static Ints negate(Ints a) { return 0U - a; }
   static void store(std::int32_t* p, Ints x) { *p = static_cast<std::int32_t>(x); }
   static float to_float(Ints x) { return static_cast<float>(static_cast<std::int32_t>(x)); }
@@ -49,6 +50,7 @@ struct Scalar {
 constinit const BitSerialKernels kBitSerialScalar{
     .info = kBitSerialInfos[0],
     .lanes = Scalar::kLanes,
+    .bipolar_by_unsigned = PairOp::Xor,
     .passed_channels = 0,
     .register_sizes = {1},
     .pixel_sizes = {4, 1},

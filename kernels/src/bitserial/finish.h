@@ -99,6 +99,13 @@ class TileFinish {
       for_all([&](auto v, auto p)
                   __attribute__((always_inline)) { ints.at[v][p] = Ops::shift_left(ints.at[v][p], shift); });
     }
+    if (tile.minuends != nullptr) {
+      const std::int32_t* minuends = tile.minuends + term * tile.stride + tile.first_channel;
+      for_all([&](auto v, auto p) __attribute__((always_inline)) {
+        ints.at[v][p] = Ops::subtract(Ops::load(minuends + v * Ops::kLanes), ints.at[v][p]);
+      });
+      return;
+    }
     if (tile.pixel_terms != nullptr) {
       const std::int32_t* terms = tile.pixel_terms + pixel * tile.term_count + term;
       unroll<kPixels>([&](auto p) __attribute__((always_inline)) {

@@ -127,6 +127,24 @@ void fill_pixel_factors(const BitConvSpec& spec, PackedBitConv& packed) {
   }
 }
 
+/// The sums over all taps that the counts are subtracted from.
+void fill_minuends(const BitConvSpec& spec, PackedBitConv& packed) {
+  if (packed.op != PairOp::Xor || spec.activation_encoding == Encoding::Bipolar) return;
+  const std::size_t terms = packed.terms.size(), stride = packed.stride;
+  packed.minuends = AlignedArray<std::int32_t>(spec.shape.groups * terms * stride);
+  for_channels(spec.shape, [&](std::size_t group, std::size_t c, std::size_t channel) {
+    for (std::size_t t = 0; t < terms; ++t) {
+      std::int64_t sum = 0;
+      for (std::size_t i = 0; i < spec.weights.planes; ++i) {
+        sum += packed.terms[t].a[i] * count_taps(spec.weights, spec.shape, i, channel,
+                                                 {0, spec.shape.kernel_h}, {0, spec.shape.kernel_w});
+      }
+      packed.minuends[(group * terms + t) * stride + c] =
+          static_cast<std::int32_t>(sum * packed.terms[t].sum_b);
+    }
+  });
+}
+
 void fill_border_tables(const BitConvSpec& spec, PackedBitConv& packed) {
   const std::size_t classes = packed.border.size(), terms = packed.terms.size(), stride = packed.stride;
   const bool wants_terms = spec.activation_encoding == Encoding::Bipolar;
@@ -168,7 +186,8 @@ PackedBitConv make_packed_conv(const BitSerialKernels& kernels, const BitConvSpe
   packed.combination = spec.combination;
   packed.weight_planes = spec.weights.planes;
   packed.terms = make_terms(spec);
-  packed.schedule = make_schedule(packed.terms, spec);
+  packed.op = pair_operation(spec, kernels.bipolar_by_unsigned);
+  packed.schedule = make_schedule(packed.terms, spec, packed.op);
   packed.windows = make_window_layout(shape, input);
   packed.stride = (per_group + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
   packed.blocks = cut_into_blocks(kernels, per_group);
@@ -182,6 +201,7 @@ PackedBitConv make_packed_conv(const BitSerialKernels& kernels, const BitConvSpe
   for (std::size_t border_class = 0; border_class < packed.border.size(); ++border_class) {
     packed.inside.push_back(packed.border.taps(border_class) * input.group_channels());
   }
+  fill_minuends(spec, packed);
   fill_pixel_factors(spec, packed);
   fill_coefficients(spec, packed);
   fill_border_tables(spec, packed);

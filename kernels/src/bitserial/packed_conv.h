@@ -25,6 +25,7 @@ struct StripPlan {
 struct PackedBitConv {
   Encoding weight_encoding = Encoding::Unsigned, activation_encoding = Encoding::Unsigned;
   Combination combination = Combination::UniformBoth;
+  PairOp op = PairOp::And;
   std::size_t weight_planes = 0;
   std::vector<Term> terms;
   Schedule schedule;
@@ -40,6 +41,7 @@ struct PackedBitConv {
   BorderClasses border;
   std::vector<std::size_t> inside;           ///< elements of a window inside the picture: [border class]
   AlignedArray<std::int32_t> channel_terms;  ///< [group][border class][term][stride] or empty
+  AlignedArray<std::int32_t> minuends;       ///< [group][term][stride]; bipolar by unsigned by XOR only
   AlignedArray<float> weight_sums;  ///< SW: [group][border class][stride]; empty without activation offset
   StripPlan strip;
 
@@ -49,7 +51,9 @@ struct PackedBitConv {
   [[nodiscard]] bool counts_in_tiles() const noexcept {
     return has_pixel_terms() && activation_encoding == Encoding::Unsigned;
   }
-  [[nodiscard]] bool has_pixel_terms() const noexcept { return weight_encoding == Encoding::Bipolar; }
+  [[nodiscard]] bool has_pixel_terms() const noexcept {
+    return weight_encoding == Encoding::Bipolar && minuends.size() == 0;
+  }
   /// Does anything per pixel depend on the taps inside the picture?
   [[nodiscard]] bool wants_border_values() const noexcept {
     return channel_terms.size() != 0 || weight_sums.size() != 0 || weight_offset.size() != 0 ||

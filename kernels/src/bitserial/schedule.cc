@@ -22,10 +22,11 @@ Pair make_pair_of_planes(const Term& term, std::size_t i, std::size_t j) {
   return {.i = i, .j = j, .exponent = std::countr_zero(magnitude), .negative = product < 0};
 }
 
-/// The factor of the counts in D: 1, 2 or -2.
-Pair alpha(const BitConvSpec& spec) {
+/// The factor of the counts in D: 1, 2 or -2; the -1 of the minuends' way is theirs.
+Pair alpha(const BitConvSpec& spec, PairOp op) {
   const bool bipolar_weights = spec.weight_encoding == Encoding::Bipolar;
   const bool bipolar_activations = spec.activation_encoding == Encoding::Bipolar;
+  if (op == PairOp::Xor && !bipolar_activations) return {};
   return {.exponent = bipolar_weights || bipolar_activations ? 1 : 0,
           .negative = bipolar_weights && bipolar_activations};
 }
@@ -54,7 +55,12 @@ std::vector<Term> make_terms(const BitConvSpec& spec) {
   return terms;
 }
 
-Schedule make_schedule(std::span<const Term> terms, const BitConvSpec& spec) {
+PairOp pair_operation(const BitConvSpec& spec, PairOp bipolar_by_unsigned) noexcept {
+  if (spec.weight_encoding != Encoding::Bipolar) return PairOp::And;
+  return spec.activation_encoding == Encoding::Bipolar ? PairOp::Xor : bipolar_by_unsigned;
+}
+
+Schedule make_schedule(std::span<const Term> terms, const BitConvSpec& spec, PairOp op) {
   Schedule schedule;
   for (const Term& term : terms) {
     std::vector<Pair> pairs;
@@ -76,8 +82,8 @@ Schedule make_schedule(std::span<const Term> terms, const BitConvSpec& spec) {
                                 .negate = held.negative != pair.negative});
       held = pair;
     }
-    steps.shift = static_cast<std::uint8_t>(held.exponent + alpha(spec).exponent);
-    steps.negate = held.negative != alpha(spec).negative;
+    steps.shift = static_cast<std::uint8_t>(held.exponent + alpha(spec, op).exponent);
+    steps.negate = held.negative != alpha(spec, op).negative;
     schedule.terms.push_back(steps);
   }
   return schedule;

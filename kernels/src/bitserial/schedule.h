@@ -35,7 +35,9 @@ struct Schedule {
   std::vector<PlaneStep> steps;
   std::vector<TermSteps> terms;
 };
-[[nodiscard]] Schedule make_schedule(std::span<const Term> terms, const BitConvSpec& spec);
+/// How the planes of a pair are compared.
+[[nodiscard]] PairOp pair_operation(const BitConvSpec& spec, PairOp bipolar_by_unsigned) noexcept;
+[[nodiscard]] Schedule make_schedule(std::span<const Term> terms, const BitConvSpec& spec, PairOp op);
 
 /// float coefficients [term][channel] of the output channel `channel`; none for UniformBoth.
 [[nodiscard]] std::vector<float> term_coefficients(const BitConvSpec& spec, std::size_t channel);

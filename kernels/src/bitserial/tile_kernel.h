@@ -10,8 +10,8 @@
 //   Words      load_words, broadcast_word, popcount (of one word)
 //   Total      zero, negate, shift_left; count<op>(Total, w, a) if kFlushEvery is 0, else
 //   Counter    count<op>(Counter, w, a), flush(Total, Counter) after at most kFlushEvery words
-//   Ints       (int32 per channel) low_halves(Total), load, store, broadcast, add, negate, shift_left
-//   Floats     (float per channel) to_float, load, store, broadcast, fma
+//   Ints       (int32 per channel) low_halves(Total), load, store, broadcast, add, subtract, negate,
+//   shift_left Floats     (float per channel) to_float, load, store, broadcast, fma
 //
 // and those that a backend may have:
 //
