@@ -15,5 +15,7 @@ Action declare_bench(CLI::App& app);
 Action declare_compare(CLI::App& app);
 Action declare_kernels(CLI::App& app);
 Action declare_pictures(CLI::App& app);
+Action declare_export(CLI::App& app);
+Action declare_dump(CLI::App& app);
 
 }  // namespace bitplane::cli

@@ -8,7 +8,7 @@
 namespace bitplane::cli {
 namespace {
 
-constexpr std::array<Subcommand, 8> kSubcommands{{
+constexpr std::array<Subcommand, 10> kSubcommands{{
     {.name = "info",
      .summary = "what a model consists of, step by step",
      .examples = "bitplane info net.safetensors\nbitplane info net.safetensors --json",
@@ -47,6 +47,16 @@ constexpr std::array<Subcommand, 8> kSubcommands{{
      .examples = "bitplane pictures --data fashion-mnist --count 5 --out pictures\n"
                  "bitplane pictures --data synthetic --first 100 --count 10 --out pictures",
      .declare = declare_pictures},
+    {.name = "dump",
+     .summary = "test pictures, outputs and codes as one file, for other programs to compare with",
+     .examples = "bitplane dump net.safetensors --data fashion-mnist --out all.safetensors\n"
+                 "bitplane dump net.safetensors --data fashion-mnist --first 7 --count 1 --codes --out "
+                 "one.safetensors",
+     .declare = declare_dump},
+    {.name = "export",
+     .summary = "the model for other runtimes",
+     .examples = "bitplane export --onnx net.safetensors --out net.onnx",
+     .declare = declare_export},
 }};
 
 constexpr Program kProgram{

@@ -12,8 +12,8 @@
 namespace bitplane::testing {
 namespace {
 
-const std::vector<std::string> kSubcommands{"info",  "run",     "eval",    "verify",
-                                            "bench", "compare", "kernels", "pictures"};
+const std::vector<std::string> kSubcommands{"info",    "run",     "eval",     "verify", "bench",
+                                            "compare", "kernels", "pictures", "dump",   "export"};
 
 TEST(Usage, HelpShowsExamplesFirst) {
   for (const std::string& subcommand : kSubcommands) {

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/onnx/export.h"
+
+#include <map>
+#include <set>
+#include <variant>
+
+#include "engine/onnx/emitter.h"
+
+namespace bitplane::onnx {
+namespace {
+
+/// Of the picture in model files, where no node may have it.
+constexpr const char* kInput = "input";
+constexpr const char* kDocumentation =
+    "Input: pictures as float32 NCHW, their bytes 0 to 255 unchanged; preprocessing is part of the graph. "
+    "Low-bit layers are written as float32: weights by their levels, quantizers as comparisons with their "
+    "thresholds.";
+
+std::set<std::string> reserved_names(const engine::ModelSpec& spec) {
+  std::set<std::string> names{kInput};
+  for (const engine::Node& node : spec.nodes) names.insert(node.name);
+  return names;
+}
+
+void add_metadata(OnnxGraph& graph, const engine::ModelSpec& spec) {
+  std::string labels;
+  for (std::size_t i = 0; i < spec.labels.size(); ++i) labels += (i == 0 ? "" : "\n") + spec.labels[i];
+  if (!spec.labels.empty()) graph.metadata("labels", labels);
+  for (const auto& [key, value] : spec.provenance) graph.metadata("provenance." + key, value);
+}
+
+using Values = std::map<std::string, Value>;
+
+std::vector<QuantizerNames> quantizer_names(const engine::ModelSpec& spec, const Values& values) {
+  std::vector<QuantizerNames> names;
+  for (const engine::Node& node : spec.nodes) {
+    if (std::holds_alternative<engine::Quantize>(node.op))
+      names.push_back({node.name, values.at(node.inputs[0]).name});
+  }
+  return names;
+}
+
+/// Declares the graph's outputs, each once, and describes all other values of the model.
+void declare_values(OnnxGraph& graph, const engine::ModelSpec& spec, const Values& values,
+                    const std::vector<Value>& outputs) {
+  std::set<std::string> declared;
+  for (const Value& output : outputs) {
+    if (declared.insert(output.name).second) graph.output(output.name, onnx_shape(output));
+  }
+  for (const engine::Node& node : spec.nodes) {
+    if (!declared.contains(node.name)) graph.describe(node.name, onnx_shape(values.at(node.name)));
+  }
+}
+
+}  // namespace
+
+engine::Result<Exported> export_onnx(const engine::ModelSpec& spec, const ExportOptions& options) {
+  const engine::Result<std::vector<engine::NodeShape>> shapes = engine::validate(spec);
+  if (!shapes.ok()) return shapes.status();
+  OnnxGraph graph(reserved_names(spec));
+  Emitter emitter(graph);
+  Values values;
+  graph.input(kInput, {{spec.input.channels, spec.input.height, spec.input.width}});
+  values[kInput] = emitter.preprocess(spec.input, kInput);
+  for (std::size_t n = 0; n < spec.nodes.size(); ++n) {
+    const engine::Node& node = spec.nodes[n];
+    std::vector<Value> inputs;
+    for (const std::string& input : node.inputs) inputs.push_back(values.at(input));
+    values[node.name] = emitter.emit(node, shapes.value()[n], inputs);
+  }
+  std::vector<Value> outputs{emitter.in_model_order(values.at(spec.output))};
+  for (const engine::Node& node : spec.nodes) {
+    if (options.outputs == Outputs::Result || !std::holds_alternative<engine::Quantize>(node.op)) continue;
+    outputs.push_back(values.at(node.inputs[0]));
+    outputs.push_back(values.at(node.name));
+  }
+  declare_values(graph, spec, values, outputs);
+  add_metadata(graph, spec);
+  engine::Result<std::vector<std::byte>> file =
+      graph.serialize(spec.name, kDocumentation, options.producer_version);
+  if (!file.ok()) return file.status();
+  return Exported{std::move(file).value(), quantizer_names(spec, values)};
+}
+
+}  // namespace bitplane::onnx
