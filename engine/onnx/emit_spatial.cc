@@ -26,6 +26,12 @@ std::int64_t pad_behind(const Axis& axis) {
   return std::max<std::int64_t>(0, reach - integer(axis.size + axis.pad));
 }
 
+/// Kernel by positions of window `index` inside the padded picture.
+float cut_factor(const Axis& axis, std::size_t index) {
+  const std::size_t inside = std::min(axis.kernel, axis.size + 2 * axis.pad - index * axis.stride);
+  return static_cast<float>(axis.kernel) / static_cast<float>(inside);
+}
+
 std::vector<Attribute> window_attributes(const Axis& rows, const Axis& columns) {
   return {
       {"kernel_shape", std::vector{integer(rows.kernel), integer(columns.kernel)}},
@@ -53,19 +59,28 @@ Layout Emitter::emit(const engine::MaxPool& op, const Place& at) {
   return Layout::Map;
 }
 
-/// Padding of the operation never counts. Where it shall, it is put there before.
+/// Where padding counts, ONNX counts all of it, also what pad_behind() added: those windows are made larger
+/// again.
 Layout Emitter::emit(const engine::AveragePool& op, const Place& at) {
-  auto [rows, columns] = axes_of(op, at.inputs[0].shape, at.shape);
-  std::string input = map(at.inputs[0]);
-  if (op.divisor == engine::AverageDivisor::Padded && op.pad_h + op.pad_w > 0) {
-    const std::int64_t h = integer(op.pad_h), w = integer(op.pad_w);
-    input = pad(graph_.name(at.name + "/padded"), input, std::array<std::int64_t, 8>{0, 0, h, w, 0, 0, h, w});
-    for (Axis* axis : {&rows, &columns}) {
-      axis->size += 2 * axis->pad;
-      axis->pad = 0;
+  const auto [rows, columns] = axes_of(op, at.inputs[0].shape, at.shape);
+  std::vector<Attribute> attributes = window_attributes(rows, columns);
+  const bool padded = op.divisor == engine::AverageDivisor::Padded;
+  attributes.push_back({"count_include_pad", std::int64_t{padded ? 1 : 0}});
+  const bool cut =
+      padded && (pad_behind(rows) > integer(op.pad_h) || pad_behind(columns) > integer(op.pad_w));
+  const std::string average = graph_.add({"AveragePool",
+                                          {map(at.inputs[0])},
+                                          cut ? graph_.name(at.name + "/uncut") : at.name,
+                                          std::move(attributes)});
+  if (cut) {
+    std::vector<float> factors;
+    for (std::size_t y = 0; y < rows.windows; ++y) {
+      for (std::size_t x = 0; x < columns.windows; ++x)
+        factors.push_back(cut_factor(rows, y) * cut_factor(columns, x));
     }
+    const std::array<std::size_t, 4> dims{1, 1, rows.windows, columns.windows};
+    graph_.add({"Mul", {average, graph_.constant(at.name + "/cut", dims, factors)}, at.name});
   }
-  graph_.add({"AveragePool", {input}, at.name, window_attributes(rows, columns)});
   return Layout::Map;
 }
 

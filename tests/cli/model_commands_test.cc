@@ -3,9 +3,12 @@
 // info, run, eval, bench and pictures on a small model, and on files that are none.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "bitplane/model_spec.h"
+#include "bitplane/safetensors.h"
 #include "cli/command.h"
 #include "cli/small_model.h"
 #include "engine/data/picture.h"
@@ -150,6 +153,46 @@ TEST_F(ModelCommands, PicturesWrittenAreThoseThatRunReads) {
       {"2000 test pictures"});
   expect_refusal(run_command({"pictures", "--data", "synthetic", "--out", model_ + "/x"}), 5,
                  {"small.safetensors"});
+}
+
+TEST_F(ModelCommands, ExportWritesAnOnnxFile) {
+  const std::string out = folder_.file("small.onnx");
+  const Outcome text = run_command({"export", "--onnx", model_, "--out", out});
+  expect_success(text);
+  expect_contains(text.out, "[batch][1][28][28]");
+  const Bytes file = read_bytes(out);
+  EXPECT_EQ(std::string(file.begin(), file.end()).substr(0, 12), std::string("\x08\x07\x12\x08"
+                                                                             "bitplane"));
+  const Outcome document = run_command({"export", "--onnx", "--quantizers", model_, "--out", out, "--json"});
+  expect_success(document);
+  const auto json = nlohmann::json::parse(document.out);
+  EXPECT_EQ(json.at("bytes"), std::filesystem::file_size(out));
+  EXPECT_EQ(json.at("quantizers").at(0), nlohmann::json({{"name", "q1"}, {"input", "relu1"}}));
+  expect_refusal(run_command({"export", model_, "--out", out}), 2, {"--onnx"});
+  expect_refusal(run_command({"export", "--onnx", model_, "--out", model_ + "/x"}), 5, {"small.safetensors"});
+}
+
+TEST_F(ModelCommands, DumpHoldsPicturesOutputsAndCodes) {
+  const std::string out = folder_.file("dump.safetensors");
+  expect_success(run_command({"dump", model_, "--data", "synthetic", "--first", "1990", "--out", out}));
+  const Bytes last_ten = read_bytes(out);
+  EXPECT_EQ(engine::parse_safetensors(std::as_bytes(std::span(last_ten)))->tensors.size(), 3U);
+  expect_success(run_command(
+      {"dump", model_, "--data", "synthetic", "--first", "5", "--count", "3", "--codes", "--out", out}));
+  const Bytes file = read_bytes(out);
+  const auto parsed = engine::parse_safetensors(std::as_bytes(std::span(file)));
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  std::map<std::string, std::vector<std::size_t>> shapes;
+  for (const engine::TensorEntry& entry : parsed->tensors) shapes[entry.name] = entry.tensor.shape;
+  EXPECT_EQ(shapes.at("pictures"), (std::vector<std::size_t>{3, 28, 28, 1}));
+  EXPECT_EQ(shapes.at("outputs"), (std::vector<std::size_t>{3, 10}));
+  EXPECT_EQ(shapes.at("labels"), (std::vector<std::size_t>{3}));
+  EXPECT_EQ(shapes.at("codes.q1"), (std::vector<std::size_t>{3, 14, 14, 8}));
+  EXPECT_EQ(shapes.at("levels.q2"), (std::vector<std::size_t>{4}));
+  EXPECT_EQ(shapes.at("thresholds.q2"), (std::vector<std::size_t>{3}));
+  expect_refusal(
+      run_command({"dump", model_, "--data", "synthetic", "--first", "1999", "--count", "2", "--out", out}),
+      2, {"2000 test pictures"});
 }
 
 TEST_F(ModelCommands, UnknownAndAbsentIsas) {

@@ -174,18 +174,28 @@ TEST(OnnxExport, WindowsThatRoundUpArePaddedBehind) {
   EXPECT_FALSE(node.attributes.contains("ceil_mode"));
 }
 
-TEST(OnnxExport, AveragesThatCountPaddingArePaddedBefore) {
-  const auto pool =
-      two_channels(5).add("pool", engine::AveragePool{.kernel_h = 3,
-                                                      .kernel_w = 3,
-                                                      .pad_h = 1,
-                                                      .pad_w = 1,
-                                                      .rounding = engine::PoolRounding::Ceil,
-                                                      .divisor = engine::AverageDivisor::Padded});
-  const ReadModel model = exported(pool.spec());
-  const ReadNode node = node_of(model, "pool");
-  EXPECT_EQ(node.attributes.at("pads").integers, (std::vector<std::int64_t>{0, 0, 0, 0}));
-  EXPECT_EQ(node_of(model, node.inputs[0]).type, "Pad");
+TEST(OnnxExport, AveragesThatCountPaddingCountNoMoreThanIt) {
+  engine::AveragePool pool{.kernel_h = 3,
+                           .kernel_w = 3,
+                           .pad_h = 1,
+                           .pad_w = 1,
+                           .rounding = engine::PoolRounding::Ceil,
+                           .divisor = engine::AverageDivisor::Padded};
+  const ReadModel whole = exported(two_channels(5).add("pool", pool).spec());
+  const ReadNode node = node_of(whole, "pool");
+  EXPECT_EQ(node.attributes.at("pads").integers, (std::vector<std::int64_t>{1, 1, 1, 1}));
+  EXPECT_EQ(node.attributes.at("count_include_pad").integer, 1);
+  // 6 pixels: the last of 4 windows begins at the last pixel and has 2 of 3 positions in the padded picture.
+  const ReadModel cut = exported(two_channels(6).add("pool", pool).spec());
+  const ReadNode factor = node_of(cut, "pool");
+  ASSERT_EQ(factor.type, "Mul");
+  EXPECT_EQ(node_of(cut, factor.inputs[0]).attributes.at("pads").integers,
+            (std::vector<std::int64_t>{1, 1, 2, 2}));
+  const ReadTensor& factors = cut.initializers.at(factor.inputs[1]);
+  ASSERT_EQ(factors.dims, (std::vector<std::size_t>{1, 1, 4, 4}));
+  EXPECT_EQ(factors.floats[0], 1.0F);
+  EXPECT_EQ(factors.floats[3], 1.5F);
+  EXPECT_EQ(factors.floats[15], 2.25F);
 }
 
 TEST(OnnxExport, NamesOfTheModelAreNeverTakenByHelpers) {
