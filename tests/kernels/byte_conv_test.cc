@@ -25,7 +25,7 @@ INSTANTIATE_TEST_SUITE_P(Kernels, ByteConvTest, testing::ValuesIn(dot_cases()), 
 /// Bytes and weights with the sums of every window by definition.
 struct BytePicture {
   ConvShape shape;
-  std::vector<std::uint8_t> pixels, padding;
+  std::vector<std::uint8_t> pixels, zero;
   std::vector<std::int8_t> weights;
 
   [[nodiscard]] std::int32_t sum_at(const reference::OutputAt& at) const {
@@ -38,24 +38,22 @@ struct BytePicture {
       const std::size_t x = at.x * shape.stride_w + tap % shape.kernel_w * shape.dilation_w;
       const bool inside = y >= shape.pad_h && y < shape.pad_h + shape.height && x >= shape.pad_w &&
                           x < shape.pad_w + shape.width;
-      const int byte =
-          inside ? pixels[((at.picture * shape.height + y - shape.pad_h) * shape.width + x - shape.pad_w) *
-                              shape.channels +
-                          c]
-                 : padding[c];
-      sum += byte * weights[at.channel * shape.filter_size() + k];
+      if (!inside) continue;
+      const std::size_t row = at.picture * shape.height + y - shape.pad_h;
+      const int byte = pixels[(row * shape.width + x - shape.pad_w) * shape.channels + c];
+      sum += (byte - zero[c]) * weights[at.channel * shape.filter_size() + k];
     }
     return sum;
   }
 };
 
 BytePicture random_picture(Random& random, const ConvShape& shape) {
-  BytePicture picture{.shape = shape, .pixels = {}, .padding = {}, .weights = {}};
+  BytePicture picture{.shape = shape, .pixels = {}, .zero = {}, .weights = {}};
   for (std::size_t i = 0; i < shape.batch * shape.height * shape.width * shape.channels; ++i) {
     picture.pixels.push_back(random.coin() ? 255 : static_cast<std::uint8_t>(random.bits()));
   }
   for (std::size_t c = 0; c < shape.channels; ++c)
-    picture.padding.push_back(static_cast<std::uint8_t>(random.bits()));
+    picture.zero.push_back(static_cast<std::uint8_t>(random.bits()));
   const bool small = random.coin();  // few different weights are packed as codes
   for (std::size_t i = 0; i < shape.out_channels * shape.filter_size(); ++i) {
     const auto weight = static_cast<std::int8_t>(random.bits());
@@ -115,7 +113,7 @@ TEST_P(ByteConvTest, AgreesWithTheDefinition) {
       SCOPED_TRACE("seed " + std::to_string(++seed));
       Random random(seed);
       const BytePicture picture = random_picture(random, shape);
-      const ByteConv conv(kernels(), {shape, picture.weights.data(), picture.padding.data()});
+      const ByteConv conv(kernels(), {shape, picture.weights.data(), picture.zero.data()});
       std::vector<std::int32_t> expected;
       reference::for_outputs(shape, [&](const auto& at) { expected.push_back(picture.sum_at(at)); });
       AlignedArray<std::byte> scratch(conv.scratch_bytes());

@@ -31,7 +31,7 @@ inline std::vector<DotCase> dot_cases() {
   for (const KernelInfo& info : registry()) {
     if (info.family != Family::Dot) continue;
     const CpuFeatures features = detect_cpu();
-    cases.push_back({info, features.has(info.isa) ? select_dot(features.limited_to(info.isa)) : nullptr});
+    cases.push_back({info, features.has(info.isa) ? &select_dot(features.limited_to(info.isa)) : nullptr});
   }
   return cases;
 }

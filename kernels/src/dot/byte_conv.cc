@@ -45,7 +45,15 @@ class ByteRows {
       std::memcpy(to, from, count);
       return;
     }
-    for (std::size_t i = 0; i < count; ++i) store_element(packed_, from[i], to + i * size);
+    if (size == 1) {
+      for (std::size_t i = 0; i < count; ++i) store_element(packed_, from[i], to + i);
+      return;
+    }
+    const std::int32_t offset = packed_.elements.offset;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto word = static_cast<std::int16_t>(from[i] + offset);
+      std::memcpy(to + i * sizeof(word), &word, sizeof(word));
+    }
   }
 
   const PackedDot& packed_;
@@ -60,11 +68,11 @@ ByteConv::ByteConv(const DotKernels& kernels, const ByteConvSpec& spec) : shape_
   PackedDot packed = pack_dot(kernels, spec.shape,
                               {.weights = {spec.weights, spec.weights + count},
                                .ranges = {{*least, *most}, kBytes},
-                               .padding_is_zero = spec.padding == nullptr});
+                               .zero = spec.zero});
   const std::size_t size = packed.format->element_bytes;
   packed.padding.resize(spec.shape.channels * size);
   for (std::size_t c = 0; c < spec.shape.channels; ++c) {
-    store_element(packed, spec.padding == nullptr ? std::uint8_t{0} : spec.padding[c],
+    store_element(packed, spec.zero == nullptr ? std::uint8_t{0} : spec.zero[c],
                   packed.padding.data() + c * size);
   }
   packed_ = std::make_shared<const PackedDot>(std::move(packed));

@@ -20,6 +20,7 @@ constexpr KernelInfo kDotInfos[] = {
      .family = Family::Dot,
      .isa = Isa::NeonDot,
      .tile = "16 channels x 6 pixels"},
+    {.name = "dot_8x2_scalar", .family = Family::Dot, .isa = Isa::Scalar, .tile = "8 channels x 2 pixels"},
 };
 
 }  // namespace bitplane::kernels

@@ -41,6 +41,10 @@ inline constexpr DotRates kDotRatesAmx{
 inline constexpr DotRates kDotRatesNeonDot{
     .product = 0.2, .tile = 15.0, .expanded = 1.2, .row = 10.0, .tile_pixels = 6};
 
+// Plain loops on the CPU of the first list (GCC 12, SSE2).
+inline constexpr DotRates kDotRatesScalar{
+    .product = 6.0, .tile = 20.0, .expanded = 20.0, .row = 10.0, .tile_pixels = 2};
+
 template <const DotKernels& kKernels, const DotRates& kRates>
 double dot_kernel_cost(const BitConvSpec& spec) noexcept {
   return dot_cost(kKernels, kRates, spec);
@@ -52,7 +56,8 @@ std::unique_ptr<const LowBitConv> make_dot_conv(const BitConvSpec& spec) {
 }
 
 constexpr std::initializer_list<LowBitKernel> kDotLowBit = {
-// perhaps none
+    {kDotInfos[5], dot_kernel_supports<kDotScalar>, dot_kernel_cost<kDotScalar, kDotRatesScalar>,
+     make_dot_conv<kDotScalar>},
 #ifdef BITPLANE_HAVE_NEONDOT
     {kDotInfos[4], dot_kernel_supports<kDotNeonDot>, dot_kernel_cost<kDotNeonDot, kDotRatesNeonDot>,
      make_dot_conv<kDotNeonDot>},

@@ -173,9 +173,14 @@ void fill_start(const DotOperands& operands, PackedDot& packed) {
   packed.start = AlignedArray<std::int32_t>(shape.groups * packed.stride());
   for (std::size_t channel = 0; channel < shape.out_channels; ++channel) {
     std::int64_t sum = 0;
-    for (std::size_t i = 0; i < k; ++i) sum += operands.weights[channel * k + i];
-    packed.start[channel / per_group * packed.stride() + channel % per_group] =
-        static_cast<std::int32_t>(-packed.elements.offset * sum);
+    const std::size_t group = channel / per_group, inputs = packed.group_channels();
+    for (std::size_t i = 0; i < k; ++i) {
+      const std::int32_t zero = operands.zero == nullptr ? 0 : operands.zero[group * inputs + i % inputs];
+      sum += operands.weights[channel * k + i] * std::int64_t{packed.elements.offset + zero};
+    }
+    // Exact modulo 2^32, as everything is that is added to it.
+    packed.start[group * packed.stride() + channel % per_group] =
+        static_cast<std::int32_t>(static_cast<std::uint32_t>(-sum));
   }
 }
 
@@ -192,7 +197,7 @@ PackedDot pack_dot(const DotKernels& kernels, const ConvShape& shape, const DotO
   cut_blocks(packed);
   const DotRuns runs = runs_of(packed);
   cut_chunks(runs, chunk_steps(packed, operands.ranges), packed);
-  if (operands.padding_is_zero && packed.elements.offset == 0) find_chunks_of_rows(packed);
+  if (operands.zero == nullptr && packed.elements.offset == 0) find_chunks_of_rows(packed);
   WeightPacker(operands, runs, packed).pack();
   fill_start(operands, packed);
   return packed;

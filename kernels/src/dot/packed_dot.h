@@ -63,7 +63,7 @@ struct PackedDot : DotGeometry {
 struct DotOperands {
   std::vector<std::int16_t> weights;  ///< [out channel][K]
   DotRanges ranges;
-  bool padding_is_zero = true;  ///< the value of a padded pixel, in all channels
+  const std::uint8_t* zero = nullptr;  ///< [channels]: what counts 0, also a padded pixel; null: 0
 };
 /// A format exists. Throws std::bad_alloc.
 [[nodiscard]] PackedDot pack_dot(const DotKernels& kernels, const ConvShape& shape,

@@ -107,6 +107,7 @@ struct DotKernels {
   void (*end)() noexcept;
 };
 
+extern const DotKernels kDotScalar;
 extern const DotKernels kDotAvx2;
 extern const DotKernels kDotAvxVnni;
 extern const DotKernels kDotAvx512;

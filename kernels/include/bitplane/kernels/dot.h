@@ -17,8 +17,9 @@ namespace bitplane::kernels {
 
 /// One ISA's dot product kernels (opaque to callers; the registry lists them).
 struct DotKernels;
-/// The best of `features`; null where there is none (scalar).
-[[nodiscard]] const DotKernels* select_dot(CpuFeatures features) noexcept;
+/// The best of `features`.
+[[nodiscard]] const DotKernels& select_dot(CpuFeatures features) noexcept;
+[[nodiscard]] Isa kernel_isa(const DotKernels& kernels) noexcept;
 [[nodiscard]] std::string_view kernel_name(const DotKernels& kernels) noexcept;
 
 /// The packed form, private to the family: weights in the kernel's layout, segments of a window, blocks.
@@ -47,16 +48,17 @@ class DotConv final : public LowBitConv {
   std::shared_ptr<const PackedDot> packed_;
 };
 
-/// What a convolution of byte pictures means: the sum over the window of weight * byte, in int32.
-/// |sum| < 2^31 is a precondition: filter_size() * 128 * 255 says so for up to 65793 elements.
+/// What a convolution of byte pictures means: the sum over the window of weight * (byte - zero), in int32. A
+/// padded pixel counts nothing. |sum| < 2^31 is a precondition: filter_size() * 128 * 255 says so for up to
+/// 65793 elements.
 struct ByteConvSpec {
   ConvShape shape{};                      ///< batch is ignored: run() takes any number of rows
   const std::int8_t* weights = nullptr;   ///< [out channel][kernel row][kernel column][channel of the group]
-  const std::uint8_t* padding = nullptr;  ///< [channels]: the bytes of a padded pixel; null: zeros
+  const std::uint8_t* zero = nullptr;     ///< [channels]: the byte that means 0; null: 0
 };
 
-/// A convolution of bytes that are not packed: 8-bit first layers on uint8 pictures (whose mean and scale are
-/// folded into the epilogue's affine and into the bytes of a padded pixel), 8-bit last layers.
+/// A convolution of bytes that are not packed: 8-bit first layers on uint8 pictures, whose mean is `zero` and
+/// whose scale is in the weights.
 class ByteConv {
  public:
   ByteConv() = default;
