@@ -31,6 +31,10 @@ constexpr std::array kSubcommands{
         "export", "write the run's net as a model file, or its float weights with PyTorch's names",
         "trainer export runs/a --out a.safetensors\ntrainer export runs/a --torch-names weights.safetensors",
         train::declare_export},
+    Subcommand{"init", "write an untrained net as a model file, to measure it: no data set, no training",
+               "trainer init --net resnet-18 --codes uniform --wbits 1 --abits 2 --first-last 8 --out "
+               "r18.safetensors",
+               train::declare_init},
     Subcommand{
         "list", "what can be trained",
         "trainer list nets\ntrainer list methods\ntrainer list datasets --json\ntrainer list optimizers",

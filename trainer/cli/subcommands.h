@@ -12,6 +12,7 @@ namespace bitplane::train {
 [[nodiscard]] cli::Action declare_resume(CLI::App& app);
 [[nodiscard]] cli::Action declare_eval(CLI::App& app);
 [[nodiscard]] cli::Action declare_export(CLI::App& app);
+[[nodiscard]] cli::Action declare_init(CLI::App& app);
 [[nodiscard]] cli::Action declare_list(CLI::App& app);
 
 }  // namespace bitplane::train

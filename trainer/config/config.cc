@@ -52,6 +52,9 @@ const auto kConfigFields = std::to_array<ConfigField>({
     {"method", "method (trainer list methods)", &Config::method},
     {"wbits", "weight bits: 1 to 8, or 32 = float", &Config::wbits},
     {"abits", "activation bits: 1 to 8, or 32 = float", &Config::abits},
+    {"first_last",
+     "first and last layer: float, or 8 = 8-bit weights on the picture's bytes and on 8-bit activations",
+     &Config::first_last},
     {"epochs", "passes over the training pictures", &Config::epochs},
     {"batch", "pictures per step", &Config::batch},
     {"lr", "learning rate; the peak of one-cycle", &Config::lr},
@@ -179,6 +182,14 @@ void check_weights(const Config& config) {
   }
 }
 
+void check_first_last(const Config& config) {
+  check_choice("first_last", config.first_last, std::array{kFirstLastFloat, kFirstLastBytes});
+  if (config.first_last == kFirstLastBytes && config.normalize != "channel") {
+    throw std::invalid_argument("first_last 8 multiplies bytes minus one number per channel: it needs normalize channel, not '" +
+                                config.normalize + "'");
+  }
+}
+
 void check_values(const Config& config) {
   check_name("data set", config.data, engine::data::datasets());
   if (!is_net_text(config.net)) check_name("net", config.net, nets());
@@ -212,6 +223,7 @@ void check_values(const Config& config) {
   check_range("contrast", config.contrast, 0, 10);
   check_range("saturation", config.saturation, 0, 10);
   check_name("normalization", config.normalize, normalizations());
+  check_first_last(config);
   check_range("loaders", static_cast<double>(config.loaders), 0, 64);
   if (config.crop_padding > 0 && config.crop_area > 0)
     throw std::invalid_argument(

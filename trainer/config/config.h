@@ -21,6 +21,9 @@
 
 namespace bitplane::train {
 
+/// Values of first_last.
+inline constexpr std::string_view kFirstLastFloat = "float", kFirstLastBytes = "8";
+
 struct Config {
   std::string data = "fashion-mnist", data_dir = {};
   std::uint64_t crop_padding = 0;
@@ -30,6 +33,7 @@ struct Config {
   std::string net = "cnn-small", method = "lq-nets";  ///< net: a name, or the text of a net file
   double width = 1.0;
   std::uint64_t wbits = 2, abits = 2;
+  std::string first_last = std::string(kFirstLastFloat);
   std::uint64_t epochs = 5, batch = 128;
   double lr = 0.1;
   std::string schedule = "one-cycle";

@@ -77,6 +77,20 @@ Preprocessing measure_preprocessing(const engine::data::PictureSet& set, std::st
   return measure_channels(set);
 }
 
+Preprocessing with_whole_byte_means(Preprocessing preprocessing) {
+  for (float& mean : preprocessing.mean) {
+    mean = static_cast<float>(std::floor(255.0 * static_cast<double>(mean) + 0.5) / 255.0);
+  }
+  return preprocessing;
+}
+
+std::vector<float> byte_scales(const Preprocessing& preprocessing) {
+  std::vector<float> scales;
+  for (const float deviation : preprocessing.std)
+    scales.push_back(static_cast<float>(1.0 / (255.0 * static_cast<double>(deviation))));
+  return scales;
+}
+
 Normalizer::Normalizer(const Preprocessing& preprocessing)
     : channels_(preprocessing.mean.size()),
       mean_picture_(preprocessing.mean_picture),

@@ -37,6 +37,11 @@ struct NormalizationInfo {
 [[nodiscard]] Preprocessing measure_preprocessing(const engine::data::PictureSet& set,
                                                   std::string_view normalization = "channel");
 
+/// The same with means that are whole bytes / 255, so that one byte of each channel means 0 exactly.
+[[nodiscard]] Preprocessing with_whole_byte_means(Preprocessing preprocessing);
+/// What a byte of each channel is multiplied with: 1 / (255 std).
+[[nodiscard]] std::vector<float> byte_scales(const Preprocessing& preprocessing);
+
 /// A Preprocessing, ready to be applied: one table of 256 values per channel, or the mean picture.
 class Normalizer {
  public:

@@ -15,6 +15,8 @@
 namespace bitplane::train {
 namespace {
 
+constexpr std::size_t kPictureSlot = 0;
+
 std::size_t elements(const engine::NodeShape& shape) {
   return shape.height * shape.width * shape.channels;
 }
@@ -72,6 +74,7 @@ std::vector<kernels::F32Panels> pack_float_weights(const kernels::ConvShape& sha
 /// Turns the graph into steps: one overload of add() per operation.
 struct Evaluator::Builder {
   Evaluator& evaluator;
+  const engine::ModelSpec& spec;
   const kernels::F32Kernels& kernels;
   std::map<std::string, Meaning> nodes;
 
@@ -145,7 +148,28 @@ struct Evaluator::Builder {
     return out;
   }
 
-  Meaning add_plane_product(const Product& product, const Meaning& in) {
+  /// The picture's bytes as the one activation plane of integers u - m, whose multiple is 1: exact as floats.
+  Meaning picture_bytes(const Meaning& in) {
+    std::vector<int> zero;
+    for (const float mean : spec.input.mean) {
+      const double byte = std::floor(255.0 * static_cast<double>(mean) + 0.5);
+      if (!(byte >= 0.0 && byte <= 255.0) || static_cast<float>(byte / 255.0) != mean)
+        throw std::invalid_argument("weight planes on the picture need means of whole bytes");
+      zero.push_back(static_cast<int>(byte));
+    }
+    static const engine::Quantize kBytes{
+        .bits = 1, .basis = engine::UniformBasis{{1.0F}}, .thresholds = {}, .code_of_rank = {}};
+    Meaning out = add_step(in, in.shape, [zero = std::move(zero)](const Slot& from, Slot& to, Scratch&) {
+      to.planes.resize(from.codes.size());
+      for (std::size_t e = 0; e < from.codes.size(); ++e)
+        to.planes[e] = static_cast<float>(static_cast<int>(from.codes[e]) - zero[e % zero.size()]);
+    });
+    out.quantize = &kBytes;
+    return out;
+  }
+
+  Meaning add_plane_product(const Product& product, const Meaning& before) {
+    const Meaning in = before.slot == kPictureSlot ? picture_bytes(before) : before;
     if (in.quantize == nullptr) throw std::invalid_argument("weight planes need a quantized input");
     auto conv = std::make_shared<const PlaneConv>(
         product.shape, std::get<engine::PlaneWeights>(product.weights), *in.quantize);
@@ -370,7 +394,7 @@ Evaluator::Evaluator(const engine::ModelSpec& spec, kernels::CpuFeatures feature
     input_scale_.push_back(static_cast<float>(1.0 / (255.0 * deviation)));
     input_shift_.push_back(static_cast<float>(-static_cast<double>(spec.input.mean[c]) / deviation));
   }
-  Builder builder{.evaluator = *this, .kernels = kernels::select_f32(features), .nodes = {}};
+  Builder builder{.evaluator = *this, .spec = spec, .kernels = kernels::select_f32(features), .nodes = {}};
   Meaning input;
   input.slot = builder.new_slot();
   input.shape = {spec.input.height, spec.input.width, spec.input.channels};
@@ -386,7 +410,8 @@ Evaluator::Evaluator(const engine::ModelSpec& spec, kernels::CpuFeatures feature
 }
 
 void Evaluator::run(std::span<const std::uint8_t> picture, Worker& worker) const {
-  std::vector<float>& x = worker.slots_[0].values;
+  std::vector<float>& x = worker.slots_[kPictureSlot].values;
+  worker.slots_[kPictureSlot].codes.assign(picture.begin(), picture.end());
   const std::size_t channels = input_scale_.size();
   x.resize(picture.size());
   for (std::size_t e = 0; e < picture.size(); ++e) {

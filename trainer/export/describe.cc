@@ -26,8 +26,8 @@ engine::Weights describe_weights(const WeightQuantizer* quantizer, const Tensor&
     if (input == Input::Codes) throw std::invalid_argument("float weights on quantized activations");
     return engine::FloatWeights{.values = copy_of(&weight)};
   }
-  WeightExport exported = quantizer->export_weights(weight);
-  if (input == Input::Float) return engine::FloatWeights{.values = dequantize(exported)};
+  WeightExport exported = quantizer->export_weights(weight);  // codes for codes, and for the picture's bytes
+  if (input == Input::Float && !quantizer->reads_picture()) return engine::FloatWeights{.values = dequantize(exported)};
   canonicalize(exported);
   return engine::PlaneWeights{.planes = pack_planes(exported),
                               .encoding = exported.encoding,

@@ -19,6 +19,7 @@ std::map<std::string, std::string> provenance_of(const LoadedRun& run) {
                                                 {"method", config.method},
                                                 {"weight_bits", std::to_string(config.wbits)},
                                                 {"activation_bits", std::to_string(config.abits)},
+                                                {"first_last", config.first_last},
                                                 {"data", config.data},
                                                 {"epochs", std::to_string(run.progress.epoch)},
                                                 {"seed", std::to_string(config.seed)},

@@ -60,7 +60,7 @@ std::unique_ptr<Module> build_light_cnn(const NetOptions& options) {
                                            .start = start},
                                           Place::Inner);
   parts.linear(*net, "fc2", {.in_features = hidden, .out_features = options.classes, .start = start},
-               Place::Last);
+               Place::LastSigned);
   return net;
 }
 

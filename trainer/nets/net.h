@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "trainer/nn/module.h"
 #include "trainer/quantizers/list.h"
@@ -33,11 +34,17 @@ struct PictureShape {
 /// "28x28x1"
 [[nodiscard]] std::string to_string(const PictureShape& shape);
 
+/// First and last layers: float32, or 8-bit weights on the picture's bytes and on 8-bit activations.
+enum class FirstLast : std::uint8_t { Float, Bytes };
+
 struct NetOptions {
   PictureShape input;
   std::size_t classes = 10;
   double width = 1.0;  ///< times the published channels, see scaled_channels()
   const QuantizationPlan& plan;
+  FirstLast first_last = FirstLast::Float;
+  /// What preprocessing multiplies a byte of each channel with; empty: 1. Of 8-bit first layers.
+  std::vector<float> picture_scale = {};
 };
 
 /// The width rule, for every hidden channel count of every net (never the picture's channels or the classes):

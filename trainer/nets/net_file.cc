@@ -144,7 +144,7 @@ void NetFileBuilder::measure(const Entry& e) {
   e.flow.shape = layer_sizes(graph, e.flow.shape).back().out;
 }
 
-constexpr std::array<std::string_view, 3> kPlaces{"first", "inner", "last"};
+constexpr std::array<std::string_view, 4> kPlaces{"first", "inner", "last", "last_signed"};
 constexpr std::size_t kInner = 1;
 
 WeightStart read_start(NetElement& element) {

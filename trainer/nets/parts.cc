@@ -2,8 +2,11 @@
 #include "trainer/nets/parts.h"
 
 #include <cmath>
+#include <utility>
 
 #include "trainer/nets/layer_sizes.h"
+#include "trainer/quantizers/byte_weights.h"
+#include "trainer/quantizers/running_clip.h"
 
 namespace bitplane::train {
 
@@ -13,8 +16,20 @@ WeightStart he_fan_out(std::size_t area, std::size_t outputs) {
 
 std::unique_ptr<WeightQuantizer> NetParts::weight_quantizer(Place place,
                                                             const WeightQuantizerOptions& layer) const {
-  if (place != Place::Inner || !options_->plan.weights) return nullptr;
-  return options_->plan.weights(layer);
+  if (place == Place::Inner) return options_->plan.weights ? options_->plan.weights(layer) : nullptr;
+  if (options_->first_last == FirstLast::Float) return nullptr;
+  ByteWeightsOptions bytes{.out_channels = layer.out_channels, .filter_size = layer.filter_size};
+  if (place == Place::First) {
+    bytes.picture_scale = options_->picture_scale;
+    if (bytes.picture_scale.empty()) bytes.picture_scale.assign(options_->input.channels, 1.0F);
+  }
+  return std::make_unique<ByteWeights>(std::move(bytes));
+}
+
+void NetParts::quantize_input(Sequential& net, const std::string& name, Place place) const {
+  if (options_->first_last == FirstLast::Float || place == Place::First || place == Place::Inner) return;
+  const ClipRange range = place == Place::Last ? ClipRange::Positive : ClipRange::Signed;
+  net.emplace<Quantize>("quant_" + name, std::make_unique<RunningClip>(RunningClipOptions{.range = range}));
 }
 
 namespace {
@@ -30,6 +45,7 @@ std::size_t NetParts::conv(Sequential& net, const std::string& name, const Conv2
   const std::size_t area = conv.kernel * conv.kernel;
   Conv2dOptions placed = conv;
   placed.rounding = rounding_at(place);
+  quantize_input(net, name, place);
   net.emplace<Conv2d>(name, placed,
                       weight_quantizer(place, {.out_channels = conv.out_channels,
                                                .filter_size = conv.in_channels / conv.groups * area,
@@ -41,6 +57,7 @@ std::size_t NetParts::linear(Sequential& net, const std::string& name, const Lin
                              Place place) const {
   LinearOptions placed = linear;
   placed.rounding = rounding_at(place);
+  quantize_input(net, name, place);
   net.emplace<Linear>(
       name, placed,
       weight_quantizer(place, {.out_channels = linear.out_features, .filter_size = linear.in_features}));

@@ -14,8 +14,9 @@
 
 namespace bitplane::train {
 
-/// Inner layers are quantized, and multiply in the run's precision; first and last ones stay float32.
-enum class Place : std::uint8_t { First, Inner, Last };
+/// Inner layers are quantized by the method, and multiply in the run's precision; first and last ones stay
+/// float32 or take 8 bits (NetOptions::first_last). LastSigned: a last one whose input no ReLU made.
+enum class Place : std::uint8_t { First, Inner, Last, LastSigned };
 
 /// N(0, sqrt(2 / (area * outputs))), He's fan-out rule, which the ResNets start with.
 [[nodiscard]] WeightStart he_fan_out(std::size_t area, std::size_t outputs);
@@ -45,6 +46,8 @@ class NetParts {
  private:
   [[nodiscard]] std::unique_ptr<WeightQuantizer> weight_quantizer(Place place,
                                                                   const WeightQuantizerOptions& layer) const;
+  /// "quant_<name>" in front of an 8-bit last layer.
+  void quantize_input(Sequential& net, const std::string& name, Place place) const;
   const NetOptions* options_;
 };
 

@@ -70,6 +70,8 @@ class WeightQuantizer : public Quantizer {
   virtual std::vector<Tensor> backward(const Context& ctx, const Tensor& weights, Tensor grad_output);
   /// With the current state.
   [[nodiscard]] virtual WeightExport export_weights(const Tensor& weights) const = 0;
+  /// Its codes multiply the bytes of the picture: engine::PlaneWeights on the model's input.
+  [[nodiscard]] virtual bool reads_picture() const noexcept { return false; }
   /// Default: the identity.
   [[nodiscard]] std::vector<double> surrogate(const SurrogatePoint& point) const override;
   /// Training, before a forward: brings the weights back where the method wants them after the last step.

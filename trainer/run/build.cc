@@ -15,11 +15,22 @@
 
 namespace bitplane::train {
 
-std::unique_ptr<Module> build_run_net(const Config& config, const PictureShape& input, std::size_t classes) {
+std::unique_ptr<Module> build_run_net(const Config& config, const PictureShape& input, std::size_t classes,
+                                      const Preprocessing& preprocessing) {
   const QuantizationPlan plan = make_plan(resolve_method(method_settings(config)));
-  auto net = build_net(config.net, {.input = input, .classes = classes, .width = config.width, .plan = plan});
+  const bool bytes = config.first_last == kFirstLastBytes;
+  auto net = build_net(config.net, {.input = input,
+                                    .classes = classes,
+                                    .width = config.width,
+                                    .plan = plan,
+                                    .first_last = bytes ? FirstLast::Bytes : FirstLast::Float,
+                                    .picture_scale = byte_scales(preprocessing)});
   initialize_parameters(*net, config.seed);
   return net;
+}
+
+Preprocessing run_preprocessing(const Config& config, Preprocessing measured) {
+  return config.first_last == kFirstLastBytes ? with_whole_byte_means(std::move(measured)) : measured;
 }
 
 std::unique_ptr<Optimizer> build_optimizer(const Config& config, Module& net) {

@@ -8,6 +8,7 @@
 #include "bitplane/kernels/isa.h"
 #include "trainer/config/config.h"
 #include "trainer/data/augment.h"
+#include "trainer/data/preprocessing.h"
 #include "trainer/nets/net.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/schedule.h"
@@ -15,9 +16,13 @@
 
 namespace bitplane::train {
 
-/// The net with the method's quantizers, parameters initialized from the seed.
+/// The net with the method's quantizers, parameters initialized from the seed. `preprocessing`: the task's;
+/// 8-bit first layers fold its scales.
 [[nodiscard]] std::unique_ptr<Module> build_run_net(const Config& config, const PictureShape& input,
-                                                    std::size_t classes);
+                                                    std::size_t classes,
+                                                    const Preprocessing& preprocessing = {});
+/// As the run sees pictures: with 8-bit first layers the means are whole bytes.
+[[nodiscard]] Preprocessing run_preprocessing(const Config& config, Preprocessing measured);
 [[nodiscard]] std::unique_ptr<Optimizer> build_optimizer(const Config& config, Module& net);
 /// The `step` schedule drops at 1/2 and 3/4 of the run unless config.drops says otherwise.
 [[nodiscard]] std::unique_ptr<Schedule> build_schedule(const Config& config, std::size_t total_steps);

@@ -18,7 +18,8 @@ LoadedRun load_run(const std::string& path, Which which, std::string_view weight
   RunFolder folder = RunFolder::open(path);
   const CheckpointReader checkpoint(folder.checkpoint(which));
   checkpoint.refuse_other_settings(folder.config());
-  auto net = build_run_net(folder.config(), checkpoint.task().input, checkpoint.task().labels.size());
+  auto net = build_run_net(folder.config(), checkpoint.task().input, checkpoint.task().labels.size(),
+                           checkpoint.task().preprocessing);
   const std::string_view wanted = weights.empty() ? std::string_view(folder.config().weights) : weights;
   if (wanted == kAveragedWeights && folder.config().ema == 0.0) {
     throw std::invalid_argument("'" + path + "' was trained without `ema`: it has no averaged weights");

@@ -52,7 +52,7 @@ Task make_task(const Config& config, const TrainingData& data) {
   const auto sample = cli::take(engine::data::inference_picture(data.test, 0, buffer));
   return {.input = shape_of(data.train),
           .labels = data.train.class_names,
-          .preprocessing = measure_preprocessing(data.train, config.normalize),
+          .preprocessing = run_preprocessing(config, measure_preprocessing(data.train, config.normalize)),
           .sample = {sample.begin(), sample.end()},
           .train_digest = data.train.digest,
           .test_digest = data.test.digest};
@@ -92,10 +92,10 @@ Training::Training(const Config& config, const TrainingData& data, std::size_t t
     : config_(config),
       data_(&data),
       backend_(std::make_unique<Backend>(backend_options(config, threads))),
-      net_(build_run_net(config, shape_of(data.train), data.train.class_names.size())),
+      task_(make_task(config, data)),
+      net_(build_run_net(config, task_.input, task_.labels.size(), task_.preprocessing)),
       optimizer_(build_optimizer(config, *net_)),
       parameters_(named_parameters(*net_)),
-      task_(make_task(config, data)),
       pictures_(data.train, task_.preprocessing, augmentation_of(config), config.seed),
       identity_{.settings = deciding_settings(config)},
       steps_per_epoch_((data.train.count + config.batch - 1) / config.batch) {

@@ -91,12 +91,12 @@ class Training {
   Config config_;
   const TrainingData* data_;
   std::unique_ptr<Backend> backend_;
+  Task task_;
   std::unique_ptr<Module> net_;
   std::unique_ptr<Optimizer> optimizer_;
   std::vector<NamedParameter> parameters_;  ///< of net_
   std::unique_ptr<WeightAverage> average_;  ///< null without config.ema
   std::unique_ptr<Schedule> schedule_;
-  Task task_;
   PictureMaker pictures_;
   RunIdentity identity_;
   ImportSummary imported_;

@@ -10,6 +10,7 @@ KernelChoice choose_kernels(const ModelSpec& spec, const Program& program,
   KernelChoice choice{.isa = wishes.features.best(),
                       .f32 = &kernels::select_f32(wishes.features),
                       .epilogue = &kernels::select_epilogue(wishes.features),
+                      .bytes = &kernels::select_dot(wishes.features),
                       .planes = std::vector<const kernels::LowBitKernel*>(program.steps.size(), nullptr)};
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     const Step& step = program.steps[s];

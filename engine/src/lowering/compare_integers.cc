@@ -41,6 +41,7 @@ void write_channel(const ChannelThresholds& tests, std::size_t count, std::size_
 }  // namespace
 
 bool has_integer_accumulators(const ModelSpec& spec, const Program& program, const Step& step) {
+  if (convolves_bytes(spec, step)) return true;
   if (!convolves_planes(program, step)) return false;
   const auto& weights = std::get<PlaneWeights>(weights_of(spec.nodes[step.node].op));
   const auto& input = std::get<Quantize>(spec.nodes[program.values[step.in].quantizer].op);

@@ -4,6 +4,7 @@
 #include "lowering/integer_thresholds.h"
 #include "lowering/multiples.h"
 #include "lowering/passes.h"
+#include "lowering/plane_operands.h"
 
 namespace bitplane::engine {
 namespace {
@@ -68,7 +69,10 @@ std::size_t constant_channels(const PlaneWeights& weights, const Quantize& input
 
 void count_constant_channels(const ModelSpec& spec, Program& program) {
   for (Step& step : program.steps) {
-    if (!compares_one_affine(step.stages) || !has_integer_accumulators(spec, program, step)) continue;
+    if (!compares_one_affine(step.stages) || !has_integer_accumulators(spec, program, step) ||
+        convolves_bytes(spec, step)) {
+      continue;
+    }
     const auto& weights = std::get<PlaneWeights>(weights_of(spec.nodes[step.node].op));
     const Quantize& input = std::get<Quantize>(spec.nodes[program.values[step.in].quantizer].op);
     step.constant_channels = constant_channels(weights, input, step.stages);

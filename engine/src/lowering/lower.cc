@@ -4,6 +4,7 @@
 #include <string>
 
 #include "lowering/passes.h"
+#include "lowering/plane_operands.h"
 #include "lowering/stages.h"
 
 namespace bitplane::engine {
@@ -14,6 +15,18 @@ void complete_affines(Program& program) {
   for (Step& step : program.steps) {
     if (!has_stages(step) || step.stages.affine) continue;
     step.stages.affine = identity_affine(program.values[step.out].shape.channels);
+  }
+}
+
+/// Where no step reads the picture as floats, nothing preprocesses it.
+void note_picture_readers(const ModelSpec& spec, Program& program) {
+  program.preprocesses = false;
+  for (const Step& step : program.steps) {
+    if (convolves_bytes(spec, step)) {
+      program.reads_bytes = true;
+      continue;
+    }
+    for (const ValueId id : inputs_of(step)) program.preprocesses |= id == kInputValue;
   }
 }
 
@@ -56,6 +69,7 @@ Result<Program> lower(const ModelSpec& spec, std::span<const NodeShape> shapes) 
   complete_affines(program.value());
   Status finite = check_affines(spec, program.value());
   if (!finite.ok()) return finite;
+  note_picture_readers(spec, program.value());
   compare_integers(spec, program.value());
   count_constant_channels(spec, program.value());
   return program;

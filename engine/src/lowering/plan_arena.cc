@@ -38,7 +38,7 @@ std::vector<Lifetime> lifetimes(const Program& program, std::size_t batch) {
     }
     for (const ValueId id : inputs_of(program.steps[s])) lives[id].last = s;
   }
-  lives[kInputValue].bytes = value_bytes(program.values[kInputValue], batch);
+  if (program.preprocesses) lives[kInputValue].bytes = value_bytes(program.values[kInputValue], batch);
   lives[program.output].last = program.steps.size();
   return lives;
 }

@@ -3,6 +3,7 @@
 
 #include "lowering/fold.h"
 #include "lowering/multiples.h"
+#include "model/op_list.h"
 
 namespace bitplane::engine {
 namespace {
@@ -56,6 +57,32 @@ void describe_activations(const Quantize& input, PlaneOperands& operands) {
 
 bool convolves_planes(const Program& program, const Step& step) noexcept {
   return step.kind == StepKind::Convolution && program.values[step.in].form == ValueForm::Planes;
+}
+
+bool convolves_bytes(const ModelSpec& spec, const Step& step) noexcept {
+  return step.kind == StepKind::Convolution && step.in == kInputValue && reads_bytes(spec.nodes[step.node]);
+}
+
+ByteOperands byte_operands(const ModelSpec& spec, const Program& program, const Step& step) {
+  const PlaneWeights& weights = std::get<PlaneWeights>(weights_of(spec.nodes[step.node].op));
+  const Planes& planes = weights.planes;
+  const std::vector<std::int32_t> multiples = plane_multiples(planes.planes, weights.encoding);
+  const std::size_t row_words = kernels::words_for_bits(planes.k);
+  ByteOperands operands;
+  operands.weights.resize(planes.rows * planes.k);
+  for (std::size_t row = 0; row < planes.rows; ++row) {
+    for (std::size_t k = 0; k < planes.k; ++k) {
+      std::int32_t value = 0;
+      for (std::size_t i = 0; i < planes.planes; ++i) {
+        const std::uint64_t word = planes.words[(i * planes.rows + row) * row_words + k / 64];
+        if (((word >> (k % 64)) & 1U) != 0) value += multiples[i];
+      }
+      operands.weights[row * planes.k + k] = static_cast<std::int8_t>(value);
+    }
+  }
+  for (const float mean : spec.input.mean) operands.zero.push_back(zero_byte(mean).value_or(0));
+  operands.shape = convolution_shape(spec, program, step);
+  return operands;
 }
 
 PlaneOperands plane_operands(const ModelSpec& spec, const Program& program, const Step& step,

@@ -30,7 +30,8 @@
 namespace bitplane::engine {
 
 using ValueId = std::size_t;
-inline constexpr ValueId kInputValue = 0;  ///< the preprocessed picture
+/// The picture: preprocessed, or its bytes to the convolutions that read those.
+inline constexpr ValueId kInputValue = 0;
 
 enum class ValueForm : std::uint8_t { Float, Ranks, Planes };
 
@@ -113,6 +114,8 @@ struct Program {
   std::vector<Step> steps;    ///< in an order in which they can run
   ValueId output = kInputValue;
   std::vector<std::size_t> quantizers;  ///< the quantize nodes, in graph order
+  bool preprocesses = true;             ///< somebody reads the picture as floats
+  bool reads_bytes = false;             ///< somebody reads its bytes
 
   [[nodiscard]] ValueId add_value(const Value& value) {
     values.push_back(value);

@@ -9,6 +9,7 @@ namespace bitplane::engine {
 struct NodeFact {
   NodeShape shape;
   const Quantize* quantizer = nullptr;  ///< its elements are codes of this quantizer; null: they are floats
+  const InputSpec* picture = nullptr;   ///< it is the picture itself: floats, and bytes for who wants them
 };
 
 }  // namespace bitplane::engine

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "model/describe_model.h"
 #include "model/limits.h"
 #include "model/ops/convolution.h"
 #include "model/ops/elementwise.h"
@@ -56,9 +57,21 @@ constexpr std::array<OpInfo, std::variant_size_v<Operation>> kOps{
     op_row<14, Identity>("identity", 2),
 };
 
+bool reads_bytes(const Node& node) noexcept {
+  const auto* conv = std::get_if<Conv2d>(&node.op);
+  const auto* linear = std::get_if<Linear>(&node.op);
+  if ((conv == nullptr && linear == nullptr) || node.inputs.size() != 1 || node.inputs[0] != kInputName)
+    return false;
+  return std::holds_alternative<PlaneWeights>(conv != nullptr ? conv->weights : linear->weights);
+}
+
+int format_version_of(const Node& node) noexcept {
+  return std::max(op_info(node.op).version, reads_bytes(node) ? 2 : 1);
+}
+
 int format_version_of(const ModelSpec& spec) noexcept {
   int version = 1;
-  for (const Node& node : spec.nodes) version = std::max(version, op_info(node.op).version);
+  for (const Node& node : spec.nodes) version = std::max(version, format_version_of(node));
   return version;
 }
 

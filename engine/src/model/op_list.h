@@ -35,7 +35,11 @@ extern const std::array<OpInfo, std::variant_size_v<Operation>> kOps;
 [[nodiscard]] inline const OpInfo& op_info(const Operation& op) noexcept {
   return kOps[op.index()];
 }
-/// The lowest format version that has all operations of the graph.
+/// Plane weights on the picture itself: the layer multiplies bytes.
+[[nodiscard]] bool reads_bytes(const Node& node) noexcept;
+/// The lowest format version that has the node: its operation, and what it does with its input.
+[[nodiscard]] int format_version_of(const Node& node) noexcept;
+/// The lowest format version that has all nodes of the graph.
 [[nodiscard]] int format_version_of(const ModelSpec& spec) noexcept;
 /// Null when there is none of that name.
 [[nodiscard]] const OpInfo* find_op(std::string_view name) noexcept;

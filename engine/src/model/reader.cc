@@ -137,10 +137,11 @@ Status read_graph(const Metadata& metadata, ModelSource& source, ModelSpec& spec
 /// A file that says version 1 is what readers of version 1 can read.
 Status check_operations(const ModelSpec& spec, int version) {
   for (const Node& node : spec.nodes) {
-    const OpInfo& op = op_info(node.op);
-    if (op.version > version) {
-      return invalid("node " + in_quotes(node.name) + ": " + std::string(op.name) + " needs format version " +
-                     std::to_string(op.version) + ", the file says " + std::to_string(version));
+    const int needed = format_version_of(node);
+    if (needed > version) {
+      return invalid("node " + in_quotes(node.name) + ": " + std::string(op_info(node.op).name) +
+                     (reads_bytes(node) ? " on the picture's bytes" : "") + " needs format version " +
+                     std::to_string(needed) + ", the file says " + std::to_string(version));
     }
   }
   return {};

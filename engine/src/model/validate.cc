@@ -115,7 +115,8 @@ class GraphCheck {
 
   Result<NodeFact> input_fact(const std::string& name, std::size_t reader) {
     if (name == kInputName) {
-      return NodeFact{{spec_.input.height, spec_.input.width, spec_.input.channels}, nullptr};
+      return NodeFact{
+          {spec_.input.height, spec_.input.width, spec_.input.channels}, nullptr, &spec_.input};
     }
     const auto found = positions_.find(name);
     if (found == positions_.end()) return invalid("its input " + in_quotes(name) + " does not exist");
@@ -192,6 +193,12 @@ Result<std::vector<NodeShape>> validate_spec(const ModelSpec& spec) {
 }
 
 }  // namespace
+
+std::optional<std::uint8_t> zero_byte(float mean) noexcept {
+  const double byte = std::floor(255.0 * double{mean} + 0.5);
+  if (!(byte >= 0.0 && byte <= 255.0) || static_cast<float>(byte / 255.0) != mean) return std::nullopt;
+  return static_cast<std::uint8_t>(byte);
+}
 
 Result<std::vector<NodeShape>> validate(const ModelSpec& spec) {
   return no_throw([&] { return validate_spec(spec); });

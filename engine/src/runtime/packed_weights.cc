@@ -26,6 +26,17 @@ const kernels::LowBitConv& PackedWeights::planes(std::size_t step, const kernels
   return *packed;
 }
 
+const kernels::ByteConv& PackedWeights::bytes(std::size_t step, const kernels::DotKernels& kernels) {
+  const std::lock_guard lock(mutex_);
+  const PlanesKey key{step, kernels::kernel_name(kernels)};
+  const auto found = bytes_.find(key);
+  if (found != bytes_.end()) return found->second;
+  const ByteOperands operands = byte_operands(spec_, program_, program_.steps[step]);
+  const kernels::ByteConvSpec spec{
+      .shape = operands.shape, .weights = operands.weights.data(), .zero = operands.zero.data()};
+  return bytes_.emplace(key, kernels::ByteConv(kernels, spec)).first->second;
+}
+
 const std::vector<kernels::F32Panels>& PackedWeights::panels(std::size_t step) {
   const std::lock_guard lock(mutex_);
   const auto found = panels_.find(step);

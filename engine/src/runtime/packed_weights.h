@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "bitplane/kernels/dot.h"
 #include "bitplane/kernels/f32.h"
 #include "bitplane/kernels/lowbit_conv.h"
 #include "lowering/program.h"
@@ -28,6 +29,8 @@ class PackedWeights {
   /// Of a Convolution step on floats: panels of each group; one layout serves every ISA. Throws
   /// std::bad_alloc.
   [[nodiscard]] const std::vector<kernels::F32Panels>& panels(std::size_t step);
+  /// Of a Convolution step on the picture's bytes. Throws std::bad_alloc.
+  [[nodiscard]] const kernels::ByteConv& bytes(std::size_t step, const kernels::DotKernels& kernels);
 
  private:
   using PlanesKey = std::pair<std::size_t, std::string_view>;
@@ -37,6 +40,7 @@ class PackedWeights {
   std::mutex mutex_;
   std::map<PlanesKey, std::unique_ptr<const kernels::LowBitConv>> planes_;
   std::map<std::size_t, std::vector<kernels::F32Panels>> panels_;
+  std::map<PlanesKey, kernels::ByteConv> bytes_;
 };
 
 }  // namespace bitplane::engine

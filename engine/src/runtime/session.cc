@@ -99,7 +99,8 @@ struct Session::Impl {
     infos = describe_steps(*model, kernels);
     nanoseconds.assign(infos.size(), 0);
     const RunnerContext context{.model = *model, .kernels = kernels, .arena = plan, .batch = batch};
-    steps.push_back({make_preprocess(context), {}});
+    if (model->program.preprocesses) steps.push_back({make_preprocess(context), {}});
+    first_step = steps.size();
     for (std::size_t s = 0; s < model->program.steps.size(); ++s) {
       steps.push_back({make_runner(context, s), {}});
     }
@@ -124,7 +125,7 @@ struct Session::Impl {
         const ValueId out = model->program.steps[s].out;
         const Value& value = context.value(out);
         if (value.form != ValueForm::Planes || value.quantizer != model->program.quantizers[q]) continue;
-        steps[s + 1].captures.push_back({q, context.place(out), planes_layout(value)});
+        steps[first_step + s].captures.push_back({q, context.place(out), planes_layout(value)});
         break;
       }
     }
@@ -158,7 +159,8 @@ struct Session::Impl {
   ArenaPlan plan;
   std::vector<StepInfo> infos;
   std::vector<std::uint64_t> nanoseconds;
-  std::vector<PlannedStep> steps;  ///< preprocessing, then the program's steps
+  std::vector<PlannedStep> steps;  ///< preprocessing where floats are wanted, then the program's steps
+  std::size_t first_step = 0;      ///< of the program
   kernels::AlignedArray<std::byte> arena;
   std::size_t scratch_stride = 0;
   kernels::AlignedArray<std::byte> scratch;
@@ -193,6 +195,14 @@ Status wrong_size(std::string_view what, std::size_t got, std::size_t wanted) no
   });
 }
 
+Status wants_bytes() noexcept {
+  return no_throw([] {
+    return Status(StatusCode::Unsupported,
+                  "the first layer of this model multiplies the picture's bytes: give run() uint8 pictures, "
+                  "not floats");
+  });
+}
+
 }  // namespace
 
 Status Session::run(std::span<const std::uint8_t> pictures) noexcept {
@@ -208,10 +218,11 @@ Status Session::run(std::span<const std::uint8_t> pictures) noexcept {
 Status Session::run(std::span<const float> pictures) noexcept {
   if (pictures.size() != impl_->input_size())
     return wrong_size("floats", pictures.size(), impl_->input_size());
+  if (impl_->model->program.reads_bytes) return wants_bytes();
   Buffers buffers = impl_->buffers();
   buffers.input = pictures.data();
-  impl_->nanoseconds[0] = 0;
-  for (std::size_t s = 1; s < impl_->steps.size(); ++s) impl_->run_step(s, buffers);
+  if (impl_->first_step > 0) impl_->nanoseconds[0] = 0;
+  for (std::size_t s = impl_->first_step; s < impl_->steps.size(); ++s) impl_->run_step(s, buffers);
   return {};
 }
 

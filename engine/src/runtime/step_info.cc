@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "lowering/plane_operands.h"
 #include "model/op_list.h"
 
 namespace bitplane::engine {
@@ -15,6 +16,8 @@ struct Overloaded : Cases... {
 };
 template <class... Cases>
 Overloaded(Cases...) -> Overloaded<Cases...>;
+
+constexpr std::size_t kByteBits = 8;  // of the picture
 
 struct Stored {
   std::size_t parameters = 0, bytes = 0;
@@ -74,6 +77,9 @@ void describe_kernel(const Step& step, const kernels::LowBitKernel* planes, cons
   if (planes != nullptr) {
     info.kernel = planes->info.name;
     info.isa = kernels::isa_name(planes->info.isa);
+  } else if (step.kind == StepKind::Convolution && info.activation_bits == kByteBits) {
+    info.kernel = kernels::kernel_name(*kernels.bytes);
+    info.isa = kernels::isa_name(kernels::kernel_isa(*kernels.bytes));
   } else if (step.kind == StepKind::Convolution) {
     info.kernel = kernels.f32->name;
     info.isa = kernels::isa_name(kernels.f32->isa);
@@ -119,6 +125,7 @@ StepInfo describe(const Model::Impl& model, std::size_t index, const KernelChoic
   for (const std::size_t channels : step.channels) info.in.channels += channels;
   if (!step.channels.empty()) info.in.channels -= step.in_shape.channels;
   info.activation_bits = program.values[step.in].bits;
+  if (convolves_bytes(model.spec, step)) info.activation_bits = kByteBits;
   info.out_bits = program.values[step.out].bits;
   info.constant_channels = step.constant_channels;
   describe_kernel(step, kernels.planes[index], kernels, info);
@@ -136,8 +143,8 @@ std::vector<StepInfo> describe_steps(const Model::Impl& model, const KernelChoic
   input.kernel = "common";
   input.isa = kernels::isa_name(kernels::Isa::Scalar);
   input.in = input.out = input_shape(model.program.values[kInputValue].shape);
-  input.activation_bits = 8;
-  steps.push_back(input);
+  input.activation_bits = kByteBits;
+  if (model.program.preprocesses) steps.push_back(input);
   Counted counted(model.spec.nodes.size(), false);
   for (std::size_t s = 0; s < model.program.steps.size(); ++s) {
     steps.push_back(describe(model, s, kernels, counted));

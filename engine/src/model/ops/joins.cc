@@ -33,7 +33,7 @@ Result<NodeFact> check(const Concat&, std::span<const NodeFact> inputs) {
 }
 
 Result<NodeFact> check(const Identity&, std::span<const NodeFact> inputs) {
-  return inputs[0];
+  return NodeFact{inputs[0].shape, inputs[0].quantizer};
 }
 
 }  // namespace bitplane::engine

@@ -59,6 +59,25 @@ void check_accumulator(Checks& checks, std::size_t k, const PlaneWeights& w, con
               "bits or a smaller k");
 }
 
+/// A layer on the picture's bytes: its products are of bytes, and 0 is a byte of each channel.
+void check_picture_weights(Checks& checks, const PlaneWeights& w, const InputSpec& picture) {
+  if (w.encoding != PlaneEncoding::TwosComplement || !std::holds_alternative<UniformBasis>(w.basis) ||
+      !w.offset.empty() || w.planes.planes > kMaxPictureWeightPlanes) {
+    return checks.fail("plane weights on the picture are twos_complement with a uniform basis, without offset, of at most " +
+                           std::to_string(kMaxPictureWeightPlanes) + " planes",
+                       StatusCode::Unsupported);
+  }
+  for (std::size_t c = 0; c < picture.channels; ++c) {
+    if (zero_byte(picture.mean[c])) continue;
+    checks.fail("plane weights on the picture need means that are bytes / 255; input.mean[" + std::to_string(c) +
+                "] is " + number_text(picture.mean[c]));
+  }
+  Quantize bytes;
+  bytes.bits = 8;
+  bytes.basis = UniformBasis{{1.0F}};
+  check_accumulator(checks, w.planes.k, w, bytes);
+}
+
 void check_plane_weights(Checks& checks, const PlaneWeights& w, const FilterShape& filters,
                          const NodeFact& input) {
   check_planes(checks, w.planes, filters);
@@ -67,10 +86,11 @@ void check_plane_weights(Checks& checks, const PlaneWeights& w, const FilterShap
   checks.size_or_empty("weight_offset", w.offset.size(), filters.rows);
   if (!checks.ok()) return;
   check_offset(checks, w.offset, w.basis);
+  if (input.picture != nullptr) return check_picture_weights(checks, w, *input.picture);
   if (input.quantizer == nullptr) {
     return checks.fail(
-        "plane weights need codes: the input must be a quantize node, or a flatten behind one; it "
-        "holds floats",
+        "plane weights need codes: the input must be a quantize node, or a flatten behind one, or the picture "
+        "itself; it holds floats",
         StatusCode::Unsupported);
   }
   check_accumulator(checks, filters.k, w, *input.quantizer);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/runner.h"
 
+#include "lowering/plane_operands.h"
+
 namespace bitplane::engine {
 namespace {
 
@@ -61,6 +63,7 @@ std::unique_ptr<Runner> make_runner(const RunnerContext& context, std::size_t st
   const Step& s = context.model.program.steps[step];
   switch (s.kind) {
     case StepKind::Convolution:
+      if (convolves_bytes(context.model.spec, s)) return make_byte_convolution(context, step);
       if (context.kernels.planes[step] == nullptr) return make_float_convolution(context, step);
       return make_plane_convolution(context, step,
                                     context.model.packed.planes(step, *context.kernels.planes[step]));

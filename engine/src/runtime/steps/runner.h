@@ -79,6 +79,7 @@ struct StepEpilogue {
 /// `convolution` is the step's, packed for any kernel; it outlives the runner.
 [[nodiscard]] std::unique_ptr<Runner> make_plane_convolution(const RunnerContext& context, std::size_t step,
                                                              const kernels::LowBitConv& convolution);
+[[nodiscard]] std::unique_ptr<Runner> make_byte_convolution(const RunnerContext& context, std::size_t step);
 [[nodiscard]] std::unique_ptr<Runner> make_elementwise(const RunnerContext& context, std::size_t step);
 [[nodiscard]] std::unique_ptr<Runner> make_max_pool(const RunnerContext& context, std::size_t step);
 [[nodiscard]] std::unique_ptr<Runner> make_average_pool(const RunnerContext& context, std::size_t step);
