@@ -23,12 +23,13 @@ namespace {
 
 struct Case {
   std::size_t wbits, abits, train_pictures, test_pictures;
-  std::string net = "cnn-small", method = "lq-nets";
+  std::string net = "cnn-small", method = "lq-nets", first_last = "float";
 };
 
 std::string name_of(const ::testing::TestParamInfo<Case>& info) {
   std::string name = info.param.net + info.param.method + "W" + std::to_string(info.param.wbits) + "A" +
                      std::to_string(info.param.abits);
+  if (info.param.first_last != "float") name += "Ends" + info.param.first_last;
   std::erase(name, '-');
   return name;
 }
@@ -84,6 +85,7 @@ TEST_P(Parity, TrainerAndEngineGiveTheSameBits) {
   Config config = testing::small_config(folder / "run", c.wbits, c.abits);
   config.epochs = 1;
   config.net = c.net;
+  config.first_last = c.first_last;
   if (config.method != "float") {
     config.method = c.method;
     config.options = resolve_method({c.method, c.wbits, c.abits}).options;
@@ -97,8 +99,8 @@ TEST_P(Parity, TrainerAndEngineGiveTheSameBits) {
   const auto model = engine::Model::load(folder / "model");
   ASSERT_TRUE(model.ok()) << model.status().message();
   const Evaluator evaluator(describe_run(run), kernels::detect_cpu());
-  const std::size_t quantizers = c.net == "cnn-small" ? 4 : 18;
-  EXPECT_EQ(evaluator.quantizers().size(), c.abits == kFloatBits ? 0U : quantizers);
+  const std::size_t inner = c.abits == kFloatBits ? 0 : c.net == "cnn-small" ? 4 : 18;
+  EXPECT_EQ(evaluator.quantizers().size(), inner + (c.first_last == "float" ? 0 : 1));
   const std::vector<Observation> seen = observe(evaluator, data.test);
   for (const kernels::IsaInfo& isa : kernels::kIsas) {
     if (!kernels::detect_cpu().has(isa.isa)) continue;
@@ -115,7 +117,10 @@ INSTANTIATE_TEST_SUITE_P(Bits, Parity,
                          ::testing::Values(Case{2, 2, 640, 200}, Case{1, 1, 32, 30}, Case{1, 2, 32, 30},
                                            Case{3, 3, 32, 20}, Case{2, 4, 32, 20}, Case{8, 8, 32, 3},
                                            Case{1, 8, 32, 10}, Case{2, 32, 32, 10}, Case{32, 32, 64, 40},
-                                           Case{2, 2, 64, 4, "resnet-20"}, Case{32, 32, 32, 3, "resnet-20"}),
+                                           Case{2, 2, 64, 4, "resnet-20"}, Case{32, 32, 32, 3, "resnet-20"},
+                                           Case{2, 2, 128, 40, "cnn-small", "lq-nets", "8"},
+                                           Case{2, 2, 64, 4, "resnet-20", "lq-nets", "8"},
+                                           Case{32, 32, 32, 4, "cnn-small", "lq-nets", "8"}),
                          name_of);
 
 /// Every method at the widths that it can do.

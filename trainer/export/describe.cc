@@ -18,16 +18,18 @@ std::vector<float> copy_of(const Tensor* tensor) {
   return {tensor->values().begin(), tensor->values().end()};
 }
 
-/// Whether the layer's input is codes.
-enum class Input : std::uint8_t { Float, Codes };
+/// What the layer's input is: floats, codes, or the picture (both floats and bytes).
+enum class Input : std::uint8_t { Float, Codes, Picture };
 
 engine::Weights describe_weights(const WeightQuantizer* quantizer, const Tensor& weight, Input input) {
   if (quantizer == nullptr) {
     if (input == Input::Codes) throw std::invalid_argument("float weights on quantized activations");
     return engine::FloatWeights{.values = copy_of(&weight)};
   }
-  WeightExport exported = quantizer->export_weights(weight);  // codes for codes, and for the picture's bytes
-  if (input == Input::Float && !quantizer->reads_picture()) return engine::FloatWeights{.values = dequantize(exported)};
+  WeightExport exported = quantizer->export_weights(weight);
+  if (quantizer->reads_picture() && input != Input::Picture)
+    throw std::invalid_argument("an 8-bit first layer reads the picture itself; this one reads another layer");
+  if (input != Input::Codes && !quantizer->reads_picture()) return engine::FloatWeights{.values = dequantize(exported)};
   canonicalize(exported);
   return engine::PlaneWeights{.planes = pack_planes(exported),
                               .encoding = exported.encoding,
@@ -191,7 +193,8 @@ engine::ModelSpec describe_net(const LayerGraph& trained, const Task& task) {
     if (any_codes && joins_values(node.layer)) {
       throw NotInFormat("sum or concatenation of quantized values", node.name);
     }
-    const Input input = any_codes ? Input::Codes : Input::Float;
+    const bool picture = node.inputs.size() == 1 && node.inputs[0] == LayerGraph::kInput;
+    const Input input = any_codes ? Input::Codes : picture ? Input::Picture : Input::Float;
     if (holds_codes(node.layer, input)) codes.insert(node.name);
     try {
       spec.nodes.push_back(

@@ -53,7 +53,8 @@ ThresholdTable RunningClip::table() const {
   // threshold.
   const int lowest = options_.range == ClipRange::Positive ? 0 : -codes / 2;
   const float s = step();
-  ThresholdTable table{.bits = options_.bits};
+  ThresholdTable table;
+  table.bits = options_.bits;
   for (int code = lowest; code < lowest + codes; ++code) {
     table.levels.push_back(static_cast<float>(code) * s);
     table.code_of_rank.push_back(static_cast<std::uint8_t>(code & (codes - 1)));
@@ -80,8 +81,6 @@ void RunningClip::before_batch(const Context& ctx, const Tensor& x) {
   const auto old = static_cast<double>(clip_.data()[0]);
   clip_.mutable_data()[0] = static_cast<float>(old == 0.0 ? target : (1.0 - kRate) * old + kRate * target);
 }
-
-void RunningClip::after_batch(const RankStatistics& /*statistics*/) {}
 
 engine::Quantize RunningClip::export_spec() const {
   const ThresholdTable t = table();

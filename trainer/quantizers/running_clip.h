@@ -35,8 +35,6 @@ class RunningClip final : public ActivationQuantizer {
   [[nodiscard]] ThresholdTable table() const override;
   [[nodiscard]] bool looks_ahead() const noexcept override { return true; }
   void before_batch(const Context& ctx, const Tensor& x) override;
-  void after_batch(const RankStatistics& statistics) override;
-  [[nodiscard]] bool wants_statistics() const noexcept override { return false; }
   [[nodiscard]] engine::Quantize export_spec() const override;
 
  private:
