@@ -45,6 +45,17 @@ Value Emitter::emit(const engine::Node& node, const NodeShape& shape, const std:
   return {node.name, layout, shape};
 }
 
+Value Emitter::centred(const engine::InputSpec& input, const std::string& pictures) {
+  std::vector<float> zero;
+  for (const float mean : input.mean) zero.push_back(-static_cast<float>(engine::zero_byte(mean).value_or(0)));
+  const std::array<std::size_t, 4> dims{1, input.channels, 1, 1};
+  return {graph_.add({"Add",
+                      {pictures, graph_.constant(pictures + "/minus_zero", dims, zero)},
+                      graph_.name(pictures + "/centred")}),
+          Layout::Map,
+          {input.height, input.width, input.channels}};
+}
+
 Value Emitter::preprocess(const engine::InputSpec& input, const std::string& pictures) {
   std::vector<float> scale, shift;
   for (std::size_t c = 0; c < input.channels; ++c) {

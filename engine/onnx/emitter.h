@@ -33,6 +33,8 @@ class Emitter {
   /// The output's shape is that of validate().
   [[nodiscard]] Value emit(const engine::Node& node, const engine::NodeShape& shape,
                            const std::vector<Value>& inputs);
+  /// Pictures minus the byte of each channel that means 0: what plane weights on the picture multiply.
+  [[nodiscard]] Value centred(const engine::InputSpec& input, const std::string& pictures);
   /// Bytes 0 to 255, as floats, as the first node sees them (docs/BITPLANES.md, 1).
   [[nodiscard]] Value preprocess(const engine::InputSpec& input, const std::string& pictures);
   /// The model's own order of values: [batch][channels], or [batch][height][width][channels].

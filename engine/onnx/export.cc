@@ -12,6 +12,8 @@ namespace {
 
 /// Of the picture in model files, where no node may have it.
 constexpr const char* kInput = "input";
+/// No node of a model can have the empty name.
+constexpr const char* kCentred = "";
 constexpr const char* kDocumentation =
     "Input: pictures as float32 NCHW, their bytes 0 to 255 unchanged; preprocessing is part of the graph. "
     "Low-bit layers are written as float32: weights by their levels, quantizers as comparisons with their "
@@ -31,6 +33,17 @@ void add_metadata(OnnxGraph& graph, const engine::ModelSpec& spec) {
 }
 
 using Values = std::map<std::string, Value>;
+
+/// Do plane weights of the node multiply the picture's bytes?
+bool reads_bytes(const engine::Node& node) {
+  if (node.inputs.size() != 1 || node.inputs[0] != kInput) return false;
+  const auto* conv = std::get_if<engine::Conv2d>(&node.op);
+  const auto* linear = std::get_if<engine::Linear>(&node.op);
+  const engine::Weights* weights = conv != nullptr     ? &conv->weights
+                                   : linear != nullptr ? &linear->weights
+                                                       : nullptr;
+  return weights != nullptr && std::holds_alternative<engine::PlaneWeights>(*weights);
+}
 
 std::vector<QuantizerNames> quantizer_names(const engine::ModelSpec& spec, const Values& values) {
   std::vector<QuantizerNames> names;
@@ -62,11 +75,18 @@ engine::Result<Exported> export_onnx(const engine::ModelSpec& spec, const Export
   Emitter emitter(graph);
   Values values;
   graph.input(kInput, {{spec.input.channels, spec.input.height, spec.input.width}});
-  values[kInput] = emitter.preprocess(spec.input, kInput);
+  const auto picture_for = [&](const engine::Node& node) {
+    const bool bytes = reads_bytes(node);
+    Value& made = values[bytes ? kCentred : kInput];
+    if (made.name.empty())
+      made = bytes ? emitter.centred(spec.input, kInput) : emitter.preprocess(spec.input, kInput);
+    return made;
+  };
   for (std::size_t n = 0; n < spec.nodes.size(); ++n) {
     const engine::Node& node = spec.nodes[n];
     std::vector<Value> inputs;
-    for (const std::string& input : node.inputs) inputs.push_back(values.at(input));
+    for (const std::string& input : node.inputs)
+      inputs.push_back(input == kInput ? picture_for(node) : values.at(input));
     values[node.name] = emitter.emit(node, shapes.value()[n], inputs);
   }
   std::vector<Value> outputs{emitter.in_model_order(values.at(spec.output))};

@@ -108,7 +108,8 @@ TEST_F(FirstLastTest, ActivationsByDefinition) {
       const double ratio = static_cast<double>(x.data()[i]) / s;
       const double level = std::copysign(std::floor(std::fabs(ratio) + 0.5), ratio);
       const int code = positive ? int{codes[i]} : int{static_cast<std::int8_t>(codes[i])};
-      ASSERT_EQ(code, static_cast<int>(std::clamp(level, least, most))) << x.data()[i] << " in steps of " << s;
+      ASSERT_EQ(code, static_cast<int>(std::clamp(level, least, most)))
+          << x.data()[i] << " in steps of " << s;
     }
     // The upper level at a tie.
     for (const int k : {1, 2, 100}) {

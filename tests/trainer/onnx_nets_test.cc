@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Every net of the list, float and LQ-Nets 2/2, as an ONNX graph.
+// Every net of the list, float and LQ-Nets 2/2 with 8-bit first and last layers, as an ONNX graph.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -19,16 +19,18 @@ TEST(OnnxNets, EveryNetOfTheListIsASoundGraph) {
   for (const NetInfo& info : nets()) {
     for (const std::size_t bits : {std::size_t{2}, kFloatBits}) {
       SCOPED_TRACE(std::string(info.name) + ", bits " + std::to_string(bits));
+      const FirstLast ends = bits == kFloatBits ? FirstLast::Float : FirstLast::Bytes;
       const QuantizationPlan plan = make_plan(
           resolve_method({.method = bits == kFloatBits ? "float" : "lq-nets", .wbits = bits, .abits = bits}));
       const PictureShape input{info.min_size, info.min_size, 3};
-      const auto net = build_net(info.name, {.input = input, .classes = 5, .width = 0.1, .plan = plan});
+      const auto net = build_net(
+          info.name, {.input = input, .classes = 5, .width = 0.1, .plan = plan, .first_last = ends});
       initialize_parameters(*net, 3);
       engine::ModelSpec spec;
       try {
         spec = describe_net(layer_graph(*net), {.input = input,
                                                 .labels = {},
-                                                .preprocessing = {{0.5F, 0.5F, 0.5F}, {0.25F, 0.25F, 0.25F}},
+                                                .preprocessing = {{0.2F, 0.2F, 0.2F}, {0.25F, 0.25F, 0.25F}},
                                                 .sample = {}});
       } catch (const NotInFormat&) {
         continue;  // the parity test names these

@@ -185,8 +185,9 @@ void check_weights(const Config& config) {
 void check_first_last(const Config& config) {
   check_choice("first_last", config.first_last, std::array{kFirstLastFloat, kFirstLastBytes});
   if (config.first_last == kFirstLastBytes && config.normalize != "channel") {
-    throw std::invalid_argument("first_last 8 multiplies bytes minus one number per channel: it needs normalize channel, not '" +
-                                config.normalize + "'");
+    throw std::invalid_argument(
+        "first_last 8 multiplies bytes minus one number per channel: it needs normalize channel, not '" +
+        config.normalize + "'");
   }
 }
 

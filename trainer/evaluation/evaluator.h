@@ -32,7 +32,8 @@ namespace bitplane::train {
 struct Slot {
   std::vector<float> values;  ///< [height][width][channels]; empty behind a quantizer
   std::vector<float> planes;  ///< behind a quantizer: [planes][height][width][channels], bits read as numbers
-  std::vector<std::uint8_t> codes;  ///< behind a quantizer: [height][width][channels]; of the picture: its bytes
+  std::vector<std::uint8_t>
+      codes;  ///< behind a quantizer: [height][width][channels]; of the picture: its bytes
 };
 
 /// Room that the convolutions of one thread share.

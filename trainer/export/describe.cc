@@ -28,8 +28,10 @@ engine::Weights describe_weights(const WeightQuantizer* quantizer, const Tensor&
   }
   WeightExport exported = quantizer->export_weights(weight);
   if (quantizer->reads_picture() && input != Input::Picture)
-    throw std::invalid_argument("an 8-bit first layer reads the picture itself; this one reads another layer");
-  if (input != Input::Codes && !quantizer->reads_picture()) return engine::FloatWeights{.values = dequantize(exported)};
+    throw std::invalid_argument(
+        "an 8-bit first layer reads the picture itself; this one reads another layer");
+  if (input != Input::Codes && !quantizer->reads_picture())
+    return engine::FloatWeights{.values = dequantize(exported)};
   canonicalize(exported);
   return engine::PlaneWeights{.planes = pack_planes(exported),
                               .encoding = exported.encoding,

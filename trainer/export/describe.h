@@ -3,9 +3,9 @@
 // A trained net as an engine::ModelSpec: the one description that the trainer's evaluation runs and that
 // export writes, so that both agree on what is uniform, what is learned, and every threshold.
 //
-// BN and scales stay unfused. Weights of a layer whose input is quantized become planes, as do 8-bit ones of a
-// first layer, which multiply the picture's bytes; weights that are quantized on float activations (W/32) become
-// their float32 levels.
+// BN and scales stay unfused. Weights of a layer whose input is quantized become planes, as do 8-bit ones of
+// a first layer, which multiply the picture's bytes; weights that are quantized on float activations (W/32)
+// become their float32 levels.
 #pragma once
 
 #include <stdexcept>

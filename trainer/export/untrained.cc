@@ -72,11 +72,8 @@ void settle(Module& net, const Config& config, const Task& task, Random& random)
     Tensor pictures({kPictures, task.input.height, task.input.width, task.input.channels});
     for (std::size_t p = 0; p < kPictures; ++p)
       normalizer.apply(random_picture(task.input, random), pictures.mutable_data() + p * picture_size);
-    const Context ctx{.backend = backend,
-                      .mode = Mode::Train,
-                      .grad = GradMode::Off,
-                      .seed = config.seed,
-                      .step = pass};
+    const Context ctx{
+        .backend = backend, .mode = Mode::Train, .grad = GradMode::Off, .seed = config.seed, .step = pass};
     static_cast<void>(net.forward(ctx, Variable(pictures)));
   }
 }
@@ -90,8 +87,8 @@ engine::ModelSpec make_untrained(const UntrainedModel& model) {
   Random random(model.seed, stream_of("pictures of an untrained model"));
   Task task{.input = input_of(model),
             .labels = {},
-            .preprocessing =
-                run_preprocessing(config, {.mean = {0.485F, 0.456F, 0.406F}, .std = {0.229F, 0.224F, 0.225F}}),
+            .preprocessing = run_preprocessing(
+                config, {.mean = {0.485F, 0.456F, 0.406F}, .std = {0.229F, 0.224F, 0.225F}}),
             .sample = {}};
   task.sample = random_picture(task.input, random);
   const auto net = build_run_net(config, task.input, classes, task.preprocessing);

@@ -14,7 +14,7 @@
 namespace bitplane::train {
 
 struct UntrainedModel {
-  std::string net = {};            ///< of nets()
+  std::string net = {};           ///< of nets()
   std::string codes = "uniform";  ///< "uniform": method dorefa; "learned": method lq-nets
   std::size_t wbits = 1, abits = 2;
   std::string first_last = "float";  ///< as the config's

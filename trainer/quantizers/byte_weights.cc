@@ -39,12 +39,14 @@ float ByteWeights::factor(std::size_t element) const noexcept {
 
 float ByteWeights::encode(std::span<const float> filter, std::span<std::int8_t> codes) const {
   float largest = 0.0F;
-  for (std::size_t i = 0; i < filter.size(); ++i) largest = std::max(largest, std::fabs(filter[i] * factor(i)));
+  for (std::size_t i = 0; i < filter.size(); ++i)
+    largest = std::max(largest, std::fabs(filter[i] * factor(i)));
   const float scale = largest / kLargestCode;
   for (std::size_t i = 0; i < filter.size(); ++i) {
     const float w = filter[i] * factor(i);
     // Where 127 times the scale is less than the largest weight: a subnormal one, or rounding at the end.
-    const float level = scale == 0.0F ? 0.0F : std::min(std::floor(std::fabs(w) / scale + 0.5F), kLargestCode);
+    const float level =
+        scale == 0.0F ? 0.0F : std::min(std::floor(std::fabs(w) / scale + 0.5F), kLargestCode);
     codes[i] = static_cast<std::int8_t>(w < 0.0F ? -level : level);
   }
   return scale;

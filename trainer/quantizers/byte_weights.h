@@ -22,8 +22,8 @@ struct ByteWeightsOptions {
 ///   forward   s = max|w| / 127, k = sgn(w) * floor(|w| / s + 1/2), value = k * s; all zero: k = s = 0
 ///   backward  straight through: dW' / dW = 1
 ///
-/// s follows the weights, so there is no state. With picture_scale a, w above is w * a, and the value is k * s
-/// / a.
+/// s follows the weights, so there is no state. With picture_scale a, w above is w * a, and the value is k *
+/// s / a.
 class ByteWeights final : public WeightQuantizer {
  public:
   explicit ByteWeights(ByteWeightsOptions options);

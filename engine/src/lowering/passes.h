@@ -41,8 +41,8 @@ void floats_beside_planes(Program& program);
 /// differ, the planes are packed once more.
 void lay_out_planes(const ModelSpec& spec, Program& program);
 
-/// Does the step's z come from integers alone: a convolution of planes, both sides uniform, no offsets, or one
-/// of bytes?
+/// Does the step's z come from integers alone: a convolution of planes, both sides uniform, no offsets, or
+/// one of bytes?
 [[nodiscard]] bool has_integer_accumulators(const ModelSpec& spec, const Program& program, const Step& step);
 
 /// Does a quantizer see fma(z, g, h) and nothing else?

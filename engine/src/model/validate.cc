@@ -115,8 +115,7 @@ class GraphCheck {
 
   Result<NodeFact> input_fact(const std::string& name, std::size_t reader) {
     if (name == kInputName) {
-      return NodeFact{
-          {spec_.input.height, spec_.input.width, spec_.input.channels}, nullptr, &spec_.input};
+      return NodeFact{{spec_.input.height, spec_.input.width, spec_.input.channels}, nullptr, &spec_.input};
     }
     const auto found = positions_.find(name);
     if (found == positions_.end()) return invalid("its input " + in_quotes(name) + " does not exist");

@@ -38,8 +38,7 @@ struct ScalarLanes {
   static Counter zero() { return {}; }
   static void add(Counter& counter, const Pixels& x, const Weights& w) {
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      for (std::size_t b = 0; b < kStepBytes; ++b)
-        counter.at[lane] += x.at[b] * w.at[lane * kStepBytes + b];
+      for (std::size_t b = 0; b < kStepBytes; ++b) counter.at[lane] += x.at[b] * w.at[lane * kStepBytes + b];
     }
   }
   static Ints sums(const Counter& counter) { return counter; }

@@ -63,14 +63,15 @@ void check_accumulator(Checks& checks, std::size_t k, const PlaneWeights& w, con
 void check_picture_weights(Checks& checks, const PlaneWeights& w, const InputSpec& picture) {
   if (w.encoding != PlaneEncoding::TwosComplement || !std::holds_alternative<UniformBasis>(w.basis) ||
       !w.offset.empty() || w.planes.planes > kMaxPictureWeightPlanes) {
-    return checks.fail("plane weights on the picture are twos_complement with a uniform basis, without offset, of at most " +
-                           std::to_string(kMaxPictureWeightPlanes) + " planes",
-                       StatusCode::Unsupported);
+    return checks.fail(
+        "plane weights on the picture are twos_complement with a uniform basis, without offset, of at most " +
+            std::to_string(kMaxPictureWeightPlanes) + " planes",
+        StatusCode::Unsupported);
   }
   for (std::size_t c = 0; c < picture.channels; ++c) {
     if (zero_byte(picture.mean[c])) continue;
-    checks.fail("plane weights on the picture need means that are bytes / 255; input.mean[" + std::to_string(c) +
-                "] is " + number_text(picture.mean[c]));
+    checks.fail("plane weights on the picture need means that are bytes / 255; input.mean[" +
+                std::to_string(c) + "] is " + number_text(picture.mean[c]));
   }
   Quantize bytes;
   bytes.bits = 8;
@@ -89,7 +90,8 @@ void check_plane_weights(Checks& checks, const PlaneWeights& w, const FilterShap
   if (input.picture != nullptr) return check_picture_weights(checks, w, *input.picture);
   if (input.quantizer == nullptr) {
     return checks.fail(
-        "plane weights need codes: the input must be a quantize node, or a flatten behind one, or the picture "
+        "plane weights need codes: the input must be a quantize node, or a flatten behind one, or the "
+        "picture "
         "itself; it holds floats",
         StatusCode::Unsupported);
   }

@@ -52,9 +52,9 @@ class DotConv final : public LowBitConv {
 /// padded pixel counts nothing. |sum| < 2^31 is a precondition: filter_size() * 128 * 255 says so for up to
 /// 65793 elements.
 struct ByteConvSpec {
-  ConvShape shape{};                      ///< batch is ignored: run() takes any number of rows
-  const std::int8_t* weights = nullptr;   ///< [out channel][kernel row][kernel column][channel of the group]
-  const std::uint8_t* zero = nullptr;     ///< [channels]: the byte that means 0; null: 0
+  ConvShape shape{};                     ///< batch is ignored: run() takes any number of rows
+  const std::int8_t* weights = nullptr;  ///< [out channel][kernel row][kernel column][channel of the group]
+  const std::uint8_t* zero = nullptr;    ///< [channels]: the byte that means 0; null: 0
 };
 
 /// A convolution of bytes that are not packed: 8-bit first layers on uint8 pictures, whose mean is `zero` and
