@@ -47,7 +47,8 @@ Value Emitter::emit(const engine::Node& node, const NodeShape& shape, const std:
 
 Value Emitter::centred(const engine::InputSpec& input, const std::string& pictures) {
   std::vector<float> zero;
-  for (const float mean : input.mean) zero.push_back(-static_cast<float>(engine::zero_byte(mean).value_or(0)));
+  for (const float mean : input.mean)
+    zero.push_back(-static_cast<float>(engine::zero_byte(mean).value_or(0)));
   const std::array<std::size_t, 4> dims{1, input.channels, 1, 1};
   return {graph_.add({"Add",
                       {pictures, graph_.constant(pictures + "/minus_zero", dims, zero)},
