@@ -13,7 +13,7 @@
 #include "case.h"
 #include "float_problem.h"
 #include "layers.h"
-#include "peaks/loops.h"
+#include "peaks.h"
 
 namespace bitplane::bench {
 namespace {

@@ -15,7 +15,7 @@
 #include "eigen_gemm.h"
 #include "float_problem.h"
 #include "layers.h"
-#include "peaks/loops.h"
+#include "peaks.h"
 
 namespace bitplane::bench {
 namespace {

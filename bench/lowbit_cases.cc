@@ -13,7 +13,7 @@
 #include "case.h"
 #include "layers.h"
 #include "lowbit_run.h"
-#include "peaks/loops.h"
+#include "peaks.h"
 
 namespace bitplane::bench {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "bitplane/kernels/aligned.h"
 #include "case.h"
-#include "peaks/loops.h"
+#include "peaks.h"
 
 namespace bitplane::bench {
 namespace {

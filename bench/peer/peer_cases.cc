@@ -4,7 +4,7 @@
 #include <csignal>
 #include <memory>
 
-#include "peaks/loops.h"
+#include "peaks.h"
 #include "peer/peer_list.h"
 #include "peer/process.h"
 

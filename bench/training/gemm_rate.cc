@@ -7,7 +7,7 @@
 #include "case.h"
 #include "eigen_gemm.h"
 #include "layers.h"
-#include "peaks/loops.h"
+#include "peaks.h"
 #include "peer/peer_list.h"
 
 namespace bitplane::bench {

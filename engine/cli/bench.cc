@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/resource.h>
+
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "bitplane/kernels/isa.h"
 #include "bitplane/model_spec.h"
 #include "engine/cli/commands.h"
 #include "engine/cli/options.h"
+#include "engine/cli/peak_shares.h"
 #include "engine/cli/shared/errors.h"
 #include "engine/cli/shared/number_text.h"
 #include "engine/cli/shared/table.h"
@@ -30,7 +35,29 @@ std::string rate_or_dash(double rate) {
   return rate == 0.0 ? "-" : fixed(rate, rate < 10.0 ? 2 : 1);
 }
 
-void print_profile(const engine::Session& session, const Timings& timings, std::size_t batch) {
+/// Bytes that this process held at most: code, model, packed weights, session and the timings.
+std::size_t peak_memory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
+}
+
+/// What was measured, by one thread's work per nanosecond where peaks are concerned.
+struct Measured {
+  const engine::Session& session;
+  const Timings& timings;
+  const PeakShares& shares;
+  std::size_t batch, threads;
+
+  /// Of the peak of all threads.
+  [[nodiscard]] std::optional<double> share(std::size_t step, double ns) const {
+    const auto one = shares.share(session.steps()[step], batch, ns);
+    return one ? std::optional(*one / static_cast<double>(threads)) : one;
+  }
+};
+
+void print_profile(const Measured& measured) {
+  const auto& [session, timings, shares, batch, threads] = measured;
   Table table({{"step"},
                {"op"},
                {"out"},
@@ -38,21 +65,29 @@ void print_profile(const engine::Session& session, const Timings& timings, std::
                {"share", Align::Right},
                {"GMAC/s", Align::Right},
                {"Gbit-op/s", Align::Right},
+               {"of peak", Align::Right},
                {"kernel"}});
   double total = 0.0;
   for (const auto& samples : timings.step_ns) total += quantile(samples, 0.5);
   for (std::size_t s = 0; s < timings.step_ns.size(); ++s) {
     const engine::StepInfo& step = session.steps()[s];
     const double ns = quantile(timings.step_ns[s], 0.5);
+    const auto share = measured.share(s, ns);
     table.add({step.name, step.op, shape_text(step.out), fixed(ns / 1e3 / static_cast<double>(batch), 2),
                percent(total > 0.0 ? ns / total : 0.0, 1),
                rate_or_dash(giga_per_second(step.macs, batch, ns)),
-               rate_or_dash(giga_per_second(step.bit_operations, batch, ns)), step.kernel});
+               rate_or_dash(giga_per_second(step.bit_operations, batch, ns)),
+               share ? percent(*share, 0) : "-", step.kernel});
   }
   table.print(std::cout);
+  for (const Peak& peak : shares.peaks()) {
+    std::cout << "peak        " << fixed(peak.per_ns, 0) << ' ' << peak.loop->unit << " by "
+              << peak.loop->name << " (" << peak.loop->instructions << ", one thread, this run)\n";
+  }
 }
 
-Json profile_json(const engine::Session& session, const Timings& timings, std::size_t batch) {
+Json profile_json(const Measured& measured) {
+  const auto& [session, timings, shares, batch, threads] = measured;
   Json steps = Json::array();
   for (std::size_t s = 0; s < timings.step_ns.size(); ++s) {
     const engine::StepInfo& step = session.steps()[s];
@@ -61,16 +96,33 @@ Json profile_json(const engine::Session& session, const Timings& timings, std::s
     entry["median_ns"] = ns;
     entry["gmac_per_second"] = giga_per_second(step.macs, batch, ns);
     entry["gbitop_per_second"] = giga_per_second(step.bit_operations, batch, ns);
+    if (const auto share = measured.share(s, ns)) entry["share_of_peak"] = *share;
     steps.push_back(std::move(entry));
   }
   return steps;
 }
 
+Json peaks_json(const PeakShares& shares) {
+  Json list = Json::array();
+  for (const Peak& peak : shares.peaks()) {
+    list.push_back({{"name", peak.loop->name},
+                    {"isa", kernels::isa_name(peak.loop->isa)},
+                    {"instructions", peak.loop->instructions},
+                    {"unit", peak.loop->unit},
+                    {"value", peak.per_ns}});
+  }
+  return list;
+}
+
 ExitCode bench(const BenchOptions& options) {
   const auto model = load_model(options.model.path);
   auto session = take(engine::Session::create(model, session_options(options.model, options.batch)));
+  PeakShares shares(session.steps());
+  shares.measure();
   const Timings timings = measure_latency(session, make_pictures(model.input(), options.batch),
                                           {.repetitions = options.repetitions, .warm_up = options.warm_up});
+  shares.measure();
+  const Measured measured{session, timings, shares, options.batch, options.model.threads};
   const auto pictures = static_cast<double>(options.batch);
   const double median = quantile(timings.run_ns, 0.5) / pictures,
                p95 = quantile(timings.run_ns, 0.95) / pictures;
@@ -83,15 +135,20 @@ ExitCode bench(const BenchOptions& options) {
                 {"median_us_per_picture", median / 1e3},
                 {"p95_us_per_picture", p95 / 1e3},
                 {"pictures_per_second", 1e9 / median},
-                {"steps", profile_json(session, timings, options.batch)}});
+                {"session_bytes", session.memory_bytes()},
+                {"peak_memory_bytes", peak_memory()},
+                {"peaks", peaks_json(shares)},
+                {"steps", profile_json(measured)}});
     return ExitCode::Ok;
   }
   std::cout << "model       " << model.spec().name << ", " << session.isa() << ", " << options.model.threads
             << (options.model.threads == 1 ? " thread" : " threads") << ", batch " << options.batch << ", "
             << options.repetitions << " runs after " << options.warm_up << " to warm up\nlatency     "
             << fixed(median / 1e3, 1) << " us per picture (median), " << fixed(p95 / 1e3, 1)
-            << " us (95 % of the runs)\nspeed       " << fixed(1e9 / median, 0) << " pictures/s\n\n";
-  print_profile(session, timings, options.batch);
+            << " us (95 % of the runs)\nspeed       " << fixed(1e9 / median, 0) << " pictures/s\nmemory      "
+            << short_bytes(session.memory_bytes()) << " of the session, " << short_bytes(peak_memory())
+            << " of the process at most\n\n";
+  print_profile(measured);
   return ExitCode::Ok;
 }
 

@@ -12,6 +12,7 @@ Action declare_run(CLI::App& app);
 Action declare_eval(CLI::App& app);
 Action declare_verify(CLI::App& app);
 Action declare_bench(CLI::App& app);
+Action declare_explain(CLI::App& app);
 Action declare_compare(CLI::App& app);
 Action declare_kernels(CLI::App& app);
 Action declare_pictures(CLI::App& app);

@@ -2,6 +2,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <variant>
 
 #include "bitplane/model_spec.h"
 #include "engine/cli/commands.h"
@@ -10,6 +11,7 @@
 #include "engine/cli/shared/number_text.h"
 #include "engine/cli/shared/table.h"
 #include "engine/cli/steps.h"
+#include "lowering/program_text.h"
 
 namespace bitplane::cli {
 namespace {
@@ -17,29 +19,93 @@ namespace {
 struct InfoOptions {
   ModelOptions model;
   Format format = Format::Text;
+  bool passes = false;
 };
 
 struct Size {
   std::size_t parameters = 0, bytes = 0;
 };
+using Sizes = std::map<std::size_t, Size>;
 
-/// Of the steps with parameters, by the bits of their weights.
-std::map<std::size_t, Size> sizes_by_bits(const engine::Session& session) {
-  std::map<std::size_t, Size> sizes;
-  for (const engine::StepInfo& step : session.steps()) {
-    if (step.parameters == 0) continue;
-    sizes[step.weight_bits].parameters += step.parameters;
-    sizes[step.weight_bits].bytes += step.parameter_bytes;
+void add_floats(std::size_t count, Sizes& sizes) {
+  if (count == 0) return;
+  sizes[32].parameters += count;
+  sizes[32].bytes += count * sizeof(float);
+}
+
+void add_weights(const engine::Weights& weights, Sizes& sizes) {
+  if (const auto* floats = std::get_if<engine::FloatWeights>(&weights))
+    return add_floats(floats->values.size(), sizes);
+  const auto& planes = std::get<engine::PlaneWeights>(weights);
+  Size& size = sizes[planes.planes.planes];
+  size.parameters += planes.planes.rows * planes.planes.k;
+  size.bytes += planes.planes.words.size() * sizeof(std::uint64_t);
+  if (const auto* learned = std::get_if<engine::LearnedBasis>(&planes.basis)) {
+    add_floats(learned->values.size(), sizes);
+  } else {
+    add_floats(std::get<engine::UniformBasis>(planes.basis).scale.size(), sizes);
   }
+  add_floats(planes.offset.size(), sizes);
+}
+
+/// What the file holds of a node, by the bits of each parameter: planes; bases, batch norm and biases are
+/// floats.
+void add_node(const engine::Operation& op, Sizes& sizes) {
+  std::visit(
+      [&](const auto& node) {
+        if constexpr (requires { node.weights; }) {
+          add_weights(node.weights, sizes);
+          add_floats(node.bias.size(), sizes);
+        } else if constexpr (requires { node.gamma; }) {
+          add_floats(node.mean.size() + node.var.size() + node.gamma.size() + node.beta.size(), sizes);
+        } else if constexpr (requires { node.thresholds; }) {
+          add_floats(node.thresholds.size() + node.bits, sizes);
+        }
+      },
+      op);
+}
+
+Sizes sizes_by_bits(const engine::ModelSpec& spec) {
+  Sizes sizes;
+  for (const engine::Node& node : spec.nodes) add_node(node.op, sizes);
   return sizes;
 }
 
-void print_as_json(const engine::Model& model, const engine::Session& session) {
-  Json steps = Json::array(), by_bits = Json::array();
-  for (const engine::StepInfo& step : session.steps()) steps.push_back(step_json(step));
-  for (const auto& [bits, size] : sizes_by_bits(session)) {
-    by_bits.push_back({{"weight_bits", bits}, {"parameters", size.parameters}, {"bytes", size.bytes}});
+Json sizes_json(const Sizes& sizes) {
+  Json list = Json::array();
+  for (const auto& [bits, size] : sizes)
+    list.push_back({{"bits", bits}, {"parameters", size.parameters}, {"bytes", size.bytes}});
+  return list;
+}
+
+/// Per node with parameters: which step it ended in says its name.
+Json nodes_json(const engine::ModelSpec& spec) {
+  Json list = Json::array();
+  for (const engine::Node& node : spec.nodes) {
+    Sizes sizes;
+    add_node(node.op, sizes);
+    if (!sizes.empty()) list.push_back({{"name", node.name}, {"by_bits", sizes_json(sizes)}});
   }
+  return list;
+}
+
+ExitCode print_passes(const engine::Model& model, Format format) {
+  const auto passes = take(engine::lowering_text(model.spec()));
+  Json list = Json::array();
+  for (const engine::PassText& pass : passes) {
+    list.push_back({{"pass", pass.pass}, {"steps", pass.steps}, {"program", pass.program}});
+    if (format == Format::JsonDocument) continue;
+    const bool changed = &pass == passes.data() || pass.program != (&pass - 1)->program;
+    std::cout << "== " << pass.pass << ": " << pass.steps << " steps\n"
+              << (changed ? pass.program : "(as before)\n") << '\n';
+  }
+  if (format == Format::JsonDocument) print_json(list);
+  return ExitCode::Ok;
+}
+
+void print_as_json(const engine::Model& model, const engine::Session& session) {
+  Json steps = Json::array();
+  for (const engine::StepInfo& step : session.steps()) steps.push_back(step_json(step));
   const engine::InputShape input = model.input();
   print_json({{"name", model.spec().name},
               {"file_bytes", model.file_bytes()},
@@ -48,7 +114,8 @@ void print_as_json(const engine::Model& model, const engine::Session& session) {
               {"provenance", model.spec().provenance},
               {"isa", session.isa()},
               {"session_bytes", session.memory_bytes()},
-              {"weights", by_bits},
+              {"weights", sizes_json(sizes_by_bits(model.spec()))},
+              {"nodes", nodes_json(model.spec())},
               {"steps", steps}});
 }
 
@@ -62,7 +129,7 @@ void print_as_text(const engine::Model& model, const engine::Session& session) {
             << " of working memory\n";
   for (const auto& [key, value] : model.spec().provenance)
     std::cout << "trained     " << key << " = " << value << '\n';
-  for (const auto& [bits, size] : sizes_by_bits(session)) {
+  for (const auto& [bits, size] : sizes_by_bits(model.spec())) {
     std::cout << "weights     " << bits_text(bits) << ": "
               << short_count(static_cast<double>(size.parameters)) << " parameters in "
               << short_bytes(size.bytes) << '\n';
@@ -73,6 +140,7 @@ void print_as_text(const engine::Model& model, const engine::Session& session) {
 
 ExitCode info(const InfoOptions& options) {
   const auto model = load_model(options.model.path);
+  if (options.passes) return print_passes(model, options.format);
   const auto session = take(engine::Session::create(model, session_options(options.model)));
   if (options.format == Format::JsonDocument) {
     print_as_json(model, session);
@@ -88,6 +156,8 @@ Action declare_info(CLI::App& app) {
   auto options = std::make_shared<InfoOptions>();
   add_model(app, options->model);
   add_kernel_choice(app, options->model);
+  app.add_flag("--passes", options->passes,
+               "the program behind each pass of lowering, and the plan of the memory");
   add_json(app, options->format);
   return [options] { return info(*options); };
 }

@@ -8,10 +8,11 @@
 namespace bitplane::cli {
 namespace {
 
-constexpr std::array<Subcommand, 10> kSubcommands{{
+constexpr std::array<Subcommand, 11> kSubcommands{{
     {.name = "info",
      .summary = "what a model consists of, step by step",
-     .examples = "bitplane info net.safetensors\nbitplane info net.safetensors --json",
+     .examples = "bitplane info net.safetensors\nbitplane info net.safetensors --json\n"
+                 "bitplane info net.safetensors --passes",
      .declare = declare_info},
     {.name = "run",
      .summary = "classifies PNG and JPEG pictures",
@@ -34,6 +35,10 @@ constexpr std::array<Subcommand, 10> kSubcommands{{
      .examples = "bitplane bench net.safetensors --threads 1\n"
                  "bitplane bench net.safetensors --batch 16 --isa avx2 --json",
      .declare = declare_bench},
+    {.name = "explain",
+     .summary = "which layers do not gain from bits on this machine, and what would",
+     .examples = "bitplane explain net.safetensors\nbitplane explain net.safetensors --isa avx2 --json",
+     .declare = declare_explain},
     {.name = "compare",
      .summary = "models side by side: accuracy, size, latency, kernels",
      .examples = "bitplane compare float.safetensors low-bit.safetensors --data fashion-mnist --threads 1",

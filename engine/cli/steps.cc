@@ -32,6 +32,7 @@ std::string bits_text(std::size_t bits) {
 Table step_table(std::span<const engine::StepInfo> steps) {
   Table table({{"step"},
                {"op"},
+               {"in"},
                {"out"},
                {"W/A>out"},
                {"parameters", Align::Right},
@@ -40,7 +41,7 @@ Table step_table(std::span<const engine::StepInfo> steps) {
                {"bit-ops", Align::Right},
                {"kernel"}});
   for (const engine::StepInfo& step : steps) {
-    table.add({step.name, step.op, shape_text(step.out),
+    table.add({step.name, step.op, shape_text(step.in), shape_text(step.out),
                (step.parameters == 0 ? "-" : short_bits(step.weight_bits)) + "/" +
                    short_bits(step.activation_bits) + ">" + short_bits(step.out_bits),
                count_or_dash(step.parameters),
@@ -63,7 +64,8 @@ Json step_json(const engine::StepInfo& step) {
           {"parameters", step.parameters},
           {"parameter_bytes", step.parameter_bytes},
           {"macs", step.macs},
-          {"bit_operations", step.bit_operations}};
+          {"bit_operations", step.bit_operations},
+          {"constant_channels", step.constant_channels}};
 }
 
 }  // namespace bitplane::cli

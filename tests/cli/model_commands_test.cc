@@ -133,6 +133,8 @@ TEST_F(ModelCommands, BenchProfilesEveryStep) {
   expect_success(document);
   const auto json = nlohmann::json::parse(document.out);
   EXPECT_EQ(json.at("isa"), "scalar");
+  EXPECT_GT(json.at("peak_memory_bytes"), json.at("session_bytes"));
+  EXPECT_TRUE(json.at("peaks").is_array());
   EXPECT_LE(json.at("median_us_per_picture"), json.at("p95_us_per_picture"));
   EXPECT_FALSE(json.at("steps").empty());
 }
@@ -153,6 +155,54 @@ TEST_F(ModelCommands, PicturesWrittenAreThoseThatRunReads) {
       {"2000 test pictures"});
   expect_refusal(run_command({"pictures", "--data", "synthetic", "--out", model_ + "/x"}), 5,
                  {"small.safetensors"});
+}
+
+TEST_F(ModelCommands, InfoCountsParametersByWidth) {
+  const auto json = nlohmann::json::parse(run_command({"info", model_, "--json"}).out);
+  // conv2 17 x 72 and conv3 12 x 153 in 2 planes of 64-bit words; the rest are floats.
+  ASSERT_EQ(json.at("weights").size(), 2U);
+  const auto& planes = json.at("weights")[0];
+  EXPECT_EQ(planes.at("bits"), 2);
+  EXPECT_EQ(planes.at("parameters"), 17 * 72 + 12 * 153);
+  EXPECT_EQ(planes.at("bytes"), 8 * 2 * (17 * 2 + 12 * 3));
+  EXPECT_EQ(json.at("weights")[1].at("bits"), 32);
+  for (const auto& node : json.at("nodes")) {
+    if (node.at("name") == "conv3") {
+      EXPECT_EQ(node.at("by_bits")[1].at("parameters"), 12);
+    }
+  }
+}
+
+TEST_F(ModelCommands, InfoShowsThePasses) {
+  const Outcome text = run_command({"info", model_, "--passes"});
+  expect_success(text);
+  for (const char* part : {"== expand: ", "== fuse: ", "== pool_on_ranks: ", "== compare_integers: ",
+                           "== plan_arena: ", "convolution [conv2", "ranks of 2 bits", "(as before)"})
+    expect_contains(text.out, part);
+  const Outcome document = run_command({"info", model_, "--passes", "--json"});
+  expect_success(document);
+  const auto json = nlohmann::json::parse(document.out);
+  EXPECT_EQ(json.front().at("pass"), "expand");
+  EXPECT_EQ(json.back().at("pass"), "plan_arena");
+  EXPECT_GT(json.front().at("steps"), json.back().at("steps"));
+}
+
+TEST_F(ModelCommands, ExplainMeasuresWhatWouldGain) {
+  const Outcome text = run_command({"explain", model_, "--repetitions", "3"});
+  expect_success(text);
+  expect_contains(text.out, "in float32");
+  const Outcome document =
+      run_command({"explain", model_, "--repetitions", "3", "--isa", "scalar", "--json"});
+  expect_success(document);
+  const auto json = nlohmann::json::parse(document.out);
+  EXPECT_EQ(json.at("isa"), "scalar");
+  bool padding = false;
+  for (const auto& finding : json.at("findings")) {
+    EXPECT_GT(finding.at("now_ns"), 0.0);
+    padding =
+        padding || finding.at("advice").get<std::string>().starts_with("8 channels take granules of 16");
+  }
+  EXPECT_TRUE(padding) << document.out;
 }
 
 TEST_F(ModelCommands, ExportWritesAnOnnxFile) {

@@ -74,6 +74,68 @@ TEST_F(Verify, TheFirstLayerPictureAndChannelAreNamed) {
   expect_contains(outcome.out, "logits      2000/2000 pictures equal");
 }
 
+/// Two ways with a quantizer each, that meet in a sum in front of a third one.
+engine::ModelSpec branched_spec() {
+  namespace e = bitplane::engine;
+  e::testing::SampleMaker make;
+  e::ModelSpec spec;
+  spec.name = "branched";
+  spec.input = {28, 28, 1, {0.5F}, {0.25F}};
+  const auto low_bit = [&](const std::string& name, const std::string& input, std::size_t kernel) {
+    e::PlaneWeights planes = make.planes(e::PlaneEncoding::Bipolar, 2, 8, kernel * kernel * 8);
+    planes.basis = e::LearnedBasis{make.floats(16, 0.02F, 0.1F)};
+    spec.nodes.push_back({name,
+                          {input},
+                          e::Conv2d{.out_channels = 8,
+                                    .kernel_h = kernel,
+                                    .kernel_w = kernel,
+                                    .pad_h = kernel / 2,
+                                    .pad_w = kernel / 2,
+                                    .weights = std::move(planes),
+                                    .bias = {}}});
+  };
+  const auto quantizer = [&](const std::string& name, const std::string& input) {
+    spec.nodes.push_back(
+        {name, {input}, make.quantize(2, e::PlaneEncoding::Unsigned, e::LearnedBasis{{0.45F, 0.9F}})});
+  };
+  e::testing::append(spec, "stem",
+                     e::Conv2d{.out_channels = 8,
+                               .kernel_h = 5,
+                               .kernel_w = 5,
+                               .stride_h = 4,
+                               .stride_w = 4,
+                               .weights = e::FloatWeights{make.floats(8 * 25, -0.3F, 0.3F)},
+                               .bias = {}});
+  quantizer("q-left", "stem");
+  low_bit("left", "q-left", 3);
+  quantizer("q-right", "stem");
+  low_bit("right", "q-right", 1);
+  spec.nodes.push_back({"sum", {"left", "right"}, e::Add{}});
+  quantizer("q-sum", "sum");
+  low_bit("last", "q-sum", 3);
+  e::testing::append(spec, "pool", e::GlobalAveragePool{});
+  e::testing::append(spec, "fc",
+                     e::Linear{10, e::FloatWeights{make.floats(80, -1, 1)}, make.floats(10, -1, 1)});
+  return spec;
+}
+
+TEST_F(Verify, TheFirstDifferenceOfABranchedNetIsNamedInTheOrderOfItsGraph) {
+  const engine::ModelSpec spec = branched_spec();
+  const engine::Status written = engine::write_model(model_, spec);
+  ASSERT_TRUE(written.ok()) << written.message();
+  auto model = engine::Model::from_spec(spec);
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  trace_ = agreeing_trace(model.value());
+  ASSERT_EQ(trace_.header.layers.size(), 3U);
+  expect_contains(verify_trace().out, "codes       2000/2000 pictures equal in q-sum (6x6x8)");
+  trace_.pictures[7].digests[2 * 8 + 1] ^= 1;   // q-sum
+  trace_.pictures[99].digests[1 * 8 + 5] ^= 1;  // q-right
+  const Outcome outcome = verify_trace();
+  expect_difference(outcome, {"layer q-right (6x6x8), picture 99, channel 5"});
+  expect_contains(outcome.out, "codes       2000/2000 pictures equal in q-left");
+  expect_contains(outcome.out, "codes       1999/2000 pictures equal in q-sum");
+}
+
 TEST_F(Verify, OneBitOfOneLogitIsADifference) {
   float& logit = trace_.pictures[1999].logits[9];
   logit = std::nextafter(logit, 1e9F);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
 #include <cmath>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "lowering/passes.h"
 #include "lowering/plane_operands.h"
@@ -56,22 +58,49 @@ Status check_affines(const ModelSpec& spec, const Program& program) {
   return {};
 }
 
+template <auto Run>
+Status run(const ModelSpec& spec, Program& program) {
+  if constexpr (requires { Run(program); }) {
+    Run(program);
+  } else {
+    Run(spec, program);
+  }
+  return {};
+}
+
+Status run_complete_affines(const ModelSpec& spec, Program& program) {
+  complete_affines(program);
+  return check_affines(spec, program);
+}
+
+/// The passes behind expand, by the names of program.h.
+struct Pass {
+  std::string_view name;
+  Status (*run)(const ModelSpec& spec, Program& program);
+};
+constexpr std::array kPasses{
+    Pass{"fuse", run<fuse>},
+    Pass{"pool_on_ranks", run<pool_on_ranks>},
+    Pass{"concat_on_ranks", run<concat_on_ranks>},
+    Pass{"floats_beside_planes", run<floats_beside_planes>},
+    Pass{"lay_out_planes", run<lay_out_planes>},
+    Pass{"complete_affines", run_complete_affines},
+    Pass{"note_picture_readers", run<note_picture_readers>},
+    Pass{"compare_integers", run<compare_integers>},
+    Pass{"constant_channels", run<count_constant_channels>},
+};
+
 }  // namespace
 
-Result<Program> lower(const ModelSpec& spec, std::span<const NodeShape> shapes) {
+Result<Program> lower(const ModelSpec& spec, std::span<const NodeShape> shapes,
+                      const PassObserver& observer) {
   Result<Program> program = expand(spec, shapes);
   if (!program.ok()) return program;
-  fuse(program.value());
-  pool_on_ranks(program.value());
-  concat_on_ranks(program.value());
-  floats_beside_planes(program.value());
-  lay_out_planes(spec, program.value());
-  complete_affines(program.value());
-  Status finite = check_affines(spec, program.value());
-  if (!finite.ok()) return finite;
-  note_picture_readers(spec, program.value());
-  compare_integers(spec, program.value());
-  count_constant_channels(spec, program.value());
+  if (observer) observer("expand", program.value());
+  for (const Pass& pass : kPasses) {
+    if (Status status = pass.run(spec, program.value()); !status.ok()) return status;
+    if (observer) observer(pass.name, program.value());
+  }
   return program;
 }
 

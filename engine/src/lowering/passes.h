@@ -3,7 +3,9 @@
 // The passes of lowering, in the order in which lower() applies them. See program.h for what each is for.
 #pragma once
 
+#include <functional>
 #include <span>
+#include <string_view>
 
 #include "bitplane/model_spec.h"
 #include "bitplane/status.h"
@@ -56,7 +58,11 @@ void compare_integers(const ModelSpec& spec, Program& program);
 /// no reachable accumulator turns any threshold test. They cost time and carry nothing: `info` shows them.
 void count_constant_channels(const ModelSpec& spec, Program& program);
 
+/// Is shown the program behind each pass, by the pass's name.
+using PassObserver = std::function<void(std::string_view pass, const Program& program)>;
+
 /// All of them.
-[[nodiscard]] Result<Program> lower(const ModelSpec& spec, std::span<const NodeShape> shapes);
+[[nodiscard]] Result<Program> lower(const ModelSpec& spec, std::span<const NodeShape> shapes,
+                                    const PassObserver& observer = {});
 
 }  // namespace bitplane::engine

@@ -9,6 +9,7 @@
 //   concat_on_ranks  a quantizer behind a concatenation moves in front of it
 //   floats_beside_planes  a quantizer of a value that others read too joins the step that computes it
 //   lay_out_planes   packed planes take the number of groups of the convolutions that read them
+//   complete_affines   where nothing was folded, the affine that changes nothing
 //   compare_integers   where few thresholds follow integer accumulators, they become integers too
 //   constant_channels  counts output channels whose code cannot depend on the input
 //

@@ -4,7 +4,7 @@
 
 #include "peaks/loops.h"
 
-namespace bitplane::bench {
+namespace bitplane::peaks {
 namespace {
 
 #ifdef BITPLANE_HAVE_AVX512
@@ -138,4 +138,4 @@ std::span<const PeakLoop> float_loops() {
   return std::span(kLoops).subspan(1);
 }
 
-}  // namespace bitplane::bench
+}  // namespace bitplane::peaks

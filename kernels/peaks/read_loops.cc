@@ -3,7 +3,7 @@
 
 #include "peaks/loops.h"
 
-namespace bitplane::bench {
+namespace bitplane::peaks {
 namespace {
 
 #ifdef BITPLANE_HAVE_AVX2
@@ -69,4 +69,4 @@ void read_once(kernels::Isa isa, const std::byte* data, std::size_t bytes) {
   static_cast<void>(bytes);
 }
 
-}  // namespace bitplane::bench
+}  // namespace bitplane::peaks

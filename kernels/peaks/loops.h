@@ -14,7 +14,7 @@
 
 #include "bitplane/kernels/isa.h"
 
-namespace bitplane::bench {
+namespace bitplane::peaks {
 
 inline constexpr std::string_view kBitPeak = "and+popcount+add";
 inline constexpr std::string_view kLookupPeak = "table look-up+add";
@@ -48,4 +48,4 @@ inline constexpr double kPeakRounds = 5000;
 [[nodiscard]] bool can_read(kernels::Isa isa);
 void read_once(kernels::Isa isa, const std::byte* data, std::size_t bytes);
 
-}  // namespace bitplane::bench
+}  // namespace bitplane::peaks

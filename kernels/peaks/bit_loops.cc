@@ -4,7 +4,7 @@
 
 #include "peaks/loops.h"
 
-namespace bitplane::bench {
+namespace bitplane::peaks {
 namespace {
 
 #ifdef BITPLANE_HAVE_AVX512
@@ -99,4 +99,4 @@ std::span<const PeakLoop> bit_loops() {
   return std::span(kLoops).subspan(1);
 }
 
-}  // namespace bitplane::bench
+}  // namespace bitplane::peaks
