@@ -90,19 +90,25 @@ std::optional<engine::ModelSpec> eight_bit_ends(const engine::ModelSpec& spec) {
   engine::ModelSpec twin = spec;
   twin.golden = {};
   twin.nodes.clear();
+  twin.input.mean.assign(twin.input.channels, 0.0F);  // a byte that means 0 is what such a layer needs
+  bool changed = false;
   for (engine::Node node : spec.nodes) {
     engine::Weights* weights = weights_of(node.op);
     const auto* floats = weights == nullptr ? nullptr : std::get_if<engine::FloatWeights>(weights);
     if (floats != nullptr) {
-      const std::string quantizer = eight_bit_input(node.name);
-      twin.nodes.push_back({quantizer, node.inputs, eight_bit_quantizer()});
-      node.inputs = {quantizer};
+      // The picture's bytes are 8 bits already.
+      if (node.inputs[0] != "input") {
+        const std::string quantizer = eight_bit_input(node.name);
+        twin.nodes.push_back({quantizer, node.inputs, eight_bit_quantizer()});
+        node.inputs = {quantizer};
+      }
+      changed = true;
       const std::size_t rows = rows_of(node.op);
       *weights = eight_bit_weights(rows, floats->values.size() / rows);
     }
     twin.nodes.push_back(std::move(node));
   }
-  return twin.nodes.size() > spec.nodes.size() ? std::optional(twin) : std::nullopt;
+  return changed ? std::optional(twin) : std::nullopt;
 }
 
 std::string eight_bit_input(const std::string& layer) {
