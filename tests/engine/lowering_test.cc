@@ -73,6 +73,24 @@ TEST(Lowering, PoolingMovesOntoRanksWithMinimumWhereTheScaleFalls) {
   EXPECT_LT(falling, minimum.size());
 }
 
+TEST(Lowering, TwoFallingAffinesBehindAPoolingRise) {
+  BatchNorm second = reference::batch_norm(5);
+  for (std::size_t c = 0; c < 5; ++c) second.gamma[c] = c < 3 ? -1.0F : 1.0F;
+  const Program program = lowered(SpecBuilder(6, 6, 1)
+                                      .add("conv1", reference::float_conv(1, 5))
+                                      .add("pool1", reference::halve())
+                                      .add("bn1", reference::batch_norm(5))
+                                      .add("bn2", second)
+                                      .add("quant1", reference::quantize())
+                                      .add("conv2", reference::plane_conv(5, 2))
+                                      .spec());
+  EXPECT_EQ(plan_of(program), "conv:ranks pool:ranks pack:planes conv:float");
+  for (std::size_t c = 0; c < 5; ++c) {
+    const bool first_falls = reference::batch_norm(5).gamma[c] < 0.0F;
+    EXPECT_EQ(program.steps[1].minimum[c] != 0, first_falls != (c < 3)) << c;
+  }
+}
+
 TEST(Lowering, PoolingBehindBatchNormTakesTheMaximumOfRanks) {
   const Program program = lowered(SpecBuilder(6, 6, 1)
                                       .add("conv1", reference::float_conv(1, 5))
@@ -84,6 +102,19 @@ TEST(Lowering, PoolingBehindBatchNormTakesTheMaximumOfRanks) {
                                       .spec());
   EXPECT_EQ(plan_of(program), "conv:ranks pool:ranks pack:planes conv:float");
   EXPECT_EQ(program.steps[1].minimum, std::vector<std::uint8_t>(5, 0));
+}
+
+TEST(Lowering, CodesReadAsValuesStayPlanesForConvolutions) {
+  const ModelSpec spec = SpecBuilder(6, 6, 1)
+                             .add("conv1", reference::float_conv(1, 8))
+                             .add("quant1", reference::quantize())
+                             .add("values", Dequantize{})
+                             .add("conv2", reference::plane_conv(8, 8), "quant1")
+                             .add("bn2", reference::batch_norm(8))
+                             .join("add", {"bn2", "values"}, Add{})
+                             .add("gap", GlobalAveragePool{})
+                             .spec();
+  EXPECT_EQ(plan_of(lowered(spec)), "conv:planes dequantize:float conv:float average:float");
 }
 
 TEST(Lowering, PoolingWithoutQuantizerStaysOnFloats) {

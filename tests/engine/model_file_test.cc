@@ -230,11 +230,55 @@ TEST(ModelFile, AnOperationOfALaterVersionIsRefusedByName) {
       << refused.message();
 }
 
+TEST(ModelFile, ACodebookNeedsVersion2) {
+  ModelSpec spec = sample_model();
+  spec.golden = {};
+  testing::op_of<Linear>(spec, "classifier").weights =
+      testing::SampleMaker().codebook(CodebookScope::Channel, 3, 3, 5);
+  const Result<std::vector<std::byte>> bytes = serialize_model(spec);
+  ASSERT_TRUE(bytes.ok()) << bytes.status().message();
+  const std::string version = R"("bitplane.format_version":")";
+  const Status refused = parse_model(with_header_edit(bytes.value(), version + "2", version + "1")).status();
+  EXPECT_EQ(refused.code(), StatusCode::InvalidFile);
+  EXPECT_NE(refused.message().find("'classifier': linear with a codebook needs format version 2"),
+            std::string::npos)
+      << refused.message();
+}
+
 struct HeaderEdit {
   std::string from, to;
   StatusCode code;
   std::string says;
 };
+
+TEST(ModelFile, EditedCodebooksAreRefusedWithTheReason) {
+  const StatusCode file = StatusCode::InvalidFile;
+  const std::string scope = R"(\"scope\":\"layer\")";
+  const HeaderEdit edits[] = {
+      {scope, R"(\"scope\":\"group\")", file, "'scope' is 'group'; allowed are layer, channel"},
+      {scope, R"(\"scope\":\"channel\")", file,
+       "tensor 'book1.weight_levels' has shape [5]; it must have [7, 5]"},
+      {R"(,\"scope\":\"layer\")", "", file, "'scope' is missing"},
+      {R"(\"weights\":\"codebook\")", R"(\"weights\":\"float\")", file, "'book1.weight' is missing"},
+      {R"(\"weights\":\"codebook\")", R"(\"weights\":\"table\")", file,
+       "allowed are float, planes, codebook"},
+      {R"(\"planes\":3,)", R"(\"planes\":2,)", file,
+       "'book1.weight_planes' has shape [3, 7, 1]; it must have [2, 7, 1]"},
+      {R"(\"planes\":3,)", R"(\"planes\":18446744073709551615,)", file,
+       "it must have [18446744073709551615, 7, 1]"},
+      {R"("book1.weight_levels")", R"("book1.weight_level")", file, "'book1.weight_levels' is missing"},
+      {R"(\"op\":\"dequantize\")", R"(\"op\":\"relu\")", StatusCode::Unsupported,
+       "its input holds the codes"},
+  };
+  const Result<Bytes> bytes = serialize_model(testing::sample_branches());
+  ASSERT_TRUE(bytes.ok()) << bytes.status().message();
+  for (const HeaderEdit& edit : edits) {
+    SCOPED_TRACE(edit.to);
+    const Status refused = parse_model(with_header_edit(bytes.value(), edit.from, edit.to)).status();
+    EXPECT_EQ(refused.code(), edit.code);
+    EXPECT_NE(refused.message().find(edit.says), std::string::npos) << refused.message();
+  }
+}
 
 TEST(ModelFile, EditedHeadersAreRefusedWithTheReason) {
   const StatusCode file = StatusCode::InvalidFile, unsupported = StatusCode::Unsupported;

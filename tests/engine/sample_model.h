@@ -3,6 +3,8 @@
 // A small model that holds every operation, every kind of weights, every encoding and every optional part.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <numeric>
@@ -31,6 +33,22 @@ class SampleMaker {
     for (std::size_t row = 0; row < planes * rows; ++row) {
       for (std::size_t i = 0; i < k; ++i) {
         w.planes.words[row * ((k + 63) / 64) + i / 64] |= (random_() & 1U) << i % 64;
+      }
+    }
+    return w;
+  }
+
+  CodebookWeights codebook(CodebookScope scope, std::size_t levels, std::size_t rows, std::size_t k) {
+    CodebookWeights w;
+    w.scope = scope;
+    w.levels = floats(scope == CodebookScope::Channel ? rows * levels : levels, -1, 1);
+    const auto planes = std::max<std::size_t>(static_cast<std::size_t>(std::bit_width(levels - 1)), 1);
+    const std::size_t words = (k + 63) / 64;
+    w.indices = {planes, rows, k, std::vector<std::uint64_t>(planes * rows * words)};
+    for (std::size_t e = 0; e < rows * k; ++e) {
+      const std::uint64_t index = random_() % levels;
+      for (std::size_t p = 0; p < planes; ++p) {
+        w.indices.words[(p * rows + e / k) * words + e % k / 64] |= (index >> p & 1U) << (e % k % 64);
       }
     }
     return w;
@@ -151,7 +169,15 @@ inline ModelSpec sample_branches() {
   join("quantize2", {"average"}, make.quantize(2, PlaneEncoding::Unsigned, UniformBasis{{0.5F}}));
   join("branch", {"quantize2"}, conv(10, 6));
   join("add", {"branch", "zeros"}, Add{});  // 3x3x10
-  join("lrn", {"add"}, LocalResponseNorm{NormScope::WithinChannel, 3, 5e-5F, 0.75F, 1.0F});
+  join("quantize3", {"add"}, make.quantize(2, PlaneEncoding::Bipolar, LearnedBasis{{0.5F, 0.75F}}));
+  join("values", {"quantize3"}, Dequantize{});
+  Conv2d by_layer{.out_channels = 7, .weights = {}, .bias = {}};
+  by_layer.weights = make.codebook(CodebookScope::Layer, 5, 7, 10);
+  join("book1", {"values"}, by_layer);
+  Conv2d by_channel{.out_channels = 4, .weights = {}, .bias = {}};
+  by_channel.weights = make.codebook(CodebookScope::Channel, 3, 4, 7);
+  join("book2", {"book1"}, by_channel);
+  join("lrn", {"book2"}, LocalResponseNorm{NormScope::WithinChannel, 3, 5e-5F, 0.75F, 1.0F});
   join("gap", {"lrn"}, GlobalAveragePool{});
   join("softmax", {"gap"}, Softmax{});
   return spec;

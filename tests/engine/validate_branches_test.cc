@@ -22,12 +22,16 @@ struct WrongBranch {
   StatusCode code = StatusCode::InvalidArgument;
 };
 
+CodebookWeights& book(ModelSpec& spec) {
+  return std::get<CodebookWeights>(op_of<Conv2d>(spec, "book1").weights);
+}
+
 TEST(ValidateBranches, ShapesOfEveryOperation) {
   const Result<std::vector<NodeShape>> shapes = validate(sample_branches());
   ASSERT_TRUE(shapes.ok()) << shapes.status().message();
-  const std::vector<NodeShape> expected = {{6, 5, 3},  {6, 5, 4},  {6, 5, 2}, {6, 5, 6},  {3, 3, 10},
-                                           {6, 5, 6},  {3, 3, 6},  {3, 3, 6}, {3, 3, 10}, {3, 3, 10},
-                                           {3, 3, 10}, {1, 1, 10}, {1, 1, 10}};
+  const std::vector<NodeShape> expected = {
+      {6, 5, 3},  {6, 5, 4},  {6, 5, 2},  {6, 5, 6}, {3, 3, 10}, {6, 5, 6}, {3, 3, 6}, {3, 3, 6}, {3, 3, 10},
+      {3, 3, 10}, {3, 3, 10}, {3, 3, 10}, {3, 3, 7}, {3, 3, 4},  {3, 3, 4}, {1, 1, 4}, {1, 1, 4}};
   EXPECT_EQ(shapes.value(), expected);
 }
 
@@ -55,6 +59,7 @@ TEST(ValidateBranches, Refusals) {
          op_of<ZeroChannelShortcut>(s, "zeros").front = 0;
          op_of<ZeroChannelShortcut>(s, "zeros").back = 0;
          op_of<Conv2d>(s, "branch").out_channels = 12;
+         book(s) = testing::SampleMaker().codebook(CodebookScope::Layer, 5, 7, 12);
          std::get<PlaneWeights>(op_of<Conv2d>(s, "branch").weights) =
              testing::SampleMaker().planes(PlaneEncoding::Bipolar, 2, 12, 12);
          std::get<PlaneWeights>(op_of<Conv2d>(s, "branch").weights).basis = UniformBasis{{1}};
@@ -70,6 +75,43 @@ TEST(ValidateBranches, Refusals) {
        [](ModelSpec& s) { op_of<AveragePool>(s, "average").kernel_w = 0; }},
       {"padding height is 2; allowed are 0 to 1",
        [](ModelSpec& s) { op_of<AveragePool>(s, "average").pad_h = 2; }},
+      {"node 'values' (dequantize): its input holds floats",
+       [](ModelSpec& s) { node_of(s, "values").inputs = {"add"}; }},
+      {"node 'gap' (global_average_pool): its input holds the codes of a quantize node; this operation takes "
+       "floats: put a dequantize",
+       [](ModelSpec& s) { node_of(s, "gap").inputs = {"quantize3"}; }, StatusCode::Unsupported},
+      {"the output 'quantize3' holds the codes",
+       [](ModelSpec& s) {
+         s.nodes.resize(11);
+         s.output = "quantize3";
+       },
+       StatusCode::Unsupported},
+      {"node 'book1' (conv2d): float weights and codebooks take floats",
+       [](ModelSpec& s) { node_of(s, "book1").inputs = {"quantize3"}; }, StatusCode::Unsupported},
+      {"weight_planes has 6 rows; it must have 7", [](ModelSpec& s) { book(s).indices.rows = 6; }},
+      {"weight_planes has k = 9; kernel and input channels make it 10",
+       [](ModelSpec& s) { book(s).indices.k = 9; }},
+      {"planes of the weights is 0", [](ModelSpec& s) { book(s).indices.planes = 0; }},
+      {"weight_planes (64-bit words) has 20 elements; it must have 21",
+       [](ModelSpec& s) { book(s).indices.words.pop_back(); }},
+      {"plane 2, row 6 has bits beyond k = 10",
+       [](ModelSpec& s) { book(s).indices.words.back() |= std::uint64_t{1} << 10; }},
+      {"levels of the codebook is 0; allowed are 1 to 256", [](ModelSpec& s) { book(s).levels.clear(); }},
+      {"levels of the codebook is 257; allowed are 1 to 256",
+       [](ModelSpec& s) { book(s).levels.resize(257); }},
+      {"weight_planes has 3 planes; 4 levels take 2", [](ModelSpec& s) { book(s).levels.resize(4); }},
+      {"weight_planes has 3 planes; 9 levels take 4", [](ModelSpec& s) { book(s).levels.resize(9); }},
+      {"weight_planes: row 2 holds an index beyond its 5 levels",
+       [](ModelSpec& s) {
+         for (const std::size_t plane : {std::size_t{0}, std::size_t{2}}) {
+           book(s).indices.words[plane * 7 + 2] |= std::uint64_t{1} << 9;
+         }
+       }},
+      {"weight_levels[1] is nan", [=](ModelSpec& s) { book(s).levels[1] = kNan; }},
+      {"weight_levels has 13 elements; it must have 12",
+       [](ModelSpec& s) {
+         std::get<CodebookWeights>(op_of<Conv2d>(s, "book2").weights).levels.push_back(0.0F);
+       }},
       {"size is 4; it must be odd", [](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").size = 4; }},
       {"size is 0; allowed are 1", [](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").size = 0; }},
       {"alpha[0] is -1", [](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").alpha = -1.0F; }},

@@ -236,9 +236,9 @@ TEST(Validate, CodesGoToPlaneWeightsAndNowhereElse) {
   expect_refused({
       {"node 'block2.conv' (conv2d): plane weights need codes",
        [](ModelSpec& s) { testing::node_of(s, "block2.conv").inputs = {"block1.relu"}; }, unsupported},
-      {"node 'block2.conv' (conv2d): float weights on the codes",
+      {"node 'block2.conv' (conv2d): float weights and codebooks take floats",
        [](ModelSpec& s) { second(s).weights = FloatWeights{std::vector<float>(6 * 36)}; }, unsupported},
-      {"node 'linear' (linear): float weights on the codes",
+      {"node 'linear' (linear): float weights and codebooks take floats",
        [](ModelSpec& s) { op_of<Linear>(s, "linear").weights = FloatWeights{std::vector<float>(5 * 54)}; },
        unsupported},
   });

@@ -21,13 +21,14 @@ constexpr std::chrono::seconds kTime{3};
 constexpr std::size_t kLeastRounds = 500;  ///< even on a slow machine
 
 /// Pieces that mean something to the parser reach deeper than random bytes.
-constexpr std::string_view kTokens[] = {"0",       "1",      "-1",      "18446744073709551615",
-                                        "[",       "]",      "{",       "}",
-                                        ",",       ":",      "\"",      "\\\"",
-                                        "\\u0000", "null",   "1e308",   "[[[[[[[[[",
-                                        "I64",     "U8",     "F32",     "planes",
-                                        "learned", "conv2d", "flatten", "input",
-                                        "concat",  "add",    "2",       "quantize"};
+constexpr std::string_view kTokens[] = {"0",        "1",      "-1",      "18446744073709551615",
+                                        "[",        "]",      "{",       "}",
+                                        ",",        ":",      "\"",      "\\\"",
+                                        "\\u0000",  "null",   "1e308",   "[[[[[[[[[",
+                                        "I64",      "U8",     "F32",     "planes",
+                                        "learned",  "conv2d", "flatten", "input",
+                                        "concat",   "add",    "2",       "quantize",
+                                        "codebook", "layer",  "channel", "dequantize"};
 
 class Mutator {
  public:

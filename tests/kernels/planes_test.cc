@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bitplane/kernels/aligned.h"
+#include "bitplane/kernels/float_steps.h"
 #include "kernels/reference/random.h"
 
 namespace bitplane::kernels {
@@ -75,6 +76,13 @@ TEST(Planes, EveryBitLiesWhereTheLayoutSaysAndAllOthersAreZero) {
       std::vector<std::uint8_t> unpacked(codes.size(), 0xEE);
       unpack_codes({packed.data(), layout}, batch, unpacked);
       EXPECT_EQ(unpacked, codes);
+
+      std::vector<float> levels, values(codes.size(), -7.0F);
+      for (std::size_t code = 0; code < 256; ++code) levels.push_back(static_cast<float>(code) * 0.37F);
+      const std::size_t rows = batch * layout.height, half = rows / 2;  // as two threads would
+      dequantize_codes({packed.data(), layout}, levels.data(), {half, rows}, values.data());
+      dequantize_codes({packed.data(), layout}, levels.data(), {0, half}, values.data());
+      for (std::size_t i = 0; i < codes.size(); ++i) ASSERT_EQ(values[i], levels[codes[i]]) << i;
     }
   }
 }

@@ -10,6 +10,7 @@
 #include "trainer/export/export.h"
 #include "trainer/methods/method.h"
 #include "trainer/nn/layers.h"
+#include "trainer/quantizers/weight_levels.h"
 #include "trainer/run_support.h"
 #include "trainer/trainer_support.h"
 

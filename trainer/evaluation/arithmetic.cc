@@ -62,4 +62,25 @@ void apply_quantize(const engine::Quantize& quantize, std::span<const float> t, 
   }
 }
 
+std::vector<float> levels_of_codes(const engine::Quantize& quantize) {
+  const PlaneSide side = make_side(quantize);
+  std::vector<float> levels;
+  for (std::size_t code = 0; code < std::size_t{1} << quantize.bits; ++code) {
+    std::int64_t sum = 0;
+    float level = 0.0F;
+    for (std::size_t j = 0; j < quantize.bits; ++j) {
+      const float bit = plane_value(quantize.encoding, ((code >> j) & 1U) != 0);
+      if (side.uniform()) {
+        sum += static_cast<std::int64_t>(bit) * side.multipliers[j];
+      } else if (bit != 0.0F) {
+        level += bit > 0.0F ? side.basis[j] : -side.basis[j];
+      }
+    }
+    levels.push_back(
+        side.uniform() ? std::fma(static_cast<float>(sum), static_cast<float>(side.scale[0]), quantize.offset)
+                       : level + quantize.offset);
+  }
+  return levels;
+}
+
 }  // namespace bitplane::train

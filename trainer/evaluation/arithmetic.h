@@ -29,4 +29,7 @@ void apply_relu(std::span<const float> x, std::span<float> y);
 void apply_quantize(const engine::Quantize& quantize, std::span<const float> t, std::span<std::uint8_t> codes,
                     std::span<float> planes);
 
+/// Item 17: the value of each code, [2^bits].
+[[nodiscard]] std::vector<float> levels_of_codes(const engine::Quantize& quantize);
+
 }  // namespace bitplane::train

@@ -52,6 +52,26 @@ Product product_of(const engine::Linear& linear, const engine::NodeShape& in) {
           .bias = linear.bias};
 }
 
+/// The weights that a float layer multiplies with: [out][K].
+std::vector<float> values_of(const engine::CodebookWeights& weights) {
+  const engine::Planes& planes = weights.indices;
+  const bool layer = weights.scope == engine::CodebookScope::Layer;
+  const std::size_t row_words = (planes.k + 63) / 64;
+  const std::size_t count = layer ? weights.levels.size() : weights.levels.size() / planes.rows;
+  std::vector<float> values;
+  values.reserve(planes.rows * planes.k);
+  for (std::size_t o = 0; o < planes.rows; ++o) {
+    for (std::size_t t = 0; t < planes.k; ++t) {
+      std::size_t index = 0;
+      for (std::size_t p = 0; p < planes.planes; ++p) {
+        index |= (planes.words[(p * planes.rows + o) * row_words + t / 64] >> (t % 64) & 1U) << p;
+      }
+      values.push_back(weights.levels.at(layer ? index : o * count + index));
+    }
+  }
+  return values;
+}
+
 /// Per group, the float weights [out][K] as panels.
 std::vector<kernels::F32Panels> pack_float_weights(const kernels::ConvShape& shape,
                                                    const std::vector<float>& weights) {
@@ -122,9 +142,9 @@ struct Evaluator::Builder {
       throw std::invalid_argument(std::to_string(product.bias.size()) + " biases for " +
                                   std::to_string(shape.out_channels) + " channels");
     }
-    Meaning out = std::holds_alternative<engine::FloatWeights>(product.weights)
-                      ? add_float_product(product, in)
-                      : add_plane_product(product, in);
+    Meaning out = std::holds_alternative<engine::PlaneWeights>(product.weights)
+                      ? add_plane_product(product, in)
+                      : add_float_product(product, in);
     out.shape = {.height = shape.out_height(), .width = shape.out_width(), .channels = shape.out_channels};
     out.pending_bias = product.bias;
     return out;
@@ -134,8 +154,10 @@ struct Evaluator::Builder {
     require_values(before, "a float layer");
     const Meaning in = resolved(before);
     auto conv = std::make_shared<const kernels::F32Conv>(product.shape);
-    auto panels = std::make_shared<const std::vector<kernels::F32Panels>>(
-        pack_float_weights(product.shape, std::get<engine::FloatWeights>(product.weights).values));
+    const auto* floats = std::get_if<engine::FloatWeights>(&product.weights);
+    auto panels = std::make_shared<const std::vector<kernels::F32Panels>>(pack_float_weights(
+        product.shape,
+        floats != nullptr ? floats->values : values_of(std::get<engine::CodebookWeights>(product.weights))));
     evaluator.padded_floats_ = std::max(evaluator.padded_floats_, conv->scratch_floats());
     const auto run = [conv, panels, f32 = &kernels](const Slot& from, Slot& to, Scratch& scratch) {
       const kernels::ConvShape& shape = conv->shape();
@@ -239,6 +261,15 @@ struct Evaluator::Builder {
         {.name = name, .height = in.shape.height, .width = in.shape.width, .channels = in.shape.channels});
     evaluator.quantizer_slots_.push_back(out.slot);
     return out;
+  }
+
+  Meaning add(const engine::Dequantize& /*op*/, const std::string& /*name*/, const Meaning& in) {
+    if (in.quantize == nullptr) throw std::invalid_argument("there are no codes to dequantize");
+    return add_step(in, in.shape,
+                    [levels = levels_of_codes(*in.quantize)](const Slot& from, Slot& to, Scratch&) {
+                      to.values.clear();
+                      for (const std::uint8_t code : from.codes) to.values.push_back(levels[code]);
+                    });
   }
 
   Meaning add(const engine::MaxPool& pool, const std::string& /*name*/, const Meaning& in) {

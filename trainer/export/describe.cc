@@ -2,13 +2,14 @@
 #include "trainer/export/describe.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <map>
-#include <set>
 #include <stdexcept>
 #include <variant>
 
 #include "trainer/nn/layers.h"
+#include "trainer/quantizers/weight_levels.h"
 
 namespace bitplane::train {
 namespace {
@@ -21,17 +22,29 @@ std::vector<float> copy_of(const Tensor* tensor) {
 /// What the layer's input is: floats, codes, or the picture (both floats and bytes).
 enum class Input : std::uint8_t { Float, Codes, Picture };
 
+std::size_t stored_bytes(const engine::CodebookWeights& weights) {
+  return weights.indices.words.size() * sizeof(std::uint64_t) + weights.levels.size() * sizeof(float);
+}
+
+/// For float activations: a codebook, or the floats where a table of levels is no smaller than they are.
+engine::Weights describe_values(const WeightQuantizer& quantizer, const Tensor& weight) {
+  const std::optional<CodebookExport> codebook = quantizer.export_codebook(weight);
+  if (!codebook) return engine::FloatWeights{.values = dequantize(quantizer.export_weights(weight))};
+  engine::CodebookWeights weights{
+      .indices = pack_planes(*codebook), .scope = codebook->scope, .levels = codebook->levels};
+  if (stored_bytes(weights) < weight.size() * sizeof(float)) return weights;
+  return engine::FloatWeights{.values = dequantize(*codebook)};
+}
+
 engine::Weights describe_weights(const WeightQuantizer* quantizer, const Tensor& weight, Input input) {
   if (quantizer == nullptr) {
-    if (input == Input::Codes) throw std::invalid_argument("float weights on quantized activations");
     return engine::FloatWeights{.values = copy_of(&weight)};
   }
-  WeightExport exported = quantizer->export_weights(weight);
   if (quantizer->reads_picture() && input != Input::Picture)
     throw std::invalid_argument(
         "an 8-bit first layer reads the picture itself; this one reads another layer");
-  if (input != Input::Codes && !quantizer->reads_picture())
-    return engine::FloatWeights{.values = dequantize(exported)};
+  if (input != Input::Codes && !quantizer->reads_picture()) return describe_values(*quantizer, weight);
+  WeightExport exported = quantizer->export_weights(weight);
   canonicalize(exported);
   return engine::PlaneWeights{.planes = pack_planes(exported),
                               .encoding = exported.encoding,
@@ -135,14 +148,41 @@ engine::Operation describe(const Quantize* layer, Input /*input*/) {
   return canonicalized(layer->quantizer().export_spec());
 }
 
-bool joins_values(const LayerRef& layer) {
-  return std::holds_alternative<const Add*>(layer) || std::holds_alternative<const Concat*>(layer);
+/// Layers that work on codes: convolutions whose weights are quantized too, and flattening.
+bool takes_codes(const LayerRef& layer) {
+  if (const auto* const* conv = std::get_if<const Conv2d*>(&layer)) return (*conv)->quantizer() != nullptr;
+  if (const auto* const* linear = std::get_if<const Linear*>(&layer))
+    return (*linear)->quantizer() != nullptr;
+  return std::holds_alternative<const Flatten*>(layer);
 }
 
 bool holds_codes(const LayerRef& layer, Input input) {
   return std::holds_alternative<const Quantize*>(layer) ||
          (std::holds_alternative<const Flatten*>(layer) && input == Input::Codes);
 }
+
+/// The nodes whose output is codes, and the dequantize nodes behind them, made when they are first asked for.
+class Codes {
+ public:
+  explicit Codes(engine::ModelSpec& spec) : spec_(spec) {}
+
+  void add(const std::string& node) { values_.emplace(node, std::string()); }
+  [[nodiscard]] bool contains(const std::string& node) const { return values_.contains(node); }
+  /// The node that holds floats: `node`, or the dequantize node behind it.
+  std::string value_of(const std::string& node) {
+    const auto found = values_.find(node);
+    if (found == values_.end()) return node;
+    if (found->second.empty()) {
+      found->second = node + ".values";
+      spec_.nodes.push_back({.name = found->second, .inputs = {node}, .op = engine::Dequantize{}});
+    }
+    return found->second;
+  }
+
+ private:
+  engine::ModelSpec& spec_;
+  std::map<std::string, std::string> values_;
+};
 
 /// Scales of a one-plane learned basis; -0 becomes +0.
 engine::UniformBasis uniform_from(const std::vector<float>& values) {
@@ -187,21 +227,19 @@ engine::ModelSpec describe_net(const LayerGraph& trained, const Task& task) {
                 .mean = task.preprocessing.mean,
                 .std = task.preprocessing.std};
   spec.labels = task.labels;
-  spec.output = graph.output;
-  std::set<std::string> codes;
+  Codes codes(spec);
   for (const LayerNode& node : graph.nodes) {
-    const bool any_codes = std::any_of(node.inputs.begin(), node.inputs.end(),
-                                       [&](const std::string& name) { return codes.contains(name); });
-    if (any_codes && joins_values(node.layer)) {
-      throw NotInFormat("sum or concatenation of quantized values", node.name);
+    std::vector<std::string> inputs = node.inputs;
+    if (!takes_codes(node.layer)) {
+      for (std::string& name : inputs) name = codes.value_of(name);
     }
-    const bool picture = node.inputs.size() == 1 && node.inputs[0] == LayerGraph::kInput;
-    const Input input = any_codes ? Input::Codes : picture ? Input::Picture : Input::Float;
-    if (holds_codes(node.layer, input)) codes.insert(node.name);
+    const bool picture = inputs.size() == 1 && inputs[0] == LayerGraph::kInput;
+    const Input input = codes.contains(inputs.front()) ? Input::Codes : picture ? Input::Picture : Input::Float;
+    if (holds_codes(node.layer, input)) codes.add(node.name);
     try {
       spec.nodes.push_back(
           {.name = node.name,
-           .inputs = node.inputs,
+           .inputs = std::move(inputs),
            .op = std::visit([&](const auto* layer) { return describe(layer, input); }, node.layer)});
     } catch (const NotInFormat& missing) {
       throw NotInFormat(missing.what_is_missing(), node.name);
@@ -209,6 +247,7 @@ engine::ModelSpec describe_net(const LayerGraph& trained, const Task& task) {
       throw std::invalid_argument("layer '" + node.name + "': " + error.what());
     }
   }
+  spec.output = codes.value_of(graph.output);
   return spec;
 }
 
@@ -252,29 +291,14 @@ engine::Quantize canonicalized(engine::Quantize quantize) {
   return quantize;
 }
 
-std::vector<float> dequantize(const WeightExport& weights) {
-  std::vector<float> values(weights.codes.size());
-  const auto* learned = std::get_if<engine::LearnedBasis>(&weights.basis);
-  const auto* uniform = std::get_if<engine::UniformBasis>(&weights.basis);
-  const bool bipolar = weights.encoding == engine::PlaneEncoding::Bipolar;
-  for (std::size_t o = 0; o < weights.out_channels; ++o) {
-    std::vector<float> basis(weights.planes);
-    for (std::size_t i = 0; i < weights.planes; ++i) {
-      basis[i] = learned != nullptr
-                     ? learned->values[i * weights.out_channels + o]
-                     : std::ldexp(uniform->scale[uniform->scale.size() == 1 ? 0 : o], static_cast<int>(i));
-    }
-    if (weights.encoding == engine::PlaneEncoding::TwosComplement) basis.back() = -basis.back();
-    for (std::size_t t = 0; t < weights.k; ++t) {
-      float value = weights.offset.empty() ? 0.0F : weights.offset[o];
-      for (std::size_t i = 0; i < weights.planes; ++i) {
-        const bool bit = ((static_cast<unsigned>(weights.codes[o * weights.k + t]) >> i) & 1U) != 0;
-        value += bit ? basis[i] : (bipolar ? -basis[i] : 0.0F);
-      }
-      values[o * weights.k + t] = value;
-    }
-  }
-  return values;
+engine::Planes pack_planes(const CodebookExport& weights) {
+  const std::size_t count =
+      weights.levels.size() / (weights.scope == engine::CodebookScope::Channel ? weights.out_channels : 1);
+  const auto bits = static_cast<std::size_t>(std::bit_width(count - 1));
+  return pack_planes({.planes = std::max<std::size_t>(bits, 1),
+                      .out_channels = weights.out_channels,
+                      .k = weights.k,
+                      .codes = {weights.indices.begin(), weights.indices.end()}});
 }
 
 }  // namespace bitplane::train

@@ -3,9 +3,10 @@
 // A trained net as an engine::ModelSpec: the one description that the trainer's evaluation runs and that
 // export writes, so that both agree on what is uniform, what is learned, and every threshold.
 //
-// BN and scales stay unfused. Weights of a layer whose input is quantized become planes, as do 8-bit ones of
-// a first layer, which multiply the picture's bytes; weights that are quantized on float activations (W/32)
-// become their float32 levels.
+// BN and scales stay unfused. Quantized weights become planes where the layer's input is quantized, as do
+// 8-bit ones of a first layer, which multiply the picture's bytes, and a codebook on float activations (W/32).
+// Layers that take floats read the codes of a quantizer through a dequantize node, which stands behind it
+// under its name and ".values".
 #pragma once
 
 #include <stdexcept>
@@ -34,14 +35,13 @@ class NotInFormat : public std::invalid_argument {
 
 /// Codes [out][k] -> canonical planes.
 [[nodiscard]] engine::Planes pack_planes(const WeightExport& weights);
+/// Indices likewise, in as many planes as the largest one may need.
+[[nodiscard]] engine::Planes pack_planes(const CodebookExport& weights);
 
 /// The basis that means the same and is uniform where that is possible: a single plane whose entries are not
 /// negative is a scale. A bipolar plane of one channel with a negative entry is the plane of flipped bits
 /// with the positive one, so one bipolar plane is always uniform. Changes codes and basis.
 void canonicalize(WeightExport& weights);
 [[nodiscard]] engine::Quantize canonicalized(engine::Quantize quantize);
-
-/// offset + chain of additions over the planes of basis * bit, in float32: [out][k].
-[[nodiscard]] std::vector<float> dequantize(const WeightExport& weights);
 
 }  // namespace bitplane::train

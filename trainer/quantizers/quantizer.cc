@@ -4,12 +4,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "trainer/quantizers/weight_levels.h"
 #include "trainer/tensor/row_loops.h"
 
 namespace bitplane::train {
 
 std::vector<Tensor> WeightQuantizer::backward(const Context&, const Tensor&, Tensor grad_output) {
   return {std::move(grad_output)};
+}
+
+std::optional<CodebookExport> WeightQuantizer::export_codebook(const Tensor& weights) const {
+  return codebook_of(export_weights(weights));
 }
 
 std::vector<double> WeightQuantizer::surrogate(const SurrogatePoint& point) const {

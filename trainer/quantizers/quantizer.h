@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -60,6 +61,14 @@ struct WeightExport {
   std::vector<std::uint16_t> codes = {};  ///< [out][k], bit j = plane j
 };
 
+/// Weights for float activations: value(o, k) = levels[index], see engine::CodebookWeights.
+struct CodebookExport {
+  std::size_t out_channels = 0, k = 0;
+  engine::CodebookScope scope = engine::CodebookScope::Layer;
+  std::vector<float> levels = {};          ///< [count], or [out][count]; count is 1 to 256
+  std::vector<std::uint8_t> indices = {};  ///< [out][k]
+};
+
 class WeightQuantizer : public Quantizer {
  public:
   /// Fake-quantized weights, dequantized: float32 levels. `weights` is [out][...]. Mode::Train: the state
@@ -70,6 +79,9 @@ class WeightQuantizer : public Quantizer {
   virtual std::vector<Tensor> backward(const Context& ctx, const Tensor& weights, Tensor grad_output);
   /// With the current state.
   [[nodiscard]] virtual WeightExport export_weights(const Tensor& weights) const = 0;
+  /// The same for float activations. Default: the levels of the codes that export_weights() uses; nullopt
+  /// where those are more than 256. To be replaced where planes can only come near the levels.
+  [[nodiscard]] virtual std::optional<CodebookExport> export_codebook(const Tensor& weights) const;
   /// Its codes multiply the bytes of the picture: engine::PlaneWeights on the model's input.
   [[nodiscard]] virtual bool reads_picture() const noexcept { return false; }
   /// Default: the identity.

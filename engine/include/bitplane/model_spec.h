@@ -64,7 +64,18 @@ struct FloatWeights {
   friend bool operator==(const FloatWeights&, const FloatWeights&) = default;
 };
 
-using Weights = std::variant<FloatWeights, PlaneWeights>;
+/// Does a codebook belong to the layer, or does each output channel have its own?
+enum class CodebookScope : std::uint8_t { Layer, Channel };
+
+/// weight = levels[index]: any real values, on float activations.
+struct CodebookWeights {
+  Planes indices;  ///< as many planes as the largest index has bits; rows and k as those of PlaneWeights
+  CodebookScope scope = CodebookScope::Layer;
+  std::vector<float> levels;  ///< [count], or [out_channels][count]; count is 1 to 256
+  friend bool operator==(const CodebookWeights&, const CodebookWeights&) = default;
+};
+
+using Weights = std::variant<FloatWeights, PlaneWeights, CodebookWeights>;
 
 /// The operations of a graph. kOps in engine/src/model/op_list.h is the one list of their names.
 struct Conv2d {
@@ -99,6 +110,10 @@ struct Quantize {
   std::vector<float> thresholds;           ///< [2^bits - 1], ascending, finite
   std::vector<std::uint8_t> code_of_rank;  ///< [2^bits], a permutation
   friend bool operator==(const Quantize&, const Quantize&) = default;
+};
+/// The values that codes stand for (docs/BITPLANES.md, 17), for whatever takes floats.
+struct Dequantize {
+  friend bool operator==(const Dequantize&, const Dequantize&) = default;
 };
 enum class PoolRounding : std::uint8_t { Floor, Ceil };
 struct MaxPool {
@@ -159,7 +174,7 @@ struct Identity {
 
 using Operation =
     std::variant<Conv2d, Linear, BatchNorm, Relu, Quantize, MaxPool, GlobalAveragePool, Flatten, Add, Concat,
-                 AveragePool, ZeroChannelShortcut, LocalResponseNorm, Softmax, Identity>;
+                 AveragePool, ZeroChannelShortcut, LocalResponseNorm, Softmax, Identity, Dequantize>;
 
 /// A node's output goes by the node's name; the picture is "input". Nodes stand in topological order.
 struct Node {

@@ -9,6 +9,7 @@ KernelChoice choose_kernels(const ModelSpec& spec, const Program& program,
                             const kernels::LowBitWishes& wishes, std::size_t batch) {
   KernelChoice choice{.isa = wishes.features.best(),
                       .f32 = &kernels::select_f32(wishes.features),
+                      .codebook = &kernels::select_codebook(wishes.features),
                       .epilogue = &kernels::select_epilogue(wishes.features),
                       .bytes = &kernels::select_dot(wishes.features),
                       .planes = std::vector<const kernels::LowBitKernel*>(program.steps.size(), nullptr)};

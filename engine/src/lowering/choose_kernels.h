@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "bitplane/kernels/codebook.h"
 #include "bitplane/kernels/dot.h"
 #include "bitplane/kernels/epilogue.h"
 #include "bitplane/kernels/f32.h"
@@ -17,6 +18,7 @@ namespace bitplane::engine {
 struct KernelChoice {
   kernels::Isa isa = kernels::Isa::Scalar;
   const kernels::F32Kernels* f32 = nullptr;
+  const kernels::CodebookKernels* codebook = nullptr;
   const kernels::EpilogueKernels* epilogue = nullptr;
   const kernels::DotKernels* bytes = nullptr;  ///< of convolutions of bytes
   /// [step of the program]; null where the step is no convolution of planes.

@@ -34,6 +34,7 @@ std::optional<StepKind> kind_without_stages(const Operation& op) {
   if (std::holds_alternative<ZeroChannelShortcut>(op)) return StepKind::Shortcut;
   if (std::holds_alternative<LocalResponseNorm>(op)) return StepKind::LocalResponse;
   if (std::holds_alternative<Softmax>(op)) return StepKind::Softmax;
+  if (std::holds_alternative<Dequantize>(op)) return StepKind::Dequantize;
   return std::nullopt;
 }
 

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+
+#include "lowering/multiples.h"
 
 namespace bitplane::engine {
 namespace {
@@ -63,6 +66,27 @@ Affine fold(const ConvolutionTail& tail, const BatchNorm& bn) {
 bool is_identity(const Affine& affine) noexcept {
   return std::all_of(affine.scale.begin(), affine.scale.end(), [](float g) { return g == 1.0F; }) &&
          std::all_of(affine.shift.begin(), affine.shift.end(), [](float h) { return h == 0.0F; });
+}
+
+std::vector<float> levels_of_codes(const Quantize& quantize) {
+  const std::vector<std::int32_t> multiples = plane_multiples(quantize.bits, quantize.encoding);
+  const float zero = quantize.encoding == PlaneEncoding::Bipolar ? -1.0F : 0.0F;
+  const auto* uniform = std::get_if<UniformBasis>(&quantize.basis);
+  std::vector<float> levels;
+  for (std::size_t code = 0; code < std::size_t{1} << quantize.bits; ++code) {
+    float multiple = 0.0F, chain = 0.0F;
+    for (std::size_t j = 0; j < quantize.bits; ++j) {
+      const float bit = (code >> j & 1U) != 0 ? 1.0F : zero;
+      if (uniform != nullptr) {
+        multiple += bit * static_cast<float>(multiples[j]);  // exact
+      } else {
+        chain += bit * std::get<LearnedBasis>(quantize.basis).values[j];
+      }
+    }
+    levels.push_back(uniform != nullptr ? std::fma(multiple, uniform->scale[0], quantize.offset)
+                                        : chain + quantize.offset);
+  }
+  return levels;
 }
 
 float offset_in_scale_units(float offset, const Basis& basis, std::size_t channel) noexcept {

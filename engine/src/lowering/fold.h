@@ -34,6 +34,9 @@ struct ConvolutionTail {
 [[nodiscard]] Affine fold(const ConvolutionTail& tail, const BatchNorm& bn);
 [[nodiscard]] bool is_identity(const Affine& affine) noexcept;
 
+/// The value of every code, docs/BITPLANES.md item 17: [2^bits].
+[[nodiscard]] std::vector<float> levels_of_codes(const Quantize& quantize);
+
 /// An offset in units of its uniform side's scale; of a learned side as it is.
 [[nodiscard]] float offset_in_scale_units(float offset, const Basis& basis, std::size_t channel) noexcept;
 

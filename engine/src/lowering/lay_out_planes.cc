@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "lowering/passes.h"
+#include "lowering/plane_operands.h"
 
 namespace bitplane::engine {
 namespace {
@@ -27,7 +28,8 @@ void lay_out_planes(const ModelSpec& spec, Program& program) {
   std::map<ValueId, std::map<std::size_t, ValueId>> layouts;  // of the codes: groups -> value
   std::vector<Step> steps;
   for (Step& step : program.steps) {
-    if (program.values[step.in].form == ValueForm::Planes) {
+    // A dequantize takes planes as they lie.
+    if (convolves_planes(program, step)) {
       const std::size_t groups = convolution_shape(spec, program, step).groups;
       std::map<std::size_t, ValueId>& known = layouts[step.in];
       if (known.empty()) {

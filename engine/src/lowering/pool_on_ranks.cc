@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdint>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "lowering/passes.h"
 #include "lowering/stages.h"
@@ -22,10 +25,15 @@ bool matches(const Program& program, const Match& match) {
          can_append(convolution.stages, quantizer.stages);
 }
 
+/// Those in which an odd number of affines falls.
 std::vector<std::uint8_t> falling_channels(const Stages& behind_pool, std::size_t channels) {
   std::vector<std::uint8_t> minimum(channels, 0);
-  if (!behind_pool.affine) return minimum;
-  for (std::size_t c = 0; c < channels; ++c) minimum[c] = behind_pool.affine->scale[c] < 0.0F ? 1 : 0;
+  for (const std::optional<Affine>* affine : {&behind_pool.affine, &behind_pool.after}) {
+    if (!*affine) continue;
+    for (std::size_t c = 0; c < channels; ++c) {
+      if ((*affine)->scale[c] < 0.0F) minimum[c] = minimum[c] == 0 ? 1 : 0;
+    }
+  }
   return minimum;
 }
 

@@ -109,6 +109,10 @@ const Weights& weights_of(const Operation& op) {
   return conv != nullptr ? conv->weights : std::get<Linear>(op).weights;
 }
 
+const CodebookWeights* codebook_of(const Operation& op) {
+  return std::get_if<CodebookWeights>(&weights_of(op));
+}
+
 const std::vector<float>& bias_of(const Operation& op) {
   const auto* conv = std::get_if<Conv2d>(&op);
   return conv != nullptr ? conv->bias : std::get<Linear>(op).bias;

@@ -84,9 +84,10 @@ enum class StepKind : std::uint8_t {
   Shortcut,       ///< the parameter-free one
   LocalResponse,  ///< local response normalization
   Softmax,
-  Concat,     ///< of floats
-  PackRanks,  ///< ranks, of one tensor or of several concatenated ones, to planes
-  Repack,     ///< planes to planes of another number of groups
+  Dequantize,  ///< planes to floats
+  Concat,      ///< of floats
+  PackRanks,   ///< ranks, of one tensor or of several concatenated ones, to planes
+  Repack,      ///< planes to planes of another number of groups
 };
 
 /// The thresholds of a quantizer as tests on the integer accumulator A:
@@ -149,6 +150,8 @@ struct Program {
 /// The parts that conv2d and linear share.
 [[nodiscard]] bool has_weights(const Operation& op) noexcept;
 [[nodiscard]] const Weights& weights_of(const Operation& op);
+/// Null where the node's weights are something else.
+[[nodiscard]] const CodebookWeights* codebook_of(const Operation& op);
 [[nodiscard]] const std::vector<float>& bias_of(const Operation& op);
 
 }  // namespace bitplane::engine

@@ -55,8 +55,8 @@ void Checks::shape(std::string_view what, const NodeShape& shape) {
 void Checks::float_input(const NodeFact& input) {
   if (input.quantizer == nullptr) return;
   fail(
-      "its input holds the codes of a quantize node; this operation takes floats (codes go to conv2d, linear "
-      "and flatten only)",
+      "its input holds the codes of a quantize node; this operation takes floats: put a dequantize between "
+      "them (codes go to conv2d, linear and flatten only)",
       StatusCode::Unsupported);
 }
 

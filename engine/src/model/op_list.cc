@@ -55,18 +55,33 @@ constexpr std::array<OpInfo, std::variant_size_v<Operation>> kOps{
     op_row<12, LocalResponseNorm>("local_response_norm", 2),
     op_row<13, Softmax>("softmax", 2),
     op_row<14, Identity>("identity", 2),
+    op_row<15, Dequantize>("dequantize", 2),
 };
 
+namespace {
+
+/// Null where the operation has none.
+const Weights* weights_in(const Operation& op) noexcept {
+  if (const auto* conv = std::get_if<Conv2d>(&op)) return &conv->weights;
+  const auto* linear = std::get_if<Linear>(&op);
+  return linear != nullptr ? &linear->weights : nullptr;
+}
+
+}  // namespace
+
 bool reads_bytes(const Node& node) noexcept {
-  const auto* conv = std::get_if<Conv2d>(&node.op);
-  const auto* linear = std::get_if<Linear>(&node.op);
-  if ((conv == nullptr && linear == nullptr) || node.inputs.size() != 1 || node.inputs[0] != kInputName)
-    return false;
-  return std::holds_alternative<PlaneWeights>(conv != nullptr ? conv->weights : linear->weights);
+  const Weights* weights = weights_in(node.op);
+  return weights != nullptr && node.inputs.size() == 1 && node.inputs[0] == kInputName &&
+         std::holds_alternative<PlaneWeights>(*weights);
+}
+
+bool has_codebook(const Node& node) noexcept {
+  const Weights* weights = weights_in(node.op);
+  return weights != nullptr && std::holds_alternative<CodebookWeights>(*weights);
 }
 
 int format_version_of(const Node& node) noexcept {
-  return std::max(op_info(node.op).version, reads_bytes(node) ? 2 : 1);
+  return std::max(op_info(node.op).version, reads_bytes(node) || has_codebook(node) ? 2 : 1);
 }
 
 int format_version_of(const ModelSpec& spec) noexcept {

@@ -140,7 +140,8 @@ Status check_operations(const ModelSpec& spec, int version) {
     const int needed = format_version_of(node);
     if (needed > version) {
       return invalid("node " + in_quotes(node.name) + ": " + std::string(op_info(node.op).name) +
-                     (reads_bytes(node) ? " on the picture's bytes" : "") + " needs format version " +
+                     (reads_bytes(node) ? " on the picture's bytes" : "") +
+                     (has_codebook(node) ? " with a codebook" : "") + " needs format version " +
                      std::to_string(needed) + ", the file says " + std::to_string(version));
     }
   }

@@ -131,8 +131,9 @@ class GraphCheck {
     const auto found = positions_.find(spec_.output);
     if (found == positions_.end()) return invalid("the output " + in_quotes(spec_.output) + " is no node");
     if (facts_[found->second].quantizer != nullptr) {
-      return {StatusCode::Unsupported, "the output " + in_quotes(spec_.output) +
-                                           " holds the codes of a quantize node; it must hold floats"};
+      return {StatusCode::Unsupported,
+              "the output " + in_quotes(spec_.output) +
+                  " holds the codes of a quantize node; it must hold floats: put a dequantize behind it"};
     }
     used_[found->second] = true;
     for (std::size_t i = 0; i < used_.size(); ++i) {

@@ -17,6 +17,33 @@ std::vector<kernels::F32Panels> pack_panels(const kernels::ConvShape& shape, con
   return groups;
 }
 
+/// [rows][k] bytes.
+std::vector<std::uint8_t> indices_of(const Planes& planes) {
+  const std::size_t row_words = kernels::words_for_bits(planes.k);
+  std::vector<std::uint8_t> indices(planes.rows * planes.k, 0);
+  for (std::size_t p = 0; p < planes.planes; ++p) {
+    for (std::size_t row = 0; row < planes.rows; ++row) {
+      const std::uint64_t* words = planes.words.data() + (p * planes.rows + row) * row_words;
+      for (std::size_t i = 0; i < planes.k; ++i) {
+        const unsigned bit = static_cast<unsigned>(words[i / 64] >> (i % 64)) & 1U;
+        indices[row * planes.k + i] |= static_cast<std::uint8_t>(bit << p);
+      }
+    }
+  }
+  return indices;
+}
+
+kernels::CodebookWeights pack_codebook(const kernels::ConvShape& shape, const CodebookWeights& weights) {
+  const bool layer = weights.scope == CodebookScope::Layer;
+  const std::vector<std::uint8_t> indices = indices_of(weights.indices);
+  return kernels::CodebookWeights(
+      {.shape = shape,
+       .indices = indices.data(),
+       .levels = weights.levels.data(),
+       .level_count = weights.levels.size() / (layer ? 1 : weights.indices.rows),
+       .scope = layer ? kernels::LevelScope::Layer : kernels::LevelScope::Channel});
+}
+
 }  // namespace
 
 const kernels::LowBitConv& PackedWeights::planes(std::size_t step, const kernels::LowBitKernel& kernel) {
@@ -44,6 +71,16 @@ const std::vector<kernels::F32Panels>& PackedWeights::panels(std::size_t step) {
   const Step& convolution = program_.steps[step];
   const FloatWeights& weights = std::get<FloatWeights>(weights_of(spec_.nodes[convolution.node].op));
   return panels_.emplace(step, pack_panels(convolution_shape(spec_, program_, convolution), weights))
+      .first->second;
+}
+
+const kernels::CodebookWeights& PackedWeights::codebook(std::size_t step) {
+  const std::lock_guard lock(mutex_);
+  const auto found = codebooks_.find(step);
+  if (found != codebooks_.end()) return found->second;
+  const Step& convolution = program_.steps[step];
+  const CodebookWeights& weights = *codebook_of(spec_.nodes[convolution.node].op);
+  return codebooks_.emplace(step, pack_codebook(convolution_shape(spec_, program_, convolution), weights))
       .first->second;
 }
 

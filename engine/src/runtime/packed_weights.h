@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "bitplane/kernels/codebook.h"
 #include "bitplane/kernels/dot.h"
 #include "bitplane/kernels/f32.h"
 #include "bitplane/kernels/lowbit_conv.h"
@@ -31,6 +32,8 @@ class PackedWeights {
   [[nodiscard]] const std::vector<kernels::F32Panels>& panels(std::size_t step);
   /// Of a Convolution step on the picture's bytes. Throws std::bad_alloc.
   [[nodiscard]] const kernels::ByteConv& bytes(std::size_t step, const kernels::DotKernels& kernels);
+  /// Of a Convolution step whose weights are a codebook; one layout serves every ISA. Throws std::bad_alloc.
+  [[nodiscard]] const kernels::CodebookWeights& codebook(std::size_t step);
 
  private:
   using PlanesKey = std::pair<std::size_t, std::string_view>;
@@ -41,6 +44,7 @@ class PackedWeights {
   std::map<PlanesKey, std::unique_ptr<const kernels::LowBitConv>> planes_;
   std::map<std::size_t, std::vector<kernels::F32Panels>> panels_;
   std::map<PlanesKey, kernels::ByteConv> bytes_;
+  std::map<std::size_t, kernels::CodebookWeights> codebooks_;
 };
 
 }  // namespace bitplane::engine

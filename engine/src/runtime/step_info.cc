@@ -33,6 +33,11 @@ struct Stored {
   }
   void add(const Weights& weights) {
     if (const auto* values = std::get_if<FloatWeights>(&weights)) return add_floats(values->values.size());
+    if (const auto* codebook = std::get_if<CodebookWeights>(&weights)) {
+      parameters += codebook->indices.rows * codebook->indices.k;
+      bytes += codebook->indices.words.size() * sizeof(std::uint64_t);
+      return add_floats(codebook->levels.size());
+    }
     const auto& planes = std::get<PlaneWeights>(weights);
     parameters += planes.planes.rows * planes.planes.k;
     bytes += planes.planes.words.size() * sizeof(std::uint64_t);
@@ -72,14 +77,18 @@ InputShape input_shape(const NodeShape& shape) {
   return {shape.height, shape.width, shape.channels};
 }
 
-void describe_kernel(const Step& step, const kernels::LowBitKernel* planes, const KernelChoice& kernels,
+void describe_kernel(const Model::Impl& model, std::size_t index, const KernelChoice& kernels,
                      StepInfo& info) {
-  if (planes != nullptr) {
+  const Step& step = model.program.steps[index];
+  if (const kernels::LowBitKernel* planes = kernels.planes[index]; planes != nullptr) {
     info.kernel = planes->info.name;
     info.isa = kernels::isa_name(planes->info.isa);
   } else if (step.kind == StepKind::Convolution && info.activation_bits == kByteBits) {
     info.kernel = kernels::kernel_name(*kernels.bytes);
     info.isa = kernels::isa_name(kernels::kernel_isa(*kernels.bytes));
+  } else if (step.kind == StepKind::Convolution && codebook_of(model.spec.nodes[step.node].op) != nullptr) {
+    info.kernel = kernels.codebook->name;
+    info.isa = kernels::isa_name(kernels.codebook->isa);
   } else if (step.kind == StepKind::Convolution) {
     info.kernel = kernels.f32->name;
     info.isa = kernels::isa_name(kernels.f32->isa);
@@ -95,7 +104,11 @@ void describe_kernel(const Step& step, const kernels::LowBitKernel* planes, cons
 void describe_work(const Model::Impl& model, const Step& step, StepInfo& info) {
   if (step.kind != StepKind::Convolution) return;
   info.macs = convolution_shape(model.spec, model.program, step).macs();
-  const auto* planes = std::get_if<PlaneWeights>(&weights_of(model.spec.nodes[step.node].op));
+  const Operation& op = model.spec.nodes[step.node].op;
+  if (const CodebookWeights* codebook = codebook_of(op); codebook != nullptr) {
+    info.weight_bits = codebook->indices.planes;
+  }
+  const auto* planes = std::get_if<PlaneWeights>(&weights_of(op));
   if (planes == nullptr) return;
   info.weight_bits = planes->planes.planes;
   info.bit_operations = info.macs * info.weight_bits * info.activation_bits;
@@ -128,7 +141,7 @@ StepInfo describe(const Model::Impl& model, std::size_t index, const KernelChoic
   if (convolves_bytes(model.spec, step)) info.activation_bits = kByteBits;
   info.out_bits = program.values[step.out].bits;
   info.constant_channels = step.constant_channels;
-  describe_kernel(step, kernels.planes[index], kernels, info);
+  describe_kernel(model, index, kernels, info);
   describe_work(model, step, info);
   return info;
 }

@@ -166,10 +166,24 @@ inline float quantized_product(const Tensor& in, const PlaneWeights& weights, st
   return z;
 }
 
-inline float float_product(const Tensor& in, const FloatWeights& weights, std::size_t o, std::size_t k,
+/// Weight `e` of row `o`: a float, or the level of its index.
+inline float float_weight(const Weights& weights, std::size_t o, std::size_t k, std::size_t e) {
+  if (const auto* floats = std::get_if<FloatWeights>(&weights)) return floats->values[o * k + e];
+  const auto& book = std::get<CodebookWeights>(weights);
+  const Planes& planes = book.indices;
+  std::size_t index = 0;
+  for (std::size_t p = 0; p < planes.planes; ++p) {
+    const std::uint64_t word = planes.words[(p * planes.rows + o) * ((k + 63) / 64) + e / 64];
+    index += ((word >> (e % 64)) & 1) << p;
+  }
+  const bool layer = book.scope == CodebookScope::Layer;
+  return book.levels[layer ? index : o * (book.levels.size() / planes.rows) + index];
+}
+
+inline float float_product(const Tensor& in, const Weights& weights, std::size_t o, std::size_t k,
                            const std::vector<Tap>& taps) {
   float z = 0.0F;
-  for (const Tap& tap : taps) z = std::fma(in.values[tap.input], weights.values[o * k + tap.filter], z);
+  for (const Tap& tap : taps) z = std::fma(in.values[tap.input], float_weight(weights, o, k, tap.filter), z);
   return z;
 }
 
@@ -190,9 +204,8 @@ inline Tensor convolve(const Tensor& in, const Layer& layer, bool linear) {
     for (std::size_t x = 0; x < out.map.width; ++x) {
       for (std::size_t o = 0; o < conv.out_channels; ++o) {
         const std::vector<Tap> taps = window(conv, in.map, y, x, o);
-        out.z.push_back(planes != nullptr
-                            ? quantized_product(in, *planes, o, taps)
-                            : float_product(in, std::get<FloatWeights>(*layer.weights), o, k, taps));
+        out.z.push_back(planes != nullptr ? quantized_product(in, *planes, o, taps)
+                                          : float_product(in, *layer.weights, o, k, taps));
       }
     }
   }
@@ -283,6 +296,28 @@ inline Tensor quantize(const Tensor& in, const Quantize& quantizer) {
   return out;
 }
 
+/// Item 17.
+inline Tensor dequantize(const Tensor& in) {
+  const Quantize& quantizer = *in.quantizer;
+  const Side side{quantizer.encoding, quantizer.bits, &quantizer.basis, 0, 1};
+  Tensor out;
+  out.map = in.map;
+  for (const std::uint8_t code : in.codes) {
+    std::int64_t multiple = 0;
+    float chain = 0.0F;
+    for (std::size_t j = 0; j < side.planes; ++j) {
+      const std::int64_t bit = read_bit(((code >> j) & 1) != 0, side.encoding);
+      multiple += bit * side.m(j);
+      if (!side.uniform() && bit != 0) chain += bit > 0 ? side.v(j) : -side.v(j);
+    }
+    out.values.push_back(side.uniform()
+                             ? std::fma(static_cast<float>(multiple),
+                                        std::get<UniformBasis>(quantizer.basis).scale[0], quantizer.offset)
+                             : chain + quantizer.offset);
+  }
+  return out;
+}
+
 inline Tensor run_node(const std::vector<const Tensor*>& inputs, const Operation& op) {
   const Tensor& in = *inputs.front();
   if (std::holds_alternative<Conv2d>(op) || std::holds_alternative<Linear>(op)) {
@@ -294,6 +329,7 @@ inline Tensor run_node(const std::vector<const Tensor*>& inputs, const Operation
   if (const auto* pool = std::get_if<MaxPool>(&op)) return max_pool(in, *pool);
   if (const auto* pool = std::get_if<AveragePool>(&op)) return average_pool(in, *pool);
   if (const auto* quantizer = std::get_if<Quantize>(&op)) return quantize(in, *quantizer);
+  if (std::holds_alternative<Dequantize>(op)) return dequantize(in);
   if (const auto* norm = std::get_if<LocalResponseNorm>(&op)) return local_response(in, *norm);
   if (const auto* zero = std::get_if<ZeroChannelShortcut>(&op)) return shortcut(in, *zero);
   if (std::holds_alternative<Add>(op)) return sum_of(in, *inputs.at(1));

@@ -27,6 +27,8 @@ inline std::string kind_name(StepKind kind) {
       return "lrn";
     case StepKind::Softmax:
       return "softmax";
+    case StepKind::Dequantize:
+      return "dequantize";
     case StepKind::Concat:
       return "concat";
     case StepKind::Repack:

@@ -103,6 +103,9 @@ class RandomDag : public RandomGraph {
     add("average", pool);
   }
 
+  /// Of 3x3 pixels, as many as before.
+  void max_pool_in_place() { add("pool", MaxPool{3, 3, 1, 1, 1, 1, PoolRounding::Floor}); }
+
   /// Zero channels, a convolution of the same codes, or the value as it is.
   void residual_block() {
     const std::string x = cursor();
@@ -121,6 +124,11 @@ class RandomDag : public RandomGraph {
       if (chance(0.5)) batch_norm();
     } else {
       go_to(x);
+      if (chance(0.4)) {
+        go_to(codes);
+        add("values", Dequantize{});
+        if (chance(0.3)) max_pool_in_place();
+      }
       if (stride > 1 || in != out) {
         const std::size_t front = pick(0, out - in);
         add("zeros",
@@ -163,9 +171,14 @@ class RandomDag : public RandomGraph {
       ways.push_back(cursor());
     }
     if (chance(0.3)) ways.push_back(x);
+    if (chance(0.3)) {
+      go_to(codes);
+      add("values", Dequantize{});
+      ways.push_back(cursor());
+    }
     join("concat", ways, Concat{});
-    if (chance(0.3)) max_pool();
-    if (chance(0.5)) {
+    if (chance(0.4)) max_pool();
+    if (chance(0.6)) {
       norm_relu_quantize();
       convolve(true, pick(1, 9), 1);
     }

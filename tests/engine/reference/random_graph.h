@@ -32,7 +32,12 @@ class RandomGraph {
     for (std::size_t l = 0; l < layers; ++l) {
       between();
       quantizer();
-      if (l + 1 == layers && chance(0.4)) {
+      if (chance(0.15)) {  // weights on what the codes stand for
+        const bool flat = l + 1 == layers && chance(0.3);
+        if (flat) add("flatten", Flatten{});
+        add("values", Dequantize{});
+        flat ? linear(false) : convolution(false);
+      } else if (l + 1 == layers && chance(0.4)) {
         if (chance(0.9) || shape().height != 1 || shape().width != 1) add("flatten", Flatten{});
         linear(true);
       } else {
@@ -186,7 +191,9 @@ class RandomGraph {
   }
 
   Weights weights(std::size_t rows, std::size_t k, bool planes) {
-    if (!planes) return FloatWeights{normals(rows * k, 1.0F / std::sqrt(static_cast<float>(k)))};
+    const float deviation = 1.0F / std::sqrt(static_cast<float>(k));
+    if (!planes && chance(0.3)) return codebook(rows, k, deviation);
+    if (!planes) return FloatWeights{normals(rows * k, deviation)};
     PlaneWeights w;
     const bool learned = chance(0.5);
     w.encoding = encoding(learned);
@@ -201,6 +208,27 @@ class RandomGraph {
     }
     w.basis = basis(w.planes.planes, rows, learned);
     if (chance(0.3)) w.offset = normals(rows, 0.3F);
+    return w;
+  }
+
+  CodebookWeights codebook(std::size_t rows, std::size_t k, float deviation) {
+    static constexpr std::size_t kCounts[] = {2, 3, 4, 9, 16, 17, 255, 256};
+    const std::size_t count = chance(0.02) ? 1 : kCounts[pick(0, std::size(kCounts) - 1)];
+    CodebookWeights w;
+    if (chance(0.5)) w.scope = CodebookScope::Channel;
+    w.levels = normals(w.scope == CodebookScope::Channel ? rows * count : count, deviation);
+    while (std::size_t{1} << w.indices.planes < count) ++w.indices.planes;
+    w.indices.planes = std::max<std::size_t>(w.indices.planes, 1);
+    w.indices.rows = rows;
+    w.indices.k = k;
+    const std::size_t words = (k + 63) / 64;
+    w.indices.words.resize(w.indices.planes * rows * words);
+    for (std::size_t e = 0; e < rows * k; ++e) {
+      const std::uint64_t index = pick(0, count - 1);
+      for (std::size_t p = 0; p < w.indices.planes; ++p) {
+        w.indices.words[(p * rows + e / k) * words + e % k / 64] |= (index >> p & 1) << (e % k % 64);
+      }
+    }
     return w;
   }
 

@@ -50,4 +50,12 @@ Result<NodeFact> check(const Quantize& op, std::span<const NodeFact> inputs) {
   return fact_or(checks, {inputs[0].shape, &op});
 }
 
+Result<NodeFact> check(const Dequantize&, std::span<const NodeFact> inputs) {
+  Checks checks;
+  if (inputs[0].quantizer == nullptr) {
+    checks.fail("its input holds floats; it must hold the codes of a quantize node");
+  }
+  return fact_or(checks, {inputs[0].shape, nullptr});
+}
+
 }  // namespace bitplane::engine

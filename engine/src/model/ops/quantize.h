@@ -24,6 +24,10 @@ void describe(Archive& a, typename Archive::template Value<Quantize>& op) {
   a.bytes("code_of_rank", op.code_of_rank, Presence::Required, {levels_of(op.bits)});
 }
 
+template <class Archive>
+void describe(Archive&, typename Archive::template Value<Dequantize>&) {}
+
 Result<NodeFact> check(const Quantize& op, std::span<const NodeFact> inputs);
+Result<NodeFact> check(const Dequantize& op, std::span<const NodeFact> inputs);
 
 }  // namespace bitplane::engine

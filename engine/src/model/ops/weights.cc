@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/ops/weights.h"
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -40,6 +41,11 @@ void check_planes(Checks& checks, const Planes& planes, const FilterShape& filte
   checks.size("weight_planes (64-bit words)", planes.words.size(),
               planes.planes * planes.rows * words_of(planes.k));
   if (checks.ok()) check_pad_bits(checks, planes);
+}
+
+/// Of the largest index: 1 also where there is one level alone, since a tensor has elements.
+std::size_t index_bits(std::size_t levels) {
+  return levels < 2 ? 1 : static_cast<std::size_t>(std::bit_width(levels - 1));
 }
 
 /// Largest sum of a side's plane multiples 2^i; a learned side counts each plane on its own.
@@ -91,23 +97,58 @@ void check_plane_weights(Checks& checks, const PlaneWeights& w, const FilterShap
   if (input.quantizer == nullptr) {
     return checks.fail(
         "plane weights need codes: the input must be a quantize node, or a flatten behind one, or the "
-        "picture "
-        "itself; it holds floats",
+        "picture itself; it holds floats (weights of few levels on floats are a codebook)",
         StatusCode::Unsupported);
   }
   check_accumulator(checks, filters.k, w, *input.quantizer);
 }
 
-void check_float_weights(Checks& checks, const FloatWeights& w, const FilterShape& filters,
-                         const NodeFact& input) {
+void check_float_weights(Checks& checks, const FloatWeights& w, const FilterShape& filters) {
   checks.size("weight", w.values.size(), filters.rows * filters.k);
   checks.finite("weight", w.values);
-  if (input.quantizer != nullptr) {
-    checks.fail(
-        "float weights on the codes of a quantize node are not supported: quantize the weights, or take "
-        "the float tensor before the quantizer",
-        StatusCode::Unsupported);
+}
+
+/// The largest index that the planes of a row hold, 64 elements at a time: whoever has bit p of the limit
+/// stays a candidate, whoever exceeds it shows.
+void check_indices(Checks& checks, const Planes& planes, std::size_t levels) {
+  const std::size_t limit = levels - 1, words = planes.rows * words_of(planes.k);
+  for (std::size_t word = 0; word < words; ++word) {
+    std::uint64_t equal = ~std::uint64_t{0}, above = 0;
+    for (std::size_t p = planes.planes; p-- > 0;) {
+      const std::uint64_t bits = planes.words[p * words + word];
+      const bool one = (limit >> p & 1U) != 0;
+      if (!one) above |= equal & bits;
+      equal &= one ? bits : ~bits;
+    }
+    if (above == 0) continue;
+    return checks.fail("weight_planes: row " + std::to_string(word / words_of(planes.k)) +
+                       " holds an index beyond its " + std::to_string(levels) + " levels");
   }
+}
+
+void check_codebook(Checks& checks, const CodebookWeights& w, const FilterShape& filters) {
+  check_planes(checks, w.indices, filters);
+  if (!checks.ok()) return;
+  const std::size_t tables = w.scope == CodebookScope::Channel ? filters.rows : 1;
+  const std::size_t levels = w.levels.size() / tables;
+  checks.range("levels of the codebook", levels, 1, kMaxCodebookLevels);
+  checks.size("weight_levels", w.levels.size(), tables * levels);
+  checks.finite("weight_levels", w.levels);
+  if (!checks.ok()) return;
+  const std::size_t bits = index_bits(levels);
+  if (w.indices.planes != bits) {
+    checks.fail("weight_planes has " + std::to_string(w.indices.planes) + " planes; " +
+                std::to_string(levels) + " levels take " + std::to_string(bits));
+  }
+  if (checks.ok()) check_indices(checks, w.indices, levels);
+}
+
+void check_values(Checks& checks, const NodeFact& input) {
+  if (input.quantizer == nullptr) return;
+  checks.fail(
+      "float weights and codebooks take floats, and its input holds the codes of a quantize node: put a "
+      "dequantize between them, or quantize the weights to planes",
+      StatusCode::Unsupported);
 }
 
 }  // namespace
@@ -143,7 +184,11 @@ void check_weights(Checks& checks, const Weights& weights, const FilterShape& fi
   checks.range("elements of a filter (k)", filters.k, 1, kMaxAccumulator);
   if (!checks.ok()) return;
   if (const auto* floats = std::get_if<FloatWeights>(&weights)) {
-    check_float_weights(checks, *floats, filters, input);
+    check_float_weights(checks, *floats, filters);
+    check_values(checks, input);
+  } else if (const auto* codebook = std::get_if<CodebookWeights>(&weights)) {
+    check_codebook(checks, *codebook, filters);
+    check_values(checks, input);
   } else {
     check_plane_weights(checks, std::get<PlaneWeights>(weights), filters, input);
   }

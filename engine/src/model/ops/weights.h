@@ -18,7 +18,8 @@ namespace bitplane::engine {
 
 inline constexpr std::array<std::string_view, 3> kEncodingNames{"unsigned", "twos_complement", "bipolar"};
 inline constexpr std::array<std::string_view, 2> kBasisNames{"uniform", "learned"};
-inline constexpr std::array<std::string_view, 2> kWeightsNames{"float", "planes"};
+inline constexpr std::array<std::string_view, 3> kWeightsNames{"float", "planes", "codebook"};
+inline constexpr std::array<std::string_view, 2> kScopeOfCodebookNames{"layer", "channel"};
 
 /// The tensor that holds a uniform basis ([1] or [rows]), and the one that holds a learned basis
 /// ([lead...][n]).
@@ -37,6 +38,19 @@ void describe_basis(Archive& a, typename Archive::template Value<Basis>& basis, 
   }
 }
 
+template <class Archive>
+void describe_codebook(Archive& a, typename Archive::template Value<CodebookWeights>& w, std::size_t rows) {
+  a.number("planes", w.indices.planes);
+  a.number("k", w.indices.k);
+  a.choice("scope", w.scope, kScopeOfCodebookNames);
+  a.words("weight_planes", w.indices, rows);
+  if (w.scope == CodebookScope::Layer) {
+    a.floats("weight_levels", w.levels, Presence::Required);
+  } else {
+    a.floats("weight_levels", w.levels, Presence::Required, {rows});
+  }
+}
+
 /// `lead`: the dimensions of the float tensor before its last, which is the rest of K.
 template <class Archive>
 void describe_weights(Archive& a, typename Archive::template Value<Weights>& weights, std::size_t rows,
@@ -46,6 +60,7 @@ void describe_weights(Archive& a, typename Archive::template Value<Weights>& wei
     a.floats("weight", floats->values, Presence::Required, lead);
     return;
   }
+  if (auto* codebook = std::get_if<CodebookWeights>(&weights)) return describe_codebook(a, *codebook, rows);
   auto& w = std::get<PlaneWeights>(weights);
   a.number("planes", w.planes.planes);
   a.number("k", w.planes.k);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Steps that look at one value at a time: input preprocessing and stages on their own.
+// Steps that look at one value at a time: input preprocessing, codes to values, stages on their own.
+#include "bitplane/kernels/float_steps.h"
 #include "lowering/fold.h"
 #include "runtime/steps/runner.h"
 
@@ -60,10 +61,39 @@ class Elementwise final : public Runner {
   StepEpilogue epilogue_;
 };
 
+/// A row of the step is a row of a picture.
+class DequantizeRunner final : public Runner {
+ public:
+  DequantizeRunner(const RunnerContext& context, const Step& step)
+      : layout_(planes_layout(context.value(step.in))),
+        batch_(context.batch),
+        in_(context.place(step.in)),
+        out_(context.place(step.out)),
+        levels_(levels_of_codes(
+            std::get<Quantize>(context.model.spec.nodes[context.value(step.in).quantizer].op))) {}
+
+  [[nodiscard]] std::size_t rows() const noexcept override { return batch_ * layout_.height; }
+
+  void run(kernels::RowRange range, const Buffers& buffers, std::byte*) const noexcept override {
+    kernels::dequantize_codes({.data = in_.bytes(buffers), .layout = layout_}, levels_.data(), range,
+                              out_.floats(buffers));
+  }
+
+ private:
+  kernels::ActivationLayout layout_;
+  std::size_t batch_;
+  Place in_, out_;
+  std::vector<float> levels_;  ///< by code
+};
+
 }  // namespace
 
 std::unique_ptr<Runner> make_preprocess(const RunnerContext& context) {
   return std::make_unique<Preprocess>(context);
+}
+
+std::unique_ptr<Runner> make_dequantize(const RunnerContext& context, std::size_t step) {
+  return std::make_unique<DequantizeRunner>(context, context.model.program.steps[step]);
 }
 
 std::unique_ptr<Runner> make_elementwise(const RunnerContext& context, std::size_t step) {

@@ -81,6 +81,8 @@ std::unique_ptr<Runner> make_runner(const RunnerContext& context, std::size_t st
       return make_local_response(context, step);
     case StepKind::Softmax:
       return make_softmax(context, step);
+    case StepKind::Dequantize:
+      return make_dequantize(context, step);
     case StepKind::Concat:
       return make_concat(context, step);
     case StepKind::PackRanks:

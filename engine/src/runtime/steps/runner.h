@@ -81,6 +81,7 @@ struct StepEpilogue {
                                                              const kernels::LowBitConv& convolution);
 [[nodiscard]] std::unique_ptr<Runner> make_byte_convolution(const RunnerContext& context, std::size_t step);
 [[nodiscard]] std::unique_ptr<Runner> make_elementwise(const RunnerContext& context, std::size_t step);
+[[nodiscard]] std::unique_ptr<Runner> make_dequantize(const RunnerContext& context, std::size_t step);
 [[nodiscard]] std::unique_ptr<Runner> make_max_pool(const RunnerContext& context, std::size_t step);
 [[nodiscard]] std::unique_ptr<Runner> make_average_pool(const RunnerContext& context, std::size_t step);
 [[nodiscard]] std::unique_ptr<Runner> make_global_average(const RunnerContext& context, std::size_t step);

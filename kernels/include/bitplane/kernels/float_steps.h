@@ -2,12 +2,14 @@
 //
 // The float steps of an engine between convolutions that few nets have, so that they have one form for every
 // ISA: baseline code, the same bits everywhere. NHWC. Normative: docs/BITPLANES.md, "Normative arithmetic",
-// 11 to 16.
+// 11 to 17.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "bitplane/kernels/conv_shape.h"
+#include "bitplane/kernels/planes.h"
 #include "bitplane/kernels/pooling.h"
 
 namespace bitplane::kernels {
@@ -46,6 +48,10 @@ struct LocalResponse {
   double scale = 0.0, beta = 0.75, k = 1.0;
 };
 void local_response_norm_f32(const LocalResponse& norm, const float* x, float* y) noexcept;
+
+/// y = levels[code] of picture rows [rows): y is [batch][height][width][channels] as a whole. `levels` has an
+/// entry for every code of layout.planes bits.
+void dequantize_codes(const PackedActivations& x, const float* levels, RowRange rows, float* y) noexcept;
 
 /// Of each pixel's channels: e[c] = exp(double(x[c]) - double(largest x)); y[c] = float(e[c] / (chain of e)).
 void softmax_f32(std::size_t pixels, std::size_t channels, const float* x, float* y) noexcept;
