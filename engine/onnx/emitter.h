@@ -63,6 +63,7 @@ class Emitter {
   Layout emit(const engine::LocalResponseNorm& op, const Place& at);
   Layout emit(const engine::Softmax& op, const Place& at);
   Layout emit(const engine::Identity& op, const Place& at);
+  Layout emit(const engine::Dequantize& op, const Place& at);
 
   /// In that layout, by a node where it has the other one.
   std::string map(const Value& value);

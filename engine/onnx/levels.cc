@@ -49,10 +49,28 @@ std::vector<float> dequantize_planes(const engine::PlaneWeights& weights) {
   return values;
 }
 
+std::vector<float> dequantize_codebook(const engine::CodebookWeights& weights) {
+  const engine::Planes& planes = weights.indices;
+  const std::size_t words = (planes.k + 63) / 64;
+  const bool layer = weights.scope == engine::CodebookScope::Layer;
+  const std::size_t count = layer ? 0 : weights.levels.size() / planes.rows;
+  std::vector<float> values(planes.rows * planes.k);
+  for (std::size_t r = 0; r < planes.rows; ++r) {
+    for (std::size_t e = 0; e < planes.k; ++e) {
+      std::size_t index = r * count;
+      for (std::size_t p = 0; p < planes.planes; ++p)
+        index += (planes.words[(p * planes.rows + r) * words + e / 64] >> e % 64 & 1U) << p;
+      values[r * planes.k + e] = weights.levels[index];
+    }
+  }
+  return values;
+}
+
 }  // namespace
 
 std::vector<float> dequantize(const engine::Weights& weights) {
   if (const auto* floats = std::get_if<engine::FloatWeights>(&weights)) return floats->values;
+  if (const auto* book = std::get_if<engine::CodebookWeights>(&weights)) return dequantize_codebook(*book);
   return dequantize_planes(std::get<engine::PlaneWeights>(weights));
 }
 
