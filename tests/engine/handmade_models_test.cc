@@ -287,8 +287,10 @@ TEST(HandmadeModels, CodesReadAsValues) {
                                  .join("sum", {"conv", "values"}, Add{})
                                  .add("flat", Flatten{}, "quant")
                                  .add("flat_values", Dequantize{})
+                                 .add("fc", reference::classifier(20 * channels, 6))
                                  .add("sum_flat", Flatten{}, "sum")
-                                 .join("output", {"sum_flat", "flat_values"}, Concat{})
+                                 .add("fc_sum", reference::classifier(20 * channels, 6))
+                                 .join("output", {"fc", "fc_sum"}, Add{})
                                  .spec();
       ASSERT_NO_FATAL_FAILURE(expect_oracle(spec));
     }

@@ -129,6 +129,29 @@ TEST(LoweringOfBranches, AQuantizedConcatenationIsOfRanks) {
 }
 
 /// Each layer of a dense block reads all features before it: they are not copied into ever longer tensors.
+/// GoogLeNet's 3b and 4e: the pooling takes the ranks of each part.
+TEST(LoweringOfBranches, APooledConcatenationIsOfRanks) {
+  const Program program = lowered(SpecBuilder(4, 4, 1)
+                                      .add("conv1", reference::float_conv(1, 8))
+                                      .add("quant1", reference::quantize())
+                                      .add("a", reference::plane_conv(8, 4))
+                                      .add("b", reference::plane_conv(8, 6), "quant1")
+                                      .join("concat", {"a", "b"}, Concat{})
+                                      .add("pool", reference::halve())
+                                      .add("bn", reference::batch_norm(10))
+                                      .add("relu", Relu{})
+                                      .add("quant2", reference::quantize())
+                                      .add("conv2", reference::plane_conv(10, 2))
+                                      .spec());
+  EXPECT_EQ(plan_of(program),
+            "conv:planes conv:ranks conv:ranks pool:ranks pool:ranks pack:planes conv:float");
+  const BatchNorm bn = reference::batch_norm(10);
+  for (std::size_t c = 0; c < 6; ++c) {
+    EXPECT_EQ(program.steps[4].minimum.at(c) != 0, bn.gamma[4 + c] < 0.0F) << c;
+  }
+  EXPECT_EQ(program.values[program.steps[4].out].shape, (NodeShape{2, 2, 6}));
+}
+
 TEST(LoweringOfBranches, ConcatenationsOfConcatenationsReadTheParts) {
   const Program program = lowered(SpecBuilder(4, 4, 1)
                                       .add("conv1", reference::float_conv(1, 8))

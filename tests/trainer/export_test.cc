@@ -184,5 +184,44 @@ TEST(ExportRun, TheFileHoldsLabelsProvenanceAndAGoldenPair) {
   EXPECT_TRUE(checked.ok()) << checked.message();
 }
 
+TEST(Codebook, HoldsTheCodesThatOccurByChannelOrByLayer) {
+  WeightExport weights{.planes = 2,
+                       .out_channels = 2,
+                       .k = 3,
+                       .encoding = PlaneEncoding::TwosComplement,
+                       .basis = UniformBasis{{0.5F, 2.0F}},
+                       .codes = {0, 1, 3, 3, 0, 0}};
+  const auto per_channel = codebook_of(weights);
+  ASSERT_TRUE(per_channel);
+  EXPECT_EQ(per_channel->scope, engine::CodebookScope::Channel);
+  EXPECT_EQ(per_channel->levels, (std::vector<float>{0.0F, 0.5F, -0.5F, 0.0F, 2.0F, -2.0F}));
+  EXPECT_EQ(per_channel->indices, (std::vector<std::uint8_t>{0, 1, 2, 2, 0, 0}));
+  EXPECT_EQ(dequantize(*per_channel), dequantize(weights));
+  EXPECT_EQ(pack_planes(*per_channel).planes, 2U);
+  weights.basis = UniformBasis{{0.5F}};
+  const auto of_layer = codebook_of(weights);
+  EXPECT_EQ(of_layer->scope, engine::CodebookScope::Layer);
+  EXPECT_EQ(of_layer->levels, (std::vector<float>{0.0F, 0.5F, -0.5F}));
+  EXPECT_EQ(dequantize(*of_layer), dequantize(weights));
+}
+
+/// 16 one-hot planes have 65536 codes, of which 17 occur; more than 256 make no codebook.
+TEST(Codebook, OneHotPlanesAreFewLevelsAndTooManyAreNone) {
+  WeightExport weights{.planes = 16, .out_channels = 1, .k = 300, .encoding = PlaneEncoding::Unsigned};
+  LearnedBasis basis;
+  for (int i = 0; i < 16; ++i) basis.values.push_back(static_cast<float>(i - 7) * 0.37F);
+  weights.basis = basis;
+  for (std::size_t e = 0; e < 300; ++e) {
+    weights.codes.push_back(e % 17 == 0 ? std::uint16_t{0} : static_cast<std::uint16_t>(1U << (e % 17 - 1)));
+  }
+  const auto book = codebook_of(weights);
+  ASSERT_TRUE(book);
+  EXPECT_EQ(book->levels.size(), 17U);
+  EXPECT_EQ(pack_planes(*book).planes, 5U);
+  EXPECT_EQ(dequantize(*book), dequantize(weights));
+  for (std::size_t e = 0; e < 300; ++e) weights.codes[e] = static_cast<std::uint16_t>(e);
+  EXPECT_FALSE(codebook_of(weights));
+}
+
 }  // namespace
 }  // namespace bitplane::train

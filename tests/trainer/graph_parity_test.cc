@@ -184,7 +184,6 @@ TEST(GraphParity, NetsOfContainersAreDescribedAndGiveTheSameBits) {
 
 TEST(GraphParity, EveryNetOfTheListGivesTheSameBitsWithBytesFirstAndLast) {
   const QuantizationPlan plan = make_plan(resolve_method({.method = "lq-nets", .wbits = 2, .abits = 2}));
-  std::size_t described = 0;
   for (const NetInfo& info : nets()) {
     SCOPED_TRACE(std::string(info.name));
     const PictureShape input{info.min_size, info.min_size, 3};
@@ -197,13 +196,8 @@ TEST(GraphParity, EveryNetOfTheListGivesTheSameBitsWithBytesFirstAndLast) {
                                            .first_last = FirstLast::Bytes,
                                            .picture_scale = byte_scales(preprocessing)});
     initialize_parameters(*net, 3);
-    engine::ModelSpec spec;
-    try {
-      spec = describe_net(layer_graph(*net),
-                          {.input = input, .labels = {}, .preprocessing = preprocessing, .sample = {}});
-    } catch (const NotInFormat&) {
-      continue;  // codes that are added: as below
-    }
+    engine::ModelSpec spec = describe_net(
+        layer_graph(*net), {.input = input, .labels = {}, .preprocessing = preprocessing, .sample = {}});
     for (engine::Node& node : spec.nodes) {  // a clip, as the first batch would make it
       auto* quantize = std::get_if<engine::Quantize>(&node.op);
       if (quantize == nullptr || quantize->bits != 8) continue;
@@ -212,7 +206,6 @@ TEST(GraphParity, EveryNetOfTheListGivesTheSameBitsWithBytesFirstAndLast) {
     }
     engine::reference::RandomDag random(29);
     const auto picture = random.bytes(input.height * input.width * input.channels);
-    ++described;
     ASSERT_NO_FATAL_FAILURE(expect_same_bits(spec, picture));
     const auto model = engine::Model::from_spec(spec);
     auto session = engine::Session::create(model.value());
@@ -222,7 +215,6 @@ TEST(GraphParity, EveryNetOfTheListGivesTheSameBitsWithBytesFirstAndLast) {
     const std::vector<float> floats(picture.size());
     EXPECT_EQ(session->run(std::span<const float>(floats)).code(), engine::StatusCode::Unsupported);
   }
-  EXPECT_EQ(described, nets().size() - 6);
 }
 
 TEST(GraphParity, EveryNetOfTheListGivesTheSameBits) {

@@ -76,6 +76,15 @@ void expect_engine_agrees(const engine::Model& model, std::string_view isa,
   }
 }
 
+std::size_t codebooks_in(const engine::ModelSpec& spec) {
+  std::size_t count = 0;
+  for (const engine::Node& node : spec.nodes) {
+    const auto* conv = std::get_if<engine::Conv2d>(&node.op);
+    count += conv != nullptr && std::holds_alternative<engine::CodebookWeights>(conv->weights) ? 1 : 0;
+  }
+  return count;
+}
+
 class Parity : public ::testing::TestWithParam<Case> {};
 
 TEST_P(Parity, TrainerAndEngineGiveTheSameBits) {
@@ -101,6 +110,9 @@ TEST_P(Parity, TrainerAndEngineGiveTheSameBits) {
   const Evaluator evaluator(describe_run(run), kernels::detect_cpu());
   const std::size_t inner = c.abits == kFloatBits ? 0 : c.net == "cnn-small" ? 4 : 18;
   EXPECT_EQ(evaluator.quantizers().size(), inner + (c.first_last == "float" ? 0 : 1));
+  // Weights alone: layers of few levels, 4 for each output channel.
+  const bool weights_only = c.abits == kFloatBits && c.wbits != kFloatBits;
+  EXPECT_EQ(codebooks_in(model->spec()), weights_only ? 4U : 0U);
   const std::vector<Observation> seen = observe(evaluator, data.test);
   for (const kernels::IsaInfo& isa : kernels::kIsas) {
     if (!kernels::detect_cpu().has(isa.isa)) continue;

@@ -52,25 +52,50 @@ class ConcatOnRanks {
   }
 
  private:
-  /// Is it a quantizer of a concatenation that nobody else reads?
+  /// The step that computes its input, where it is of that kind and nobody else reads it.
+  [[nodiscard]] std::size_t source_of(const Step& step, StepKind kind) const {
+    const std::size_t source = writer_[step.in];
+    const bool alone = source != kNobody && steps_[source].kind == kind && readers_[step.in] == 1 &&
+                       sees_value_shape(program_, step);
+    return alone ? source : kNobody;
+  }
+
+  /// The max-pooling between the concatenation and the quantizer, if there is one.
+  [[nodiscard]] std::size_t pool_of(const Step& quantizer) const {
+    return source_of(quantizer, StepKind::MaxPool);
+  }
+  [[nodiscard]] std::size_t concat_of(const Step& quantizer) const {
+    const std::size_t pool = pool_of(quantizer);
+    return source_of(pool == kNobody ? quantizer : steps_[pool], StepKind::Concat);
+  }
+
+  /// Is it a quantizer of a concatenation, pooled or not, that nobody else reads?
   [[nodiscard]] bool matches(const Step& step) const {
-    if (step.kind != StepKind::Elementwise || !step.stages.quantize || step.stages.residual) return false;
-    const std::size_t concat = writer_[step.in];
-    return concat != kNobody && steps_[concat].kind == StepKind::Concat && readers_[step.in] == 1 &&
-           sees_value_shape(program_, step);
+    return step.kind == StepKind::Elementwise && step.stages.quantize && !step.stages.residual &&
+           concat_of(step) != kNobody;
+  }
+
+  Step take(std::size_t step) {
+    if (removed_.size() <= step) removed_.resize(step + 1, false);
+    removed_[step] = true;
+    return std::move(steps_[step]);
   }
 
   void rewrite(Step& quantizer) {
-    const std::size_t concat = writer_[quantizer.in];
-    Step pack = std::move(steps_[concat]);
-    removed_.resize(concat + 1, false);
-    removed_[concat] = true;
+    const std::size_t pool = pool_of(quantizer), concat = concat_of(quantizer);
+    Step pack = take(concat);
+    std::optional<Step> pooling;
+    if (pool != kNobody) pooling = take(pool);
     ChannelRange channels;
     for (std::size_t i = 0; i < pack.parts.size(); ++i) {
       channels.count = pack.channels[i];
-      pack.parts[i] = rank_part(pack, i, slice(quantizer.stages, channels), quantizer);
+      const Stages stages = slice(quantizer.stages, channels);
+      pack.parts[i] = rank_part(pack, i, Stages(stages), quantizer);
+      if (pooling)
+        pack.parts[i] = pool_part(*pooling, pack.parts[i], falling_channels(stages, channels.count));
       channels.first += channels.count;
     }
+    if (pooling) pack.in_shape = program_.values[pack.parts.front()].shape;
     pack.kind = StepKind::PackRanks;
     pack.node = quantizer.stages.quantize->node;
     add_nodes(pack.nodes, {pack.node});
@@ -78,6 +103,27 @@ class ConcatOnRanks {
     pack.out = quantizer.out;
     writer_[pack.out] = steps_.size();
     steps_.push_back(std::move(pack));
+  }
+
+  /// Ranks of a part, pooled: of the largest rank, or the smallest where the stages fall.
+  ValueId pool_part(const Step& pooling, ValueId part, std::vector<std::uint8_t> minimum) {
+    const NodeShape whole = program_.values[pooling.out].shape;
+    Value ranks = program_.values[part];
+    Step step = pooling;
+    step.in = part;
+    step.in_shape = ranks.shape;
+    step.minimum = std::move(minimum);
+    ranks.shape = {whole.height, whole.width, ranks.shape.channels};
+    step.out = add_value(ranks);
+    writer_[step.out] = steps_.size();
+    steps_.push_back(std::move(step));
+    return steps_.back().out;
+  }
+
+  ValueId add_value(const Value& value) {
+    writer_.push_back(kNobody);
+    readers_.push_back(1);
+    return program_.add_value(value);
   }
 
   /// The ranks of one part: written by the step that computes it, or by a new one.
@@ -90,9 +136,7 @@ class ConcatOnRanks {
     Value ranks{.form = ValueForm::Ranks, .shape = shape};
     ranks.bits = program_.values[quantizer.out].bits;
     ranks.quantizer = stages.quantize->node;
-    const ValueId out = program_.add_value(ranks);
-    writer_.push_back(kNobody);
-    readers_.push_back(1);
+    const ValueId out = add_value(ranks);
     if (alone) {
       append(steps_[source].stages, std::move(stages));
       add_nodes(steps_[source].nodes, quantizer.nodes);

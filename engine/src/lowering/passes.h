@@ -32,7 +32,8 @@ void pool_on_ranks(Program& program);
 
 /// concat -> [affine] [ReLU] quantizer becomes a rank (a byte) of each part and a step that packs the parts
 /// side by side: floats are neither copied nor kept. The rank of a part is found by the step that computes it
-/// where nobody else reads it, else by a step of its own.
+/// where nobody else reads it, else by a step of its own. A max-pooling between the two pools the ranks of
+/// each part.
 void concat_on_ranks(Program& program);
 
 /// A float tensor that a quantizer reads and others too (a residual sum and the next block's BN, ReLU and

@@ -25,18 +25,6 @@ bool matches(const Program& program, const Match& match) {
          can_append(convolution.stages, quantizer.stages);
 }
 
-/// Those in which an odd number of affines falls.
-std::vector<std::uint8_t> falling_channels(const Stages& behind_pool, std::size_t channels) {
-  std::vector<std::uint8_t> minimum(channels, 0);
-  for (const std::optional<Affine>* affine : {&behind_pool.affine, &behind_pool.after}) {
-    if (!*affine) continue;
-    for (std::size_t c = 0; c < channels; ++c) {
-      if ((*affine)->scale[c] < 0.0F) minimum[c] = minimum[c] == 0 ? 1 : 0;
-    }
-  }
-  return minimum;
-}
-
 void rewrite(Program& program, const Match& match) {
   Step& convolution = program.steps[match.convolution];
   Step& pool = program.steps[match.pool];
@@ -58,6 +46,17 @@ void rewrite(Program& program, const Match& match) {
 }
 
 }  // namespace
+
+std::vector<std::uint8_t> falling_channels(const Stages& stages, std::size_t channels) {
+  std::vector<std::uint8_t> falling(channels, 0);
+  for (const std::optional<Affine>* affine : {&stages.affine, &stages.after}) {
+    if (!*affine) continue;
+    for (std::size_t c = 0; c < channels; ++c) {
+      if ((*affine)->scale[c] < 0.0F) falling[c] = falling[c] == 0 ? 1 : 0;
+    }
+  }
+  return falling;
+}
 
 void pool_on_ranks(Program& program) {
   const std::vector<std::size_t> readers = count_readers(program);

@@ -6,7 +6,7 @@
 //   expand           the graph as steps of one stage each; BN and scales folded into per-channel affines
 //   fuse             affine + sum + affine + ReLU + quantizer become the epilogue of the step before them
 //   pool_on_ranks    max-pooling between a convolution and its quantizer moves behind the quantizer
-//   concat_on_ranks  a quantizer behind a concatenation moves in front of it
+//   concat_on_ranks  a quantizer behind a concatenation, pooled or not, moves in front of it
 //   floats_beside_planes  a quantizer of a value that others read too joins the step that computes it
 //   lay_out_planes   packed planes take the number of groups of the convolutions that read them
 //   complete_affines   where nothing was folded, the affine that changes nothing
