@@ -234,7 +234,9 @@ engine::ModelSpec describe_net(const LayerGraph& trained, const Task& task) {
       for (std::string& name : inputs) name = codes.value_of(name);
     }
     const bool picture = inputs.size() == 1 && inputs[0] == LayerGraph::kInput;
-    const Input input = codes.contains(inputs.front()) ? Input::Codes : picture ? Input::Picture : Input::Float;
+    const Input input = codes.contains(inputs.front()) ? Input::Codes
+                        : picture                      ? Input::Picture
+                                                       : Input::Float;
     if (holds_codes(node.layer, input)) codes.add(node.name);
     try {
       spec.nodes.push_back(

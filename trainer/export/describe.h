@@ -4,9 +4,9 @@
 // export writes, so that both agree on what is uniform, what is learned, and every threshold.
 //
 // BN and scales stay unfused. Quantized weights become planes where the layer's input is quantized, as do
-// 8-bit ones of a first layer, which multiply the picture's bytes, and a codebook on float activations (W/32).
-// Layers that take floats read the codes of a quantizer through a dequantize node, which stands behind it
-// under its name and ".values".
+// 8-bit ones of a first layer, which multiply the picture's bytes, and a codebook on float activations
+// (W/32). Layers that take floats read the codes of a quantizer through a dequantize node, which stands
+// behind it under its name and ".values".
 #pragma once
 
 #include <stdexcept>

@@ -17,7 +17,7 @@ inline constexpr std::size_t kMaxNodes = std::size_t{1} << 16;
 inline constexpr std::size_t kMaxNameBytes = 256;
 inline constexpr std::size_t kMaxActivationBits = 8;
 inline constexpr std::size_t kMaxWeightPlanes = 16;
-inline constexpr std::size_t kMaxPictureWeightPlanes = 8;   ///< of weights on the picture's bytes
+inline constexpr std::size_t kMaxPictureWeightPlanes = 8;  ///< of weights on the picture's bytes
 inline constexpr std::size_t kMaxCodebookLevels = 256;
 inline constexpr std::size_t kMaxAccumulator = 0x7FFFFFFF;  ///< of every integer sum of a convolution
 

@@ -39,7 +39,8 @@ extern const std::array<OpInfo, std::variant_size_v<Operation>> kOps;
 [[nodiscard]] bool reads_bytes(const Node& node) noexcept;
 /// Weights that came with version 2, on floats.
 [[nodiscard]] bool has_codebook(const Node& node) noexcept;
-/// The lowest format version that has the node: its operation, and its weights, and what it does with its input.
+/// The lowest format version that has the node: its operation, and its weights, and what it does with its
+/// input.
 [[nodiscard]] int format_version_of(const Node& node) noexcept;
 /// The lowest format version that has all nodes of the graph.
 [[nodiscard]] int format_version_of(const ModelSpec& spec) noexcept;
