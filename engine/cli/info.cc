@@ -33,13 +33,21 @@ void add_floats(std::size_t count, Sizes& sizes) {
   sizes[32].bytes += count * sizeof(float);
 }
 
+void add_planes(const engine::Planes& planes, Sizes& sizes) {
+  Size& size = sizes[planes.planes];
+  size.parameters += planes.rows * planes.k;
+  size.bytes += planes.words.size() * sizeof(std::uint64_t);
+}
+
 void add_weights(const engine::Weights& weights, Sizes& sizes) {
   if (const auto* floats = std::get_if<engine::FloatWeights>(&weights))
     return add_floats(floats->values.size(), sizes);
+  if (const auto* codebook = std::get_if<engine::CodebookWeights>(&weights)) {
+    add_planes(codebook->indices, sizes);
+    return add_floats(codebook->levels.size(), sizes);
+  }
   const auto& planes = std::get<engine::PlaneWeights>(weights);
-  Size& size = sizes[planes.planes.planes];
-  size.parameters += planes.planes.rows * planes.planes.k;
-  size.bytes += planes.planes.words.size() * sizeof(std::uint64_t);
+  add_planes(planes.planes, sizes);
   if (const auto* learned = std::get_if<engine::LearnedBasis>(&planes.basis)) {
     add_floats(learned->values.size(), sizes);
   } else {

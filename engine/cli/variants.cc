@@ -68,6 +68,7 @@ engine::ModelSpec float_twin(const engine::ModelSpec& spec) {
     if (engine::Weights* weights = weights_of(node.op))
       *weights = engine::FloatWeights{onnx::dequantize(*weights)};
     if (std::holds_alternative<engine::Quantize>(node.op)) node.op = engine::Relu{};
+    if (std::holds_alternative<engine::Dequantize>(node.op)) node.op = engine::Identity{};
   }
   return twin;
 }

@@ -13,9 +13,9 @@ namespace bitplane::engine {
 namespace {
 
 /// In the order of StepKind.
-constexpr std::array<std::string_view, 11> kKindNames{
-    "convolution", "elementwise", "max_pool", "average_pool", "global_average", "shortcut",
-    "lrn",         "softmax",     "concat",   "pack_ranks",   "repack"};
+constexpr std::array<std::string_view, 12> kKindNames{
+    "convolution", "elementwise", "max_pool",   "average_pool", "global_average", "shortcut",
+    "lrn",         "softmax",     "dequantize", "concat",       "pack_ranks",     "repack"};
 
 std::string value_name(ValueId id) {
   return "%" + std::to_string(id);
