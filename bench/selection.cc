@@ -42,7 +42,7 @@ engine::PlaneWeights plane_weights(const BitConvSpec& spec, Basis basis) {
   const PlaneMatrixView& view = spec.weights;
   const std::size_t words = view.planes * view.rows * words_for_bits(view.k);
   engine::PlaneWeights weights{
-      .planes = {view.planes, view.rows, view.k, {view.words, view.words + words}},
+      .planes = {view.planes, view.rows, view.k, std::vector<std::uint64_t>(view.words, view.words + words)},
       .encoding = view.planes == 1 ? engine::PlaneEncoding::Unsigned : engine::PlaneEncoding::TwosComplement,
       .basis = engine::UniformBasis{{1.0F}},
       .offset = {}};

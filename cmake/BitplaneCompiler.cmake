@@ -21,6 +21,10 @@ endif()
 function(bitplane_files_apart target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
 endfunction()
+# What BITPLANE_API does not name stays inside the library that the objects end in.
+function(bitplane_hide_symbols target)
+  set_target_properties(${target} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+endfunction()
 if(BITPLANE_SANITIZE)
   target_compile_options(bitplane_flags INTERFACE -fsanitize=${BITPLANE_SANITIZE} -fno-omit-frame-pointer
                          -fno-sanitize-recover=all)

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-# Component `engine`: the headers, libbitplane.a, the CMake package and bitplane.pc. Component `commands`: the programs.
+# Component `engine`: the headers, libbitplane.a, the CMake package and bitplane.pc. Component `shared`: libbitplane.so.
+# Component `commands`: the programs.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(BITPLANE_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/bitplane)
 
 install(TARGETS bitplane EXPORT bitplane COMPONENT engine ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+if(BITPLANE_SHARED)
+  install(TARGETS bitplane_shared EXPORT bitplane-shared COMPONENT shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT bitplane-shared NAMESPACE bitplane:: FILE bitplane-shared-targets.cmake COMPONENT shared
+          DESTINATION ${BITPLANE_PACKAGE_DIR})
+endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/engine/include/bitplane COMPONENT engine
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(EXPORT bitplane NAMESPACE bitplane:: FILE bitplane-targets.cmake COMPONENT engine

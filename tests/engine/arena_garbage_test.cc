@@ -70,7 +70,8 @@ TEST(ArenaGarbage, FreedMemoryIsNotRead) {
       const std::vector<float>& output = results.at(spec.output).values;
       expected.insert(expected.end(), output.begin(), output.end());
     }
-    Model::Impl model(spec, validate(spec).value(), reference::lowered(spec));
+    Model::Impl model(spec, validate(spec).value(), reference::lowered(spec),
+                      std::make_shared<WeightsFile>(nullptr));
     EXPECT_EQ(run_with_garbage(model, reference::preprocess(spec.input, bytes)), expected);
   }
 }

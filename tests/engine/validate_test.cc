@@ -197,7 +197,7 @@ TEST(Validate, PlaneWeights) {
       {"has k = 35; kernel and input channels make it 36",
        [](ModelSpec& s) { planes_of(second(s)).planes.k = 35; }},
       {"(64-bit words) has 11 elements; it must have 12",
-       [](ModelSpec& s) { planes_of(second(s)).planes.words.pop_back(); }},
+       [](ModelSpec& s) { planes_of(second(s)).planes.words.own().pop_back(); }},
       {"plane 1, row 2 has bits beyond k = 36",
        [](ModelSpec& s) { planes_of(second(s)).planes.words[8] |= std::uint64_t{1} << 36; }},
       {"plane 0, row 0 has bits beyond k = 36",

@@ -21,7 +21,7 @@ file(REMOVE_RECURSE "${WORK}")
 file(MAKE_DIRECTORY "${WORK}")
 run_checked("cmake --install" "${CMAKE_COMMAND}" --install "${BUILD}" --component engine --prefix "${prefix}")
 
-foreach(header engine status model_spec safetensors)
+foreach(header c_api engine export model_spec safetensors status values)
   if(NOT EXISTS "${prefix}/include/bitplane/${header}.h")
     message(FATAL_ERROR "include/bitplane/${header}.h was not installed")
   endif()
@@ -39,36 +39,92 @@ foreach(text IN LISTS texts)
   endforeach()
 endforeach()
 
+# The C compiler beside the C++ compiler: this project itself has no C.
+get_filename_component(compiler_folder "${COMPILER}" DIRECTORY)
+get_filename_component(compiler_name "${COMPILER}" NAME)
+string(REPLACE "clang++" "clang" compiler_name "${compiler_name}")
+string(REPLACE "g++" "gcc" compiler_name "${compiler_name}")
+string(REPLACE "c++" "cc" compiler_name "${compiler_name}")
+set(C_COMPILER "${compiler_folder}/${compiler_name}")
+
 set(flags "")
 if(SANITIZE)
   set(flags "-fsanitize=${SANITIZE}")
 endif()
-run_checked("configuring the consumer" "${CMAKE_COMMAND}" -S "${SOURCE}/tests/install/consumer" -B "${WORK}/consumer"
-            -G "${GENERATOR}" "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_PREFIX_PATH=${prefix}"
-            "-DCMAKE_CXX_FLAGS=${flags}" -DCMAKE_BUILD_TYPE=Release "-DEXAMPLES=${SOURCE}/examples"
-            -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF)
-run_checked("building the consumer" "${CMAKE_COMMAND}" --build "${WORK}/consumer" -j2)
-expect_output("headers" "format 2" "${WORK}/consumer/headers")
+set(common -G "${GENERATOR}" "-DCMAKE_C_COMPILER=${C_COMPILER}" "-DCMAKE_CXX_COMPILER=${COMPILER}"
+    "-DCMAKE_CXX_FLAGS=${flags}" "-DCMAKE_C_FLAGS=${flags}" -DCMAKE_BUILD_TYPE=Release
+    -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF)
 
 # The writer prints the label that the tests' own oracle gives the picture.
-run_checked("writing the model" "${MODEL_WRITER}" "${WORK}/net.safetensors" "${WORK}/picture.pgm")
+set(model "${WORK}/net.safetensors")
+set(picture "${WORK}/picture.pgm")
+run_checked("writing the model" "${MODEL_WRITER}" "${model}" "${picture}")
 set(label "${output}")
-set(embed "${WORK}/consumer/embed/embed")
-expect_output("embed" "${label}" "${embed}" "${WORK}/net.safetensors" "${WORK}/picture.pgm")
-run_checked("embed without a picture" "${embed}" "${WORK}/net.safetensors")
-execute_process(COMMAND "${embed}" "${WORK}/picture.pgm" RESULT_VARIABLE result ERROR_VARIABLE errors)
-if(result EQUAL 0 OR NOT errors MATCHES "^embed: .*picture\\.pgm")
-  message(FATAL_ERROR "embed took a picture for a model: ${result}, '${errors}'")
-endif()
+
+function(build_consumer source prefix library)
+  string(MAKE_C_IDENTIFIER "${source}_${library}" name)
+  set(build "${WORK}/${name}")
+  run_checked("configuring ${name}" "${CMAKE_COMMAND}" -S "${SOURCE}/tests/install/${source}" -B "${build}" ${common}
+              "-DCMAKE_PREFIX_PATH=${prefix}" "-DEXAMPLES=${SOURCE}/examples" "-DBITPLANE_LIBRARY=${library}")
+  run_checked("building ${name}" "${CMAKE_COMMAND}" --build "${build}" -j2)
+  set(build "${build}" PARENT_SCOPE)
+endfunction()
+
+function(check_package prefix library)
+  build_consumer(consumer "${prefix}" "${library}")
+  expect_output("headers" "format 2" "${build}/headers")
+  foreach(embed embed embed_c)
+    expect_output("${embed}" "${label}" "${build}/embed/${embed}" "${model}" "${picture}")
+    run_checked("${embed} without a picture" "${build}/embed/${embed}" "${model}")
+    execute_process(COMMAND "${build}/embed/${embed}" "${picture}" RESULT_VARIABLE result ERROR_VARIABLE errors)
+    if(result EQUAL 0 OR NOT errors MATCHES "^embed: .*picture\\.pgm")
+      message(FATAL_ERROR "${embed} took a picture for a model: ${result}, '${errors}'")
+    endif()
+  endforeach()
+  # Prints nothing itself, so whatever came would be the library's.
+  build_consumer(c_consumer "${prefix}" "${library}")
+  execute_process(COMMAND "${build}/every_call" "${model}" RESULT_VARIABLE result OUTPUT_VARIABLE printed
+                  ERROR_VARIABLE errors)
+  if(NOT result EQUAL 0 OR NOT "${printed}${errors}" STREQUAL "")
+    message(FATAL_ERROR "every_call with ${library}: ${result}, '${printed}', '${errors}'")
+  endif()
+endfunction()
 
 find_program(pkg_config NAMES pkg-config pkgconf)
-if(pkg_config)
+function(check_pkg_config prefix how)
+  if(NOT pkg_config)
+    return()
+  endif()
   file(GLOB_RECURSE pc "${prefix}/*/bitplane.pc")
   get_filename_component(pc_folder "${pc}" DIRECTORY)
+  get_filename_component(library_folder "${pc_folder}" DIRECTORY)
   set(ENV{PKG_CONFIG_PATH} "${pc_folder}")
-  run_checked("pkg-config" "${pkg_config}" --cflags --libs bitplane)
+  run_checked("pkg-config" "${pkg_config}" ${how} --cflags --libs bitplane)
   separate_arguments(pc_flags UNIX_COMMAND "${output}")
-  run_checked("compiling with pkg-config's flags" "${COMPILER}" ${flags} "${SOURCE}/examples/embed.cpp" ${pc_flags} -o
-              "${WORK}/embed_pc")
-  expect_output("embed from pkg-config" "${label}" "${WORK}/embed_pc" "${WORK}/net.safetensors" "${WORK}/picture.pgm")
+  set(ENV{LD_LIBRARY_PATH} "${library_folder}")
+  run_checked("compiling C++ with pkg-config's flags" "${COMPILER}" ${flags} -std=c++20 "${SOURCE}/examples/embed.cpp"
+              ${pc_flags} -o "${WORK}/embed_pc${how}")
+  run_checked("compiling C with pkg-config's flags" "${C_COMPILER}" ${flags} "${SOURCE}/examples/embed.c" ${pc_flags}
+              -o "${WORK}/embed_c_pc${how}")
+  foreach(embed embed_pc embed_c_pc)
+    expect_output("${embed} ${how}" "${label}" "${WORK}/${embed}${how}" "${model}" "${picture}")
+  endforeach()
+endfunction()
+
+check_package("${prefix}" bitplane::engine)
+check_pkg_config("${prefix}" --static)
+
+if(SHARED)
+  set(shared_prefix "${WORK}/shared_prefix")
+  foreach(component engine shared)
+    run_checked("cmake --install" "${CMAKE_COMMAND}" --install "${BUILD}" --component ${component} --prefix
+                "${shared_prefix}")
+  endforeach()
+  check_package("${shared_prefix}" bitplane::shared)
+  check_pkg_config("${shared_prefix}" "")
 endif()
+
+# Configured only: building would compile all kernels once more.
+run_checked("configuring a project that contains bitplane" "${CMAKE_COMMAND}" -S
+            "${SOURCE}/tests/install/part_of_project" -B "${WORK}/part_of_project" ${common}
+            "-DBITPLANE_SOURCE=${SOURCE}")

@@ -11,7 +11,10 @@
 int main(int argc, char** argv) {
   using namespace bitplane::engine;
   if (argc != 3) return 2;
-  const ModelSpec spec = reference::small_net();
+  ModelSpec spec = reference::small_net();
+  spec.golden.input = reference::pictures(spec, 1);
+  spec.golden.output =
+      reference::interpret(spec, reference::preprocess(spec.input, spec.golden.input)).at(spec.output).values;
   if (const Status status = write_model(argv[1], spec); !status.ok()) {
     std::fprintf(stderr, "%s\n", status.message().c_str());
     return 1;

@@ -74,7 +74,7 @@ std::vector<float> values_of(const engine::CodebookWeights& weights) {
 
 /// Per group, the float weights [out][K] as panels.
 std::vector<kernels::F32Panels> pack_float_weights(const kernels::ConvShape& shape,
-                                                   const std::vector<float>& weights) {
+                                                   std::span<const float> weights) {
   const std::size_t k = shape.filter_size();
   if (weights.size() != k * shape.out_channels) {
     throw std::invalid_argument(std::to_string(weights.size()) + " weights for " +

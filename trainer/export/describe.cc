@@ -255,17 +255,16 @@ engine::ModelSpec describe_net(const LayerGraph& trained, const Task& task) {
 
 engine::Planes pack_planes(const WeightExport& weights) {
   const std::size_t row_words = (weights.k + 63) / 64;
-  engine::Planes planes{.planes = weights.planes, .rows = weights.out_channels, .k = weights.k, .words = {}};
-  planes.words.assign(weights.planes * weights.out_channels * row_words, 0);
+  std::vector<std::uint64_t> words(weights.planes * weights.out_channels * row_words, 0);
   for (std::size_t o = 0; o < weights.out_channels; ++o) {
     for (std::size_t t = 0; t < weights.k; ++t) {
       const std::uint64_t code = weights.codes[o * weights.k + t];
       for (std::size_t i = 0; i < weights.planes; ++i) {
-        planes.words[(i * weights.out_channels + o) * row_words + t / 64] |= ((code >> i) & 1U) << (t % 64);
+        words[(i * weights.out_channels + o) * row_words + t / 64] |= ((code >> i) & 1U) << (t % 64);
       }
     }
   }
-  return planes;
+  return {.planes = weights.planes, .rows = weights.out_channels, .k = weights.k, .words = std::move(words)};
 }
 
 void canonicalize(WeightExport& weights) {

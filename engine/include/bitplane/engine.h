@@ -22,10 +22,12 @@
 #include <string_view>
 #include <vector>
 
+#include "bitplane/export.h"
 #include "bitplane/status.h"
 
 namespace bitplane::engine {
 
+class FileImage;
 struct ModelSpec;
 
 struct LoadOptions {
@@ -36,9 +38,14 @@ struct InputShape {
   std::size_t height = 0, width = 0, channels = 0;
 };
 
-class Model {
+class BITPLANE_API Model {
  public:
+  /// The file is read into private memory and checked there. The first session packs the weights and gives
+  /// that memory back; the file then stays mapped, which costs none. A session that needs another layout
+  /// (other kernels, another input size) reads the file again and fails with IoError if it has changed
+  /// meanwhile: a file that is truncated or rewritten while the model is in use does no harm to sessions.
   static Result<Model> load(const std::string& path, const LoadOptions& options = {});
+  /// Of a file in memory. The bytes are copied, and the copy stays.
   static Result<Model> load(std::span<const std::byte> bytes, const LoadOptions& options = {});
   /// From a spec in memory; what the loader does after parsing.
   static Result<Model> from_spec(ModelSpec spec);
@@ -46,21 +53,44 @@ class Model {
   [[nodiscard]] InputShape input() const noexcept;
   [[nodiscard]] std::size_t output_size() const noexcept;  ///< floats per picture
   [[nodiscard]] std::span<const std::string> labels() const noexcept;
+  [[nodiscard]] std::span<const std::string> input_names() const noexcept;   ///< {"input"}
+  [[nodiscard]] std::span<const std::string> output_names() const noexcept;  ///< the output node's name
+  /// Its weights may lie in a mapping of the file (see load()): for tools; an application never needs them.
   [[nodiscard]] const ModelSpec& spec() const noexcept;
   [[nodiscard]] std::size_t file_bytes() const noexcept;  ///< 0 when not from a file
+  /// What the model holds now and its sessions share: packed weights, in all layouts and input sizes in use,
+  /// and the copy of the file while there is one. Not: the graph and its small tensors (BN, thresholds,
+  /// labels), which are some kilobytes. Session::memory_bytes() counts the rest.
+  [[nodiscard]] std::size_t memory_bytes() const noexcept;
 
-  struct Impl;
+  struct BITPLANE_HIDDEN Impl;
 
  private:
+  static Result<Model> load_image(std::shared_ptr<FileImage> image);
   friend class Session;
   explicit Model(std::shared_ptr<Impl> impl) noexcept;
   std::shared_ptr<Impl> impl_;
 };
 
+/// The application's own threads, for sessions that shall start none.
+struct Executor {
+  /// Calls task(task_context, i) once for each i in [0, tasks), on any threads, in any order, and returns
+  /// when all calls have. Neither may throw. Called by run(), from the thread that called it, once per layer.
+  void (*run)(void* context, std::size_t tasks, void (*task)(void* task_context, std::size_t index) noexcept,
+              void* task_context) noexcept = nullptr;
+  void* context = nullptr;
+};
+
 struct SessionOptions {
   std::size_t batch = 1;
-  std::size_t threads = 1;  ///< the calling thread and threads - 1 workers; results do not depend on it
-  std::string isa = {};     ///< "" = BITPLANE_ISA, else the best present; a name limits to that level
+  /// The size of the pictures; 0: the one that the model was trained with. A model that cannot take another
+  /// (a linear layer behind a flattened map has a fixed number of inputs) makes create() say so.
+  std::size_t height = 0, width = 0;
+  /// Into how many parts each layer is divided: the calling thread and threads - 1 workers, or as many tasks
+  /// of the executor. Results do not depend on it.
+  std::size_t threads = 1;
+  Executor executor = {};  ///< none: the session starts its own workers
+  std::string isa = {};    ///< "" = BITPLANE_ISA, else the best present; a name limits to that level
   /// Family of the kernels that convolve planes: "" = the cheapest per layer, else e.g. "bitserial" wherever
   /// it supports the layer. The results do not depend on it.
   std::string family = {};
@@ -84,7 +114,7 @@ struct StepInfo {
   std::size_t constant_channels = 0;
 };
 
-class Session {
+class BITPLANE_API Session {
  public:
   static Result<Session> create(const Model& model, const SessionOptions& options = {});
   Session(Session&&) noexcept;
@@ -97,11 +127,19 @@ class Session {
   Status run(std::span<const float> pictures) noexcept;
   /// Of the last run: [batch][output_size()].
   [[nodiscard]] std::span<const float> output() const noexcept;
+  /// By its name, one of Model::output_names(). NotFound when there is none of that name.
+  [[nodiscard]] Result<std::span<const float>> output(std::string_view name) const noexcept;
+
+  [[nodiscard]] InputShape input() const noexcept;         ///< of a picture
+  [[nodiscard]] InputShape output_shape() const noexcept;  ///< per picture
+  [[nodiscard]] std::size_t output_size() const noexcept;  ///< floats per picture
 
   [[nodiscard]] std::span<const StepInfo> steps() const noexcept;
   /// Nanoseconds that each step took in the last run, in the order of steps().
   [[nodiscard]] std::span<const std::uint64_t> step_nanoseconds() const noexcept;
-  [[nodiscard]] std::size_t memory_bytes() const noexcept;  ///< arena and scratch, without the packed weights
+  /// The session's own memory: the arena of all values and the threads' scratch. Not: the packed weights,
+  /// which Model::memory_bytes() counts, some kilobytes of tables, captured codes, the workers' stacks.
+  [[nodiscard]] std::size_t memory_bytes() const noexcept;
   [[nodiscard]] std::string_view isa() const noexcept;
 
   /// Names of the quantize nodes, in graph order; with capture_codes, codes(i) are those of the last run:
@@ -111,12 +149,12 @@ class Session {
   [[nodiscard]] InputShape codes_shape(std::size_t quantizer) const noexcept;
 
  private:
-  struct Impl;
+  struct BITPLANE_HIDDEN Impl;
   explicit Session(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;
 };
 
 /// Runs the file's golden pair: Ok when the output is equal bit for bit (or when the file has none).
-Status self_test(const Model& model, const SessionOptions& options = {});
+BITPLANE_API Status self_test(const Model& model, const SessionOptions& options = {});
 
 }  // namespace bitplane::engine

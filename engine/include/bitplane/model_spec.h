@@ -15,7 +15,9 @@
 #include <variant>
 #include <vector>
 
+#include "bitplane/export.h"
 #include "bitplane/status.h"
+#include "bitplane/values.h"
 
 namespace bitplane::engine {
 
@@ -25,7 +27,7 @@ inline constexpr int kFormatVersion = 2;
 /// Planes in the file: I64 tensor [planes][rows][words(k)]; see kernels' PlaneMatrixView for the bit order.
 struct Planes {
   std::size_t planes = 0, rows = 0, k = 0;
-  std::vector<std::uint64_t> words;
+  Values<std::uint64_t> words;
   friend bool operator==(const Planes&, const Planes&) = default;
 };
 
@@ -60,7 +62,7 @@ struct PlaneWeights {
 
 /// [out_channels][kernel_h][kernel_w][channels / groups]
 struct FloatWeights {
-  std::vector<float> values;
+  Values<float> values;
   friend bool operator==(const FloatWeights&, const FloatWeights&) = default;
 };
 
@@ -222,17 +224,17 @@ struct NodeShape {
 
 /// Checks everything that the format demands of a graph (names, shapes, sizes, bit widths, finiteness, the
 /// int32 bound) and returns the shape of each node's output.
-Result<std::vector<NodeShape>> validate(const ModelSpec& spec);
+BITPLANE_API Result<std::vector<NodeShape>> validate(const ModelSpec& spec);
 
 /// The file's bytes. Refuses a spec that validate() refuses.
-Result<std::vector<std::byte>> serialize_model(const ModelSpec& spec);
+BITPLANE_API Result<std::vector<std::byte>> serialize_model(const ModelSpec& spec);
 /// Temporary file, fsync, rename, fsync of the folder: `path` holds the old file or the whole new one.
-Status write_model(const std::string& path, const ModelSpec& spec);
+BITPLANE_API Status write_model(const std::string& path, const ModelSpec& spec);
 /// Never allocates more than the bytes justify; checks format version, digest and graph before it returns.
-Result<ModelSpec> parse_model(std::span<const std::byte> bytes);
-Result<ModelSpec> read_model(const std::string& path);
+BITPLANE_API Result<ModelSpec> parse_model(std::span<const std::byte> bytes);
+BITPLANE_API Result<ModelSpec> read_model(const std::string& path);
 
 /// The atomic writer on its own, for whoever else must never lose what was saved.
-Status write_file_atomically(const std::string& path, std::span<const std::byte> bytes);
+BITPLANE_API Status write_file_atomically(const std::string& path, std::span<const std::byte> bytes);
 
 }  // namespace bitplane::engine

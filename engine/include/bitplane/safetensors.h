@@ -17,13 +17,14 @@
 #include <string_view>
 #include <vector>
 
+#include "bitplane/export.h"
 #include "bitplane/status.h"
 
 namespace bitplane::engine {
 
 enum class DType : std::uint8_t { U8, I32, I64, F32, F64 };
-[[nodiscard]] std::string_view dtype_name(DType dtype) noexcept;
-[[nodiscard]] std::size_t dtype_size(DType dtype) noexcept;
+[[nodiscard]] BITPLANE_API std::string_view dtype_name(DType dtype) noexcept;
+[[nodiscard]] BITPLANE_API std::size_t dtype_size(DType dtype) noexcept;
 
 struct TensorView {
   DType dtype = DType::F32;
@@ -43,8 +44,8 @@ struct Container {
 
 /// Views stay valid as long as `bytes`. Duplicate keys, holes, overlaps, wrong sizes and unknown dtypes are
 /// errors.
-Result<Container> parse_safetensors(std::span<const std::byte> bytes);
+BITPLANE_API Result<Container> parse_safetensors(std::span<const std::byte> bytes);
 /// Largest element first, then by name: a mapped file is aligned. Same container, same bytes.
-Result<std::vector<std::byte>> serialize_safetensors(const Container& container);
+BITPLANE_API Result<std::vector<std::byte>> serialize_safetensors(const Container& container);
 
 }  // namespace bitplane::engine

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "bitplane/export.h"
+
 namespace bitplane::engine {
 
 enum class StatusCode : std::uint8_t {
@@ -21,7 +23,7 @@ enum class StatusCode : std::uint8_t {
   IoError,  ///< the operating system refused (disk full, no permission)
 };
 
-[[nodiscard]] std::string_view status_code_name(StatusCode code) noexcept;
+[[nodiscard]] BITPLANE_API std::string_view status_code_name(StatusCode code) noexcept;
 
 class [[nodiscard]] Status {
  public:

@@ -59,6 +59,13 @@ Status seal_digest(std::span<std::byte> file) {
   return {};
 }
 
+Result<std::string> digest_in(std::span<const std::byte> file) {
+  const Result<std::size_t> at = find_digits(file);
+  if (!at.ok()) return at.status();
+  return std::string(kAlgorithm) +
+         std::string(reinterpret_cast<const char*>(file.data()) + at.value(), kDigits);
+}
+
 Status check_digest(std::span<const std::byte> file, std::string_view stated) {
   if (stated.substr(0, kAlgorithm.size()) != kAlgorithm) {
     return invalid("digest " + in_quotes(stated) + ": this build knows only " + std::string(kAlgorithm) +

@@ -18,6 +18,8 @@ inline constexpr std::string_view kDigestKey = "bitplane.digest";
 [[nodiscard]] std::string blank_digest();
 /// Writes the digest over the blank one (or any other). InvalidFile when the file has no place for it.
 Status seal_digest(std::span<std::byte> file);
+/// The value that stands in the file. InvalidFile when it has no place for one.
+Result<std::string> digest_in(std::span<const std::byte> file);
 /// `stated` is the metadata's value.
 Status check_digest(std::span<const std::byte> file, std::string_view stated);
 

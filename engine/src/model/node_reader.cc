@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "io/little_endian.h"
 #include "io/text.h"
 #include "model/limits.h"
 
@@ -18,7 +17,8 @@ std::string shape_text(std::span<const std::size_t> shape) {
 
 }  // namespace
 
-ModelSource::ModelSource(const Container& container) {
+ModelSource::ModelSource(const Container& container, std::shared_ptr<const void> keeper)
+    : keeper_(std::move(keeper)) {
   for (const TensorEntry& entry : container.tensors) tensors_.emplace(entry.name, Slot{&entry.tensor, false});
 }
 
@@ -148,13 +148,25 @@ bool NodeReader::has_shape(std::string_view name, const TensorView& tensor,
   return false;
 }
 
-void NodeReader::floats(std::string_view name, std::vector<float>& values, Presence presence,
-                        std::initializer_list<std::size_t> lead) {
+const TensorView* NodeReader::float_tensor(std::string_view name, Presence presence,
+                                           std::initializer_list<std::size_t> lead) {
   const TensorView* found = tensor(name, DType::F32, presence);
-  if (found == nullptr) return;
+  if (found == nullptr) return nullptr;
   std::vector<std::size_t> shape(lead);
   shape.push_back(found->shape.empty() ? 1 : found->shape.back());
-  if (has_shape(name, *found, shape)) values = values_of<float>(found->bytes);
+  return has_shape(name, *found, shape) ? found : nullptr;
+}
+
+void NodeReader::floats(std::string_view name, std::vector<float>& values, Presence presence,
+                        std::initializer_list<std::size_t> lead) {
+  const TensorView* found = float_tensor(name, presence, lead);
+  if (found != nullptr) values = values_of<float>(found->bytes);
+}
+
+void NodeReader::floats(std::string_view name, Values<float>& values, Presence presence,
+                        std::initializer_list<std::size_t> lead) {
+  const TensorView* found = float_tensor(name, presence, lead);
+  if (found != nullptr) values = source_.large<float>(found->bytes);
 }
 
 void NodeReader::scalar(std::string_view name, float& value) {
@@ -175,7 +187,7 @@ void NodeReader::words(std::string_view name, Planes& planes, std::size_t rows) 
   if (found == nullptr) return;
   planes.rows = rows;
   const std::array<std::size_t, 3> shape{planes.planes, planes.rows, words_of(planes.k)};
-  if (has_shape(name, *found, shape)) planes.words = values_of<std::uint64_t>(found->bytes);
+  if (has_shape(name, *found, shape)) planes.words = source_.large<std::uint64_t>(found->bytes);
 }
 
 void NodeReader::finish() {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@
 
 #include "bitplane/model_spec.h"
 #include "bitplane/safetensors.h"
+#include "io/little_endian.h"
 #include "model/json_value.h"
 
 namespace bitplane::engine {
@@ -30,12 +32,21 @@ enum class Presence : std::uint8_t { Required, Optional };
 /// The tensors of a file and the first error of reading it, shared by the readers of its parts.
 class ModelSource {
  public:
-  explicit ModelSource(const Container& container);
+  /// Large arrays become views where `keeper` keeps the container's bytes; without one they are copied.
+  explicit ModelSource(const Container& container, std::shared_ptr<const void> keeper = nullptr);
 
   /// Null when the file has none of that name. Marks it as used.
   [[nodiscard]] const TensorView* take(const std::string& name);
   void fail(std::string message);
   [[nodiscard]] const Status& status() const noexcept { return status_; }
+  /// A view of the bytes, or a copy: also where they do not lie on a multiple of T.
+  template <class T>
+  [[nodiscard]] Values<T> large(std::span<const std::byte> bytes) const {
+    if (keeper_ == nullptr || reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(T) != 0) {
+      return values_of<T>(bytes);
+    }
+    return {{reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)}, keeper_};
+  }
   /// A tensor that nothing took is an error: the file means something that this reader does not understand.
   [[nodiscard]] Status finish();
 
@@ -45,6 +56,7 @@ class ModelSource {
     bool used;
   };
   std::map<std::string_view, Slot> tensors_;
+  std::shared_ptr<const void> keeper_;
   Status status_;
 };
 
@@ -86,6 +98,8 @@ class NodeReader {
   /// F32 tensor [lead...][n]; n is whatever the file says.
   void floats(std::string_view tensor, std::vector<float>& values, Presence presence,
               std::initializer_list<std::size_t> lead = {});
+  void floats(std::string_view tensor, Values<float>& values, Presence presence,
+              std::initializer_list<std::size_t> lead = {});
   /// F32 tensor [1].
   void scalar(std::string_view tensor, float& value);
   /// U8 tensor of that shape.
@@ -101,6 +115,8 @@ class NodeReader {
   [[nodiscard]] const JsonValue* attribute(std::string_view key);
   [[nodiscard]] std::size_t choose(std::string_view key, std::span<const std::string_view> names);
   [[nodiscard]] const TensorView* tensor(std::string_view name, DType dtype, Presence presence);
+  [[nodiscard]] const TensorView* float_tensor(std::string_view name, Presence presence,
+                                               std::initializer_list<std::size_t> lead);
   [[nodiscard]] bool has_shape(std::string_view name, const TensorView& tensor,
                                std::span<const std::size_t> shape);
   void fail(const std::string& message) { source_.fail(where_ + ": " + message); }

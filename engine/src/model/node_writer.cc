@@ -13,14 +13,14 @@ void NodeWriter::texts(std::string_view key, const std::vector<std::string>& val
   add(key, {std::move(array)});
 }
 
-void NodeWriter::floats(std::string_view tensor, const std::vector<float>& values, Presence presence,
+void NodeWriter::floats(std::string_view tensor, std::span<const float> values, Presence presence,
                         std::initializer_list<std::size_t> lead) {
   if (presence == Presence::Optional && values.empty()) return;
   std::vector<std::size_t> shape(lead);
   std::size_t rows = 1;
   for (const std::size_t dimension : shape) rows *= dimension;
   shape.push_back(values.size() / rows);
-  add_tensor(tensor, {DType::F32, std::move(shape), std::as_bytes(std::span(values))});
+  add_tensor(tensor, {DType::F32, std::move(shape), std::as_bytes(values)});
 }
 
 void NodeWriter::scalar(std::string_view tensor, const float& value) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,7 +44,7 @@ class NodeWriter {
                    const std::array<std::string_view, sizeof...(Alternatives)>& names) {
     add(key, {std::string(names[value.index()])});
   }
-  void floats(std::string_view tensor, const std::vector<float>& values, Presence presence,
+  void floats(std::string_view tensor, std::span<const float> values, Presence presence,
               std::initializer_list<std::size_t> lead = {});
   void scalar(std::string_view tensor, const float& value);
   void bytes(std::string_view tensor, const std::vector<std::uint8_t>& values, Presence presence,

@@ -14,6 +14,7 @@
 #include "model/limits.h"
 #include "model/node_reader.h"
 #include "model/op_list.h"
+#include "model/parse_model.h"
 
 namespace bitplane::engine {
 namespace {
@@ -148,7 +149,7 @@ Status check_operations(const ModelSpec& spec, int version) {
   return {};
 }
 
-Result<ModelSpec> parse(std::span<const std::byte> bytes) {
+Result<ModelSpec> parse(std::span<const std::byte> bytes, std::shared_ptr<const void> keeper) {
   const Result<Container> container = parse_safetensors(bytes);
   if (!container.ok()) return container.status();
   const Metadata& metadata = container.value().metadata;
@@ -157,22 +158,36 @@ Result<ModelSpec> parse(std::span<const std::byte> bytes) {
   if (Status status = check_keys(metadata); !status.ok()) return status;
   if (Status status = check_digest(bytes, metadata.at(std::string(kDigestKey))); !status.ok()) return status;
   ModelSpec spec;
-  ModelSource source(container.value());
+  ModelSource source(container.value(), std::move(keeper));
   if (Status status = read_graph(metadata, source, spec); !status.ok()) return status;
   if (Status status = check_operations(spec, version.value()); !status.ok()) return status;
   if (Status status = read_labels(metadata, spec); !status.ok()) return status;
   if (Status status = read_provenance(metadata, spec); !status.ok()) return status;
-  if (const auto shapes = validate(spec); !shapes.ok()) {
-    const bool argument = shapes.status().code() == StatusCode::InvalidArgument;
-    return Status(argument ? StatusCode::InvalidFile : shapes.status().code(), shapes.status().message());
-  }
   return spec;
+}
+
+/// What validate() says of a graph, as an error of the file that holds it.
+Status of_file(const Status& status) {
+  const bool argument = status.code() == StatusCode::InvalidArgument;
+  return {argument ? StatusCode::InvalidFile : status.code(), status.message()};
 }
 
 }  // namespace
 
+Result<ParsedModel> parse_model_in(std::span<const std::byte> bytes, std::shared_ptr<const void> keeper) {
+  Result<ModelSpec> spec = parse(bytes, std::move(keeper));
+  if (!spec.ok()) return spec.status();
+  Result<std::vector<NodeShape>> shapes = validate(spec.value());
+  if (!shapes.ok()) return of_file(shapes.status());
+  return ParsedModel{std::move(spec).value(), std::move(shapes).value()};
+}
+
 Result<ModelSpec> parse_model(std::span<const std::byte> bytes) {
-  return no_throw([&] { return parse(bytes); });
+  return no_throw([&]() -> Result<ModelSpec> {
+    Result<ParsedModel> parsed = parse_model_in(bytes, nullptr);
+    if (!parsed.ok()) return parsed.status();
+    return std::move(parsed->spec);
+  });
 }
 
 Result<ModelSpec> read_model(const std::string& path) {

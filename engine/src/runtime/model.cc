@@ -3,24 +3,80 @@
 #include <utility>
 
 #include "bitplane/engine.h"
+#include "io/file_image.h"
 #include "io/no_throw.h"
-#include "io/read_file.h"
 #include "lowering/passes.h"
+#include "model/digest.h"
+#include "model/parse_model.h"
 #include "runtime/model_impl.h"
 
 namespace bitplane::engine {
 
 Model::Model(std::shared_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 
+Result<std::shared_ptr<Model::Impl>> make_model_impl(ModelSpec spec, std::vector<NodeShape> shapes,
+                                                     std::shared_ptr<WeightsFile> file) {
+  Result<Program> program = lower(spec, shapes);
+  if (!program.ok()) return program.status();
+  return std::make_shared<Model::Impl>(std::move(spec), std::move(shapes), std::move(program).value(),
+                                       std::move(file));
+}
+
+Result<std::shared_ptr<Model::Impl>> Model::Impl::resized(std::size_t height, std::size_t width) {
+  const std::lock_guard lock(sizes_mutex_);
+  std::weak_ptr<Impl>& known = sizes_[{height, width}];
+  if (std::shared_ptr<Impl> live = known.lock()) return live;
+  ModelSpec other = spec;
+  other.input.height = height;
+  other.input.width = width;
+  other.golden = {};  // of the trained size, as the number of labels may be
+  other.labels.clear();
+  const auto refused = [&](const Status& status) {
+    return Status(status.code(), "pictures of " + std::to_string(height) + 'x' + std::to_string(width) +
+                                     " (the model is for " + std::to_string(spec.input.height) + 'x' +
+                                     std::to_string(spec.input.width) + "): " + status.message());
+  };
+  Result<std::vector<NodeShape>> other_shapes = validate(other);
+  if (!other_shapes.ok()) return refused(other_shapes.status());
+  Result<std::shared_ptr<Impl>> made =
+      make_model_impl(std::move(other), std::move(other_shapes).value(), file);
+  if (!made.ok()) return refused(made.status());
+  known = made.value();
+  return made;
+}
+
+std::size_t Model::Impl::packed_bytes() {
+  std::size_t bytes = packed.bytes();
+  const std::lock_guard lock(sizes_mutex_);
+  for (const auto& [size, other] : sizes_) {
+    if (const std::shared_ptr<Impl> live = other.lock()) bytes += live->packed.bytes();
+  }
+  return bytes;
+}
+
 Result<Model> Model::from_spec(ModelSpec spec) {
   return no_throw([&]() -> Result<Model> {
     Result<std::vector<NodeShape>> shapes = validate(spec);
     if (!shapes.ok()) return shapes.status();
-    Result<Program> program = lower(spec, shapes.value());
-    if (!program.ok()) return program.status();
-    return Model(
-        std::make_shared<Impl>(std::move(spec), std::move(shapes).value(), std::move(program).value()));
+    Result<std::shared_ptr<Impl>> impl =
+        make_model_impl(std::move(spec), std::move(shapes).value(), std::make_shared<WeightsFile>(nullptr));
+    if (!impl.ok()) return impl.status();
+    return Model(std::move(impl).value());
   });
+}
+
+Result<Model> Model::load_image(std::shared_ptr<FileImage> image) {
+  const std::span<const std::byte> bytes = image->bytes();
+  Result<ParsedModel> parsed = parse_model_in(bytes, image);
+  if (!parsed.ok()) return parsed.status();
+  Result<std::string> digest = digest_in(bytes);
+  if (!digest.ok()) return digest.status();
+  auto file = std::make_shared<WeightsFile>(std::move(image), std::move(digest).value());
+  Result<std::shared_ptr<Impl>> impl =
+      make_model_impl(std::move(parsed->spec), std::move(parsed->shapes), std::move(file));
+  if (!impl.ok()) return impl.status();
+  impl.value()->file_bytes = bytes.size();
+  return Model(std::move(impl).value());
 }
 
 Result<Model> Model::load(std::span<const std::byte> bytes, const LoadOptions& options) {
@@ -30,19 +86,15 @@ Result<Model> Model::load(std::span<const std::byte> bytes, const LoadOptions& o
                                                  " bytes, more than the limit of " +
                                                  std::to_string(options.max_bytes));
     }
-    Result<ModelSpec> spec = parse_model(bytes);
-    if (!spec.ok()) return spec.status();
-    Result<Model> model = from_spec(std::move(spec).value());
-    if (model.ok()) model->impl_->file_bytes = bytes.size();
-    return model;
+    return load_image(FileImage::copy(bytes));
   });
 }
 
 Result<Model> Model::load(const std::string& path, const LoadOptions& options) {
   return no_throw([&]() -> Result<Model> {
-    Result<std::vector<std::byte>> bytes = read_file(path, options.max_bytes);
-    if (!bytes.ok()) return bytes.status();
-    Result<Model> model = load(bytes.value(), options);
+    Result<std::shared_ptr<FileImage>> image = FileImage::read(path, options.max_bytes);
+    if (!image.ok()) return image.status();
+    Result<Model> model = load_image(std::move(image).value());
     if (model.ok()) return model;
     return Status(model.status().code(), path + ": " + model.status().message());
   });
@@ -58,6 +110,12 @@ std::size_t Model::output_size() const noexcept {
   return shape.height * shape.width * shape.channels;
 }
 
+std::span<const std::string> Model::input_names() const noexcept {
+  return impl_->input_names;
+}
+std::span<const std::string> Model::output_names() const noexcept {
+  return impl_->output_names;
+}
 std::span<const std::string> Model::labels() const noexcept {
   return impl_->spec.labels;
 }
@@ -66,6 +124,9 @@ const ModelSpec& Model::spec() const noexcept {
 }
 std::size_t Model::file_bytes() const noexcept {
   return impl_->file_bytes;
+}
+std::size_t Model::memory_bytes() const noexcept {
+  return impl_->packed_bytes() + impl_->file->resident_bytes();
 }
 
 }  // namespace bitplane::engine

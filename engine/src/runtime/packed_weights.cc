@@ -46,6 +46,28 @@ kernels::CodebookWeights pack_codebook(const kernels::ConvShape& shape, const Co
 
 }  // namespace
 
+bool PackedWeights::holds_all(const KernelChoice& choice) {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t step = 0; step < program_.steps.size(); ++step) {
+    if (program_.steps[step].kind != StepKind::Convolution) continue;
+    const kernels::LowBitKernel* kernel = choice.planes[step];
+    const bool packed =
+        kernel == nullptr ? panels_.count(step) != 0 : planes_.count({step, kernel->info.name}) != 0;
+    if (!packed) return false;
+  }
+  return true;
+}
+
+std::size_t PackedWeights::bytes() {
+  const std::lock_guard lock(mutex_);
+  std::size_t bytes = 0;
+  for (const auto& [key, convolution] : planes_) bytes += convolution->packed_bytes();
+  for (const auto& [step, groups] : panels_) {
+    for (const kernels::F32Panels& panels : groups) bytes += panels.bytes();
+  }
+  return bytes;
+}
+
 const kernels::LowBitConv& PackedWeights::planes(std::size_t step, const kernels::LowBitKernel& kernel) {
   const std::lock_guard lock(mutex_);
   std::unique_ptr<const kernels::LowBitConv>& packed = planes_[{step, kernel.info.name}];

@@ -16,6 +16,7 @@
 #include "bitplane/kernels/dot.h"
 #include "bitplane/kernels/f32.h"
 #include "bitplane/kernels/lowbit_conv.h"
+#include "lowering/choose_kernels.h"
 #include "lowering/program.h"
 
 namespace bitplane::engine {
@@ -24,6 +25,11 @@ class PackedWeights {
  public:
   /// Keeps references to both.
   PackedWeights(const ModelSpec& spec, const Program& program) : spec_(spec), program_(program) {}
+
+  /// Are all weights packed that a session with that choice of kernels asks for?
+  [[nodiscard]] bool holds_all(const KernelChoice& choice);
+  /// Of all layouts so far.
+  [[nodiscard]] std::size_t bytes();
 
   /// Of a Convolution step on planes, for one kernel's layout. Throws std::bad_alloc.
   [[nodiscard]] const kernels::LowBitConv& planes(std::size_t step, const kernels::LowBitKernel& kernel);

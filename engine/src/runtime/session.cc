@@ -9,6 +9,7 @@
 
 #include "bitplane/engine.h"
 #include "io/no_throw.h"
+#include "io/text.h"
 #include "lowering/choose_kernels.h"
 #include "lowering/plan_arena.h"
 #include "runtime/autotune.h"
@@ -87,18 +88,20 @@ std::uint64_t nanoseconds_since(std::chrono::steady_clock::time_point start) noe
 }  // namespace
 
 struct Session::Impl {
-  Impl(std::shared_ptr<Model::Impl> shared_model, const kernels::LowBitWishes& wishes,
+  /// Where a WeightsFile::Use is needed, the caller has one.
+  Impl(std::shared_ptr<Model::Impl> shared_model, KernelChoice choice, const kernels::LowBitWishes& wishes,
        const SessionOptions& options)
       : model(std::move(shared_model)),
-        kernels(choose_kernels(model->spec, model->program, wishes, options.batch)),
+        kernels(std::move(choice)),
         batch(options.batch),
         plan(plan_arena(lifetimes(model->program, options.batch))),
         arena(plan.bytes),
-        pool(options.threads) {
+        pool(options.threads, options.executor) {
     if (options.autotune) autotune({*model, plan, options.batch, arena.data()}, wishes, kernels);
     infos = describe_steps(*model, kernels);
     nanoseconds.assign(infos.size(), 0);
-    const RunnerContext context{.model = *model, .kernels = kernels, .arena = plan, .batch = batch};
+    const RunnerContext context{
+        .model = *model, .kernels = kernels, .arena = plan, .batch = batch, .threads = options.threads};
     if (model->program.preprocesses) steps.push_back({make_preprocess(context), {}});
     first_step = steps.size();
     for (std::size_t s = 0; s < model->program.steps.size(); ++s) {
@@ -176,13 +179,34 @@ Session::~Session() = default;
 
 Result<Session> Session::create(const Model& model, const SessionOptions& options) {
   return no_throw([&]() -> Result<Session> {
-    if (Status status = check_options(model.impl_->program, options); !status.ok()) return status;
+    const InputSpec& trained = model.impl_->spec.input;
+    const std::size_t height = options.height != 0 ? options.height : trained.height;
+    const std::size_t width = options.width != 0 ? options.width : trained.width;
+    std::shared_ptr<Model::Impl> impl = model.impl_;
+    std::optional<WeightsFile::Use> use;
+    const auto use_weights = [&]() -> Status {
+      if (use) return {};
+      Result<WeightsFile::Use> made = impl->file->use();
+      if (made.ok()) use.emplace(std::move(made).value());
+      return made.status();
+    };
+    if (height != trained.height || width != trained.width) {
+      if (Status status = use_weights(); !status.ok()) return status;
+      Result<std::shared_ptr<Model::Impl>> resized = impl->resized(height, width);
+      if (!resized.ok()) return resized.status();
+      impl = std::move(resized).value();
+    }
+    if (Status status = check_options(impl->program, options); !status.ok()) return status;
     const Result<kernels::CpuFeatures> features = resolve_features(options.isa);
     if (!features.ok()) return features.status();
     const Result<std::optional<kernels::Family>> family = resolve_family(options.family);
     if (!family.ok()) return family.status();
     const kernels::LowBitWishes wishes{.features = features.value(), .family = family.value()};
-    return Session(std::make_unique<Impl>(model.impl_, wishes, options));
+    KernelChoice choice = choose_kernels(impl->spec, impl->program, wishes, options.batch);
+    if (options.autotune || !impl->packed.holds_all(choice)) {
+      if (Status status = use_weights(); !status.ok()) return status;
+    }
+    return Session(std::make_unique<Impl>(std::move(impl), std::move(choice), wishes, options));
   });
 }
 
@@ -232,6 +256,28 @@ std::span<const float> Session::output() const noexcept {
   const auto* data =
       reinterpret_cast<const float*>(impl_->arena.data() + impl_->plan.offsets[program.output]);
   return {data, impl_->batch * shape.height * shape.width * shape.channels};
+}
+
+Result<std::span<const float>> Session::output(std::string_view name) const noexcept {
+  if (name == impl_->model->output_names.front()) return output();
+  return no_throw([&]() -> Result<std::span<const float>> {
+    return Status(StatusCode::NotFound, "no output " + in_quotes(name) + "; the model has " +
+                                            in_quotes(impl_->model->output_names.front()));
+  });
+}
+
+InputShape Session::input() const noexcept {
+  const NodeShape& shape = impl_->model->program.values[kInputValue].shape;
+  return {shape.height, shape.width, shape.channels};
+}
+InputShape Session::output_shape() const noexcept {
+  const Program& program = impl_->model->program;
+  const NodeShape& shape = program.values[program.output].shape;
+  return {shape.height, shape.width, shape.channels};
+}
+std::size_t Session::output_size() const noexcept {
+  const InputShape shape = output_shape();
+  return shape.height * shape.width * shape.channels;
 }
 
 std::span<const StepInfo> Session::steps() const noexcept {

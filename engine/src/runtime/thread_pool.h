@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The calling thread and some workers, in lockstep: parallel() returns when all of them are done. Nothing is
-// allocated or thrown after construction. Work is split statically, so that who computes what does not depend
-// on timing; results do not depend on the split.
+// The calling thread and some workers, or the application's executor, in lockstep: parallel() returns when
+// all of them are done. Nothing is allocated or thrown after construction. Work is split statically, so that
+// who computes what does not depend on timing; results do not depend on the split.
 #pragma once
 
 #include <atomic>
@@ -11,19 +11,21 @@
 #include <thread>
 #include <vector>
 
+#include "bitplane/engine.h"
 #include "bitplane/kernels/conv_shape.h"
 
 namespace bitplane::engine {
 
 class ThreadPool {
  public:
-  /// Starts threads - 1 workers. Throws std::system_error and std::bad_alloc.
-  explicit ThreadPool(std::size_t threads);
+  /// Starts threads - 1 workers, or none where an executor runs the parts. Throws std::system_error and
+  /// std::bad_alloc.
+  explicit ThreadPool(std::size_t threads, const Executor& executor = {});
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  [[nodiscard]] std::size_t threads() const noexcept { return workers_.size() + 1; }
+  [[nodiscard]] std::size_t threads() const noexcept { return threads_; }
 
   /// Calls task(range, thread) with the parts of [0, rows), one part per thread. `task` must not throw.
   template <class Task>
@@ -41,11 +43,19 @@ class ThreadPool {
     std::size_t rows = 0;
   };
 
+  /// What an executor's task needs to know.
+  struct Part {
+    const ThreadPool* pool;
+    const Job* job;
+  };
+
   void run(const Job& job) noexcept;
   void run_part(const Job& job, std::size_t thread) const noexcept;
   void work(std::size_t thread) noexcept;
   void stop() noexcept;
 
+  std::size_t threads_;
+  Executor executor_;
   Job job_;  // written before generation_ is raised, read after it was seen
   std::atomic<std::uint32_t> generation_{0};
   std::atomic<std::uint32_t> running_{0};

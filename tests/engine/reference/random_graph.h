@@ -203,7 +203,7 @@ class RandomGraph {
       for (std::size_t i = 0; i < words; ++i) {
         std::uint64_t word = std::uniform_int_distribution<std::uint64_t>()(random_);
         if (i + 1 == words && k % 64 != 0) word &= (std::uint64_t{1} << (k % 64)) - 1;
-        w.planes.words.push_back(word);
+        w.planes.words.own().push_back(word);
       }
     }
     w.basis = basis(w.planes.planes, rows, learned);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every installed header, linked against the installed archive.
+#include <bitplane/c_api.h>
 #include <bitplane/engine.h>
 #include <bitplane/model_spec.h>
 #include <bitplane/safetensors.h>
 #include <bitplane/status.h>
+#include <bitplane/values.h>
 
 #include <cstdio>
 

@@ -178,6 +178,9 @@ std::unique_ptr<Runner> make_float_convolution(const RunnerContext& context, std
   if (codebook_of(context.model.spec.nodes[program.steps[step].node].op) != nullptr) {
     return std::make_unique<FloatConvolution<CodebookProduct>>(context, step, shape);
   }
+  if (splits_by_channels(context, program.steps[step], shape)) {
+    return make_split_linear(context, step, shape);
+  }
   return std::make_unique<FloatConvolution<FloatProduct>>(context, step, shape);
 }
 

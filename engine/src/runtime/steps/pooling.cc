@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bitplane/kernels/pooling.h"
 
+#include <algorithm>
+
 #include "runtime/steps/runner.h"
 
 namespace bitplane::engine {
@@ -10,7 +12,23 @@ std::size_t elements(const NodeShape& shape) noexcept {
   return shape.height * shape.width * shape.channels;
 }
 
-/// On floats or on ranks. A row of the step is a whole picture.
+/// The part of a pooling that gives some rows of a picture's output: as a picture of its own.
+struct PoolPart {
+  kernels::PoolShape shape;
+  std::size_t in_row = 0;  ///< where it begins in the picture
+};
+
+PoolPart part_of(const kernels::PoolShape& picture, kernels::RowRange rows) noexcept {
+  PoolPart part{.shape = picture};
+  const std::size_t above = rows.begin * picture.stride_h;  // rows above the first window, padding included
+  part.in_row = std::min(above > picture.pad_h ? above - picture.pad_h : 0, picture.height);
+  part.shape.pad_h = above > picture.pad_h ? 0 : picture.pad_h - above;
+  part.shape.height = picture.height - part.in_row;
+  part.shape.out_height = rows.end - rows.begin;
+  return part;
+}
+
+/// On floats or on ranks.
 class MaxPoolRunner final : public Runner {
  public:
   MaxPoolRunner(const RunnerContext& context, const Step& step)
@@ -22,21 +40,30 @@ class MaxPoolRunner final : public Runner {
         out_size_(elements(context.value(step.out).shape)),
         minimum_(step.minimum.empty() ? nullptr : step.minimum.data()) {}
 
-  [[nodiscard]] std::size_t rows() const noexcept override { return batch_; }
+  [[nodiscard]] std::size_t rows() const noexcept override { return batch_ * shape_.out_height; }
 
   void run(kernels::RowRange range, const Buffers& buffers, std::byte*) const noexcept override {
-    kernels::PoolShape shape = shape_;
-    shape.batch = range.end - range.begin;
-    const std::size_t in = range.begin * in_size_;
-    const std::size_t out = range.begin * out_size_;
-    if (minimum_ == nullptr) {
-      kernels::max_pool_f32(shape, in_.read_floats(buffers) + in, out_.floats(buffers) + out);
-    } else {
-      kernels::max_pool_ranks(shape, in_.ranks(buffers) + in, minimum_, out_.ranks(buffers) + out);
+    const std::size_t height = shape_.out_height;
+    while (range.begin < range.end) {
+      const std::size_t picture = range.begin / height, row = range.begin % height;
+      const std::size_t count = std::min(range.end - range.begin, height - row);
+      run_part(part_of(shape_, {row, row + count}), picture, row, buffers);
+      range.begin += count;
     }
   }
 
  private:
+  void run_part(const PoolPart& part, std::size_t picture, std::size_t row,
+                const Buffers& buffers) const noexcept {
+    const std::size_t in = picture * in_size_ + part.in_row * shape_.width * shape_.channels;
+    const std::size_t out = picture * out_size_ + row * shape_.out_width * shape_.channels;
+    if (minimum_ == nullptr) {
+      kernels::max_pool_f32(part.shape, in_.read_floats(buffers) + in, out_.floats(buffers) + out);
+    } else {
+      kernels::max_pool_ranks(part.shape, in_.ranks(buffers) + in, minimum_, out_.ranks(buffers) + out);
+    }
+  }
+
   kernels::PoolShape shape_;
   std::size_t batch_;
   Place in_, out_;

@@ -58,6 +58,7 @@ struct RunnerContext {
   const KernelChoice& kernels;
   const ArenaPlan& arena;
   std::size_t batch;
+  std::size_t threads = 1;  ///< that will share the rows: a step may divide itself in another way for more
 
   [[nodiscard]] const Value& value(ValueId id) const { return model.program.values[id]; }
   [[nodiscard]] Place place(ValueId id) const { return {id, arena.offsets[id]}; }
@@ -76,6 +77,11 @@ struct StepEpilogue {
 
 [[nodiscard]] std::unique_ptr<Runner> make_preprocess(const RunnerContext& context);
 [[nodiscard]] std::unique_ptr<Runner> make_float_convolution(const RunnerContext& context, std::size_t step);
+/// Has the layer less rows than there are threads, and may its channels be divided instead?
+[[nodiscard]] bool splits_by_channels(const RunnerContext& context, const Step& step,
+                                      const kernels::ConvShape& shape);
+[[nodiscard]] std::unique_ptr<Runner> make_split_linear(const RunnerContext& context, std::size_t step,
+                                                        const kernels::ConvShape& shape);
 /// `convolution` is the step's, packed for any kernel; it outlives the runner.
 [[nodiscard]] std::unique_ptr<Runner> make_plane_convolution(const RunnerContext& context, std::size_t step,
                                                              const kernels::LowBitConv& convolution);
