@@ -69,7 +69,9 @@ std::vector<float> dequantize_codebook(const engine::CodebookWeights& weights) {
 }  // namespace
 
 std::vector<float> dequantize(const engine::Weights& weights) {
-  if (const auto* floats = std::get_if<engine::FloatWeights>(&weights)) return floats->values;
+  if (const auto* floats = std::get_if<engine::FloatWeights>(&weights)) {
+    return {floats->values.begin(), floats->values.end()};
+  }
   if (const auto* book = std::get_if<engine::CodebookWeights>(&weights)) return dequantize_codebook(*book);
   return dequantize_planes(std::get<engine::PlaneWeights>(weights));
 }
