@@ -175,7 +175,7 @@ TEST(PictureBytes, RulesOfTheFormat) {
   refuses(
       [](ModelSpec&, PlaneWeights& w) {
         w.planes.planes = 9;
-        w.planes.words.resize(9 * kOut);
+        w.planes.words.own().resize(9 * kOut);
       },
       "at most 8 planes");
   // Behind an identity it is a picture of floats.

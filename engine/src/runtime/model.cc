@@ -46,10 +46,10 @@ Result<std::shared_ptr<Model::Impl>> Model::Impl::resized(std::size_t height, st
 }
 
 std::size_t Model::Impl::packed_bytes() {
-  std::size_t bytes = packed.bytes();
+  std::size_t bytes = packed.packed_bytes();
   const std::lock_guard lock(sizes_mutex_);
   for (const auto& [size, other] : sizes_) {
-    if (const std::shared_ptr<Impl> live = other.lock()) bytes += live->packed.bytes();
+    if (const std::shared_ptr<Impl> live = other.lock()) bytes += live->packed.packed_bytes();
   }
   return bytes;
 }

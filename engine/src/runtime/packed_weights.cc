@@ -51,16 +51,23 @@ bool PackedWeights::holds_all(const KernelChoice& choice) {
   for (std::size_t step = 0; step < program_.steps.size(); ++step) {
     if (program_.steps[step].kind != StepKind::Convolution) continue;
     const kernels::LowBitKernel* kernel = choice.planes[step];
-    const bool packed =
-        kernel == nullptr ? panels_.count(step) != 0 : planes_.count({step, kernel->info.name}) != 0;
+    bool packed = false;
+    if (kernel != nullptr) {
+      packed = planes_.count({step, kernel->info.name}) != 0;
+    } else if (convolves_bytes(spec_, program_.steps[step])) {
+      packed = bytes_.count({step, kernels::kernel_name(*choice.bytes)}) != 0;
+    } else {
+      packed = panels_.count(step) != 0;
+    }
     if (!packed) return false;
   }
   return true;
 }
 
-std::size_t PackedWeights::bytes() {
+std::size_t PackedWeights::packed_bytes() {
   const std::lock_guard lock(mutex_);
   std::size_t bytes = 0;
+  for (const auto& [key, convolution] : bytes_) bytes += convolution.packed_bytes();
   for (const auto& [key, convolution] : planes_) bytes += convolution->packed_bytes();
   for (const auto& [step, groups] : panels_) {
     for (const kernels::F32Panels& panels : groups) bytes += panels.bytes();

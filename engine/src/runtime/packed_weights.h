@@ -29,7 +29,7 @@ class PackedWeights {
   /// Are all weights packed that a session with that choice of kernels asks for?
   [[nodiscard]] bool holds_all(const KernelChoice& choice);
   /// Of all layouts so far.
-  [[nodiscard]] std::size_t bytes();
+  [[nodiscard]] std::size_t packed_bytes();
 
   /// Of a Convolution step on planes, for one kernel's layout. Throws std::bad_alloc.
   [[nodiscard]] const kernels::LowBitConv& planes(std::size_t step, const kernels::LowBitKernel& kernel);
