@@ -56,6 +56,8 @@ bool PackedWeights::holds_all(const KernelChoice& choice) {
       packed = planes_.count({step, kernel->info.name}) != 0;
     } else if (convolves_bytes(spec_, program_.steps[step])) {
       packed = bytes_.count({step, kernels::kernel_name(*choice.bytes)}) != 0;
+    } else if (codebook_of(spec_.nodes[program_.steps[step].node].op) != nullptr) {
+      packed = codebooks_.count(step) != 0;
     } else {
       packed = panels_.count(step) != 0;
     }
@@ -69,6 +71,7 @@ std::size_t PackedWeights::packed_bytes() {
   std::size_t bytes = 0;
   for (const auto& [key, convolution] : bytes_) bytes += convolution.packed_bytes();
   for (const auto& [key, convolution] : planes_) bytes += convolution->packed_bytes();
+  for (const auto& [step, codebook] : codebooks_) bytes += codebook.bytes();
   for (const auto& [step, groups] : panels_) {
     for (const kernels::F32Panels& panels : groups) bytes += panels.bytes();
   }

@@ -222,7 +222,7 @@ class RandomGraph {
     w.indices.rows = rows;
     w.indices.k = k;
     const std::size_t words = (k + 63) / 64;
-    w.indices.words.resize(w.indices.planes * rows * words);
+    w.indices.words.own().resize(w.indices.planes * rows * words);
     for (std::size_t e = 0; e < rows * k; ++e) {
       const std::uint64_t index = pick(0, count - 1);
       for (std::size_t p = 0; p < w.indices.planes; ++p) {
