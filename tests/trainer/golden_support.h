@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "golden/golden_json.h"
+#include "trainer/quantizers/quantizer.h"
 #include "trainer/tensor/tensor.h"
 
 namespace bitplane::train::testing {
@@ -58,6 +59,20 @@ void expect_close(std::span<const T> got, const std::vector<double>& expected, d
 }
 
 inline constexpr double kFloatTolerance = 1e-5;
+
+/// Sets a number that the quantizer keeps, trained or not.
+inline void set_state(Quantizer& quantizer, const std::string& name, float value) {
+  bool found = false;
+  const auto set = [&](const std::string& at, Tensor& tensor) {
+    if (at != name) return;
+    tensor.fill(value);
+    found = true;
+  };
+  quantizer.visit_state(
+      "", {.parameter = [&](const std::string& at, Parameter& p) { set(at, p.variable.mutable_value()); },
+           .buffer = set});
+  ASSERT_TRUE(found) << "no state '" << name << "'";
+}
 
 inline void expect_close(const Tensor& got, const Json& expected, const std::string& what) {
   expect_close(got.values(), doubles(expected), kFloatTolerance, what);

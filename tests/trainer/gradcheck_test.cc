@@ -138,9 +138,9 @@ TEST_F(OperationGradcheck, BatchNormReluQuantizeFused) {
 }
 
 /// The defaults, and every choice of every option once.
-std::vector<OptionValues> option_sets(const QuantizerInfo& info) {
+std::vector<OptionValues> option_sets(std::span<const OptionInfo> known) {
   std::vector<OptionValues> sets{{}};
-  for (const OptionInfo& option : info.options) {
+  for (const OptionInfo& option : known) {
     for (const std::string_view choice : option.choices) {
       if (choice != option.choices.front()) sets.push_back({{std::string(option.name), std::string(choice)}});
     }
@@ -167,7 +167,7 @@ DoubleValues surrogate_at(const Quantizer& quantizer, const Tensor& at, const Po
 
 TEST_F(OperationGradcheck, QuantizersOfActivationsAgainstTheirDeclaredSurrogate) {
   for (const QuantizerInfo* info : quantizers()) {
-    for (const OptionValues& options : option_sets(*info)) {
+    for (const OptionValues& options : option_sets(info->activation_options)) {
       const BitRange range = info->activation_bits;
       for (std::size_t bits = range.min; bits <= range.max && bits > 0; ++bits) {
         SCOPED_TRACE(std::string(info->name) + ", bits " + std::to_string(bits) + text_of(options));
@@ -186,7 +186,7 @@ TEST_F(OperationGradcheck, QuantizersOfActivationsAgainstTheirDeclaredSurrogate)
 
 TEST_F(OperationGradcheck, QuantizersOfWeightsAgainstTheirDeclaredSurrogate) {
   for (const QuantizerInfo* info : quantizers()) {
-    for (const OptionValues& options : option_sets(*info)) {
+    for (const OptionValues& options : option_sets(info->weight_options)) {
       const BitRange range = info->weight_bits;
       for (std::size_t bits = range.min; bits <= range.max && bits > 0; ++bits) {
         SCOPED_TRACE(std::string(info->name) + ", bits " + std::to_string(bits) + text_of(options));

@@ -27,6 +27,27 @@ constexpr std::array kMethods{
         .activation_quantizer = "lq-nets",
         // 1e-3: 91.73 % at 2/2 (Fashion-MNIST, cnn-small, 5 epochs, seed 1), against 91.54 % with 5e-4.
         .defaults = {.wbits = 2, .abits = 2, .lr = 0.1, .weight_decay = 1e-3}},
+    MethodInfo{.name = "qil",
+               .description = "QIL: trained quantization intervals (Jung et al., CVPR 2019)",
+               .weights = "uniform levels in a trained interval, per layer; 2 bits: ternary",
+               .activations = "uniform levels in a trained interval, per layer",
+               .weight_quantizer = "qil",
+               .activation_quantizer = "qil",
+               .defaults = {.wbits = 2, .abits = 2, .lr = 0.1, .weight_decay = 2e-4}},
+    MethodInfo{.name = "gdrq",
+               .description = "GDRQ: group-based distribution reshaping (Yu et al., 2019)",
+               .weights = "uniform levels up to a clip point per group of filters; 1 bit: sign times mean",
+               .activations = "uniform levels up to a running clip point, per layer",
+               .weight_quantizer = "gdrq",
+               .activation_quantizer = "gdrq",
+               .defaults = {.wbits = 2, .abits = 2, .lr = 0.1, .weight_decay = 5e-4}},
+    MethodInfo{.name = "lsq",
+               .description = "LSQ: learned step size (Esser et al., ICLR 2020)",
+               .weights = "uniform levels with a trained step, per layer",
+               .activations = "uniform levels with a trained step, per layer",
+               .weight_quantizer = "lsq",
+               .activation_quantizer = "lsq",
+               .defaults = {.wbits = 2, .abits = 2, .lr = 0.1, .weight_decay = 1e-4}},
     MethodInfo{.name = "dorefa",
                .description = "DoReFa-Net (Zhou, Wu, Ni, Zhou, Wen, Zou, 2016), float gradients",
                .weights = "uniform levels in [-1, 1] behind tanh; 1 bit: sign times the layer's mean",
@@ -34,6 +55,62 @@ constexpr std::array kMethods{
                .weight_quantizer = "dorefa",
                .activation_quantizer = "dorefa",
                .defaults = {.wbits = 2, .abits = 2, .lr = 0.1, .weight_decay = 1e-4}},
+    MethodInfo{.name = "pact",
+               .description = "PACT: trained clip points of activations (Choi et al., 2018)",
+               .weights = "as dorefa",
+               .activations = "uniform levels up to a trained clip point, per layer",
+               .weight_quantizer = "dorefa",
+               .activation_quantizer = "pact",
+               .defaults = {.wbits = 2, .abits = 2, .lr = 0.1, .weight_decay = 1e-4}},
+    MethodInfo{.name = "hwgq",
+               .description = "HWGQ: half-wave Gaussian quantization (Cai, He, Sun, Vasconcelos, CVPR 2017)",
+               .weights = "sign times the mean of the filter",
+               .activations = "fixed levels for a half-wave Gaussian",
+               .weight_quantizer = "bwn",
+               .activation_quantizer = "hwgq",
+               .defaults = {.wbits = 1, .abits = 2, .lr = 0.1, .weight_decay = 5e-4}},
+    MethodInfo{.name = "xnor-net",
+               .description = "XNOR-Net without its map of scales (Rastegari et al., ECCV 2016)",
+               .weights = "sign times the mean of the filter",
+               .activations = "sign",
+               .weight_quantizer = "bwn",
+               .activation_quantizer = "sign",
+               .defaults = {.wbits = 1, .abits = 1, .lr = 0.1, .weight_decay = 1e-4}},
+    MethodInfo{.name = "bnn",
+               .description = "BNN: binarized neural networks (Courbariaux et al., 2016)",
+               .weights = "sign",
+               .activations = "sign",
+               .weight_quantizer = "sign",
+               .activation_quantizer = "sign",
+               .defaults = {.wbits = 1, .abits = 1, .lr = 0.1, .weight_decay = 0}},
+    MethodInfo{.name = "bwn",
+               .description = "BWN: binary weight network (Rastegari et al., ECCV 2016)",
+               .weights = "sign times the mean of the filter",
+               .activations = "float32; with bits as gdrq",
+               .weight_quantizer = "bwn",
+               .activation_quantizer = "gdrq",
+               .defaults = {.wbits = 1, .abits = kFloatBits, .lr = 0.1, .weight_decay = 1e-4}},
+    MethodInfo{.name = "binaryconnect",
+               .description = "BinaryConnect, deterministic (Courbariaux, Bengio, David, NIPS 2015)",
+               .weights = "sign",
+               .activations = "float32; with bits as gdrq",
+               .weight_quantizer = "sign",
+               .activation_quantizer = "gdrq",
+               .defaults = {.wbits = 1, .abits = kFloatBits, .lr = 0.1, .weight_decay = 0}},
+    MethodInfo{.name = "twn",
+               .description = "TWN: ternary weight networks (Li, Zhang, Liu, 2016)",
+               .weights = "alpha {-1, 0, 1}, per layer",
+               .activations = "float32; with bits as gdrq",
+               .weight_quantizer = "twn",
+               .activation_quantizer = "gdrq",
+               .defaults = {.wbits = 2, .abits = kFloatBits, .lr = 0.1, .weight_decay = 1e-4}},
+    MethodInfo{.name = "ttq",
+               .description = "TTQ: trained ternary quantization (Zhu, Han, Mao, Dally, ICLR 2017)",
+               .weights = "{-n, 0, p} with trained n, p, per layer",
+               .activations = "float32; with bits as gdrq",
+               .weight_quantizer = "ttq",
+               .activation_quantizer = "gdrq",
+               .defaults = {.wbits = 2, .abits = kFloatBits, .lr = 0.1, .weight_decay = 1e-4}},
 };
 
 const QuantizerInfo* quantizer_of(std::string_view name) {
@@ -90,15 +167,15 @@ const MethodInfo& find_method(std::string_view name) {
 
 std::vector<OptionInfo> method_options(const MethodInfo& method) {
   std::vector<OptionInfo> options;
-  for (const std::string_view name : {method.weight_quantizer, method.activation_quantizer}) {
-    const QuantizerInfo* quantizer = quantizer_of(name);
-    if (quantizer == nullptr) continue;
-    for (const OptionInfo& option : quantizer->options) {
+  const auto add = [&](std::span<const OptionInfo> more) {
+    for (const OptionInfo& option : more) {
       const bool known = std::any_of(options.begin(), options.end(),
                                      [&](const OptionInfo& o) { return o.name == option.name; });
       if (!known) options.push_back(option);
     }
-  }
+  };
+  if (const auto* quantizer = quantizer_of(method.weight_quantizer)) add(quantizer->weight_options);
+  if (const auto* quantizer = quantizer_of(method.activation_quantizer)) add(quantizer->activation_options);
   return options;
 }
 

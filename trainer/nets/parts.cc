@@ -65,7 +65,11 @@ std::size_t NetParts::linear(Sequential& net, const std::string& name, const Lin
 }
 
 void NetParts::quantize(Sequential& net, const std::string& name) const {
-  if (options_->plan.activations) net.emplace<Quantize>(name, options_->plan.activations());
+  if (!options_->plan.activations) return;
+  auto quantizer = options_->plan.activations();
+  // Where signs are codes, a ReLU right in front would leave only one of them.
+  if (quantizer->reads_signs()) net.remove_last<Relu>();
+  net.emplace<Quantize>(name, std::move(quantizer));
 }
 
 void NetParts::norm_relu(Sequential& net, const std::string& suffix, std::size_t channels) const {

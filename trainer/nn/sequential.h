@@ -25,6 +25,13 @@ class Sequential final : public Module {
     return reference;
   }
 
+  /// Takes the last layer away where it is an M.
+  template <class M>
+  void remove_last() {
+    if (!children_.empty() && dynamic_cast<const M*>(children_.back().module.get()) != nullptr)
+      children_.pop_back();
+  }
+
   Variable forward(const Context& ctx, const Variable& x) override;
   Variable watch(const Context& ctx, const Variable& x, const std::string& name,
                  const LayerWatch& watcher) override;

@@ -18,7 +18,7 @@
 namespace bitplane::train {
 namespace {
 
-constexpr std::string_view kName = "dorefa";
+constexpr std::string_view kDorefaName = "dorefa";
 
 double tanh_of(double w) {
   const double e = math::exp(-2.0 * std::fabs(w));
@@ -36,7 +36,7 @@ double largest_tanh(const Tensor& weights) {
 class DorefaWeights final : public IntegerWeightQuantizer {
  public:
   using IntegerWeightQuantizer::IntegerWeightQuantizer;
-  [[nodiscard]] std::string_view name() const noexcept override { return kName; }
+  [[nodiscard]] std::string_view name() const noexcept override { return kDorefaName; }
 
   std::vector<Tensor> backward(const Context&, const Tensor& weights, Tensor grad_output) override {
     const double top = largest_tanh(weights);
@@ -84,7 +84,7 @@ class DorefaActivations final : public ActivationQuantizer {
   explicit DorefaActivations(const ActivationQuantizerOptions& options)
       : bits_(options.bits), scale_(1.0F / static_cast<float>((1 << options.bits) - 1)) {}
 
-  [[nodiscard]] std::string_view name() const noexcept override { return kName; }
+  [[nodiscard]] std::string_view name() const noexcept override { return kDorefaName; }
   [[nodiscard]] std::size_t bits() const noexcept override { return bits_; }
   void visit_state(const std::string&, const StateVisitor&) override {}
   [[nodiscard]] ThresholdTable table() const override {
@@ -103,12 +103,13 @@ class DorefaActivations final : public ActivationQuantizer {
 }  // namespace
 
 constexpr QuantizerInfo kDorefa{
-    .name = kName,
+    .name = kDorefaName,
     .description = "uniform levels in [-1, 1] behind a tanh (weights), in [0, 1] (activations)",
     .weight_bits = {1, 8},
     .activation_bits = {1, 8},
     .weights = weight_maker<DorefaWeights>,
     .activations = activation_maker<DorefaActivations>,
-    .options = {}};
+    .weight_options = {},
+    .activation_options = {}};
 
 }  // namespace bitplane::train

@@ -12,8 +12,7 @@ namespace bitplane::train {
 namespace {
 
 constexpr std::array kQuantizers{
-    &kLqNets,
-    &kDorefa,
+    &kLqNets, &kQil, &kGdrq, &kLsq, &kDorefa, &kPact, &kHwgq, &kBwn, &kSign, &kTwn, &kTtq,
 };
 
 void check_bits(const QuantizerInfo& info, const char* side, BitRange range, std::size_t bits) {

@@ -45,7 +45,7 @@ struct QuantizerInfo {
   /// range (make_weights(), make_activations() below check it for all).
   std::unique_ptr<WeightQuantizer> (*weights)(const WeightQuantizerOptions&);
   std::unique_ptr<ActivationQuantizer> (*activations)(const ActivationQuantizerOptions&);
-  std::span<const OptionInfo> options;
+  std::span<const OptionInfo> weight_options, activation_options;
 
   [[nodiscard]] std::unique_ptr<WeightQuantizer> make_weights(const WeightQuantizerOptions& options) const;
   [[nodiscard]] std::unique_ptr<ActivationQuantizer> make_activations(

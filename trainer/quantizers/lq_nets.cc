@@ -46,6 +46,7 @@ constexpr QuantizerInfo kLqNets{
     .activation_bits = {1, 8},
     .weights = weight_maker<LqWeights>,
     .activations = activation_maker<LqActivations>,
-    .options = kLqOptions};
+    .weight_options = kLqOptions,
+    .activation_options = kLqOptions};
 
 }  // namespace bitplane::train

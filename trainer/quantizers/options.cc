@@ -34,6 +34,9 @@ void check_number(const OptionInfo& option, const OptionValue& value) {
     throw std::invalid_argument(what + "it goes from " + to_string(OptionValue(option.min)) + " to " +
                                 to_string(OptionValue(option.max)));
   }
+  if (*number == 0 && !option.instead_of_zero.empty()) {
+    throw std::invalid_argument(what + std::string(option.instead_of_zero));
+  }
 }
 
 void check_choice(const OptionInfo& option, const OptionValue& value) {

@@ -22,6 +22,8 @@ struct OptionInfo {
   OptionKind kind = OptionKind::Whole;
   double default_value = 0, min = 0, max = 0;      ///< of numbers
   std::span<const std::string_view> choices = {};  ///< of a Choice; the first is the default
+  /// Where 0 lies in the range and means nothing: what to give instead.
+  std::string_view instead_of_zero = {};
 };
 
 /// A number or a name.

@@ -37,6 +37,13 @@ struct SurrogatePoint {
   std::span<const std::vector<double>> trained = {};  ///< in the order of trained()
 };
 
+/// What a quantizer tells the metrics, as {"clip_point", 0.7}.
+struct Reading {
+  std::string name;
+  double value = 0;
+  friend bool operator==(const Reading&, const Reading&) = default;
+};
+
 /// Common to both operands: name, bits, what is learned by gradient and what is kept otherwise.
 class Quantizer {
  public:
@@ -50,6 +57,8 @@ class Quantizer {
   virtual void visit_state(const std::string& prefix, const StateVisitor& visitor) = 0;
   /// The function whose slope at `at` is the backward, in double, for gradient checks: one value per element.
   [[nodiscard]] virtual std::vector<double> surrogate(const SurrogatePoint& point) const = 0;
+  /// For the metrics of an epoch, after its last step. None by default.
+  [[nodiscard]] virtual std::vector<Reading> readings() const { return {}; }
 };
 
 /// value(o, k) = offset_o + sum over planes of basis(plane, o) * bit, see engine::PlaneWeights.

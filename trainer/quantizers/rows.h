@@ -9,5 +9,14 @@ namespace bitplane::train {
 
 extern const QuantizerInfo kLqNets;
 extern const QuantizerInfo kDorefa;
+extern const QuantizerInfo kLsq;
+extern const QuantizerInfo kQil;
+extern const QuantizerInfo kGdrq;
+extern const QuantizerInfo kBwn;
+extern const QuantizerInfo kSign;
+extern const QuantizerInfo kTwn;
+extern const QuantizerInfo kTtq;
+extern const QuantizerInfo kHwgq;
+extern const QuantizerInfo kPact;
 
 }  // namespace bitplane::train

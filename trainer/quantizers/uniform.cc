@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/quantizers/uniform.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <stdexcept>
 #include <string>
 #include <utility>
+
+#include "trainer/quantizers/blocked_sums.h"
 
 namespace bitplane::train {
 
@@ -94,6 +97,14 @@ double mean_magnitude(std::span<const float> x) noexcept {
   double sum = 0;
   for (const float v : x) sum += std::fabs(static_cast<double>(v));
   return x.empty() ? 0.0 : sum / static_cast<double>(x.size());
+}
+
+double mean_of_magnitudes(Backend& backend, const Tensor& x) {
+  const std::vector<double> sums =
+      blocked_sums(backend, x.size(), 1, [&](std::size_t begin, std::size_t end, std::span<double> sum) {
+        for (std::size_t i = begin; i < end; ++i) sum[0] += std::fabs(static_cast<double>(x.data()[i]));
+      });
+  return sums[0] / static_cast<double>(std::max<std::size_t>(1, x.size()));
 }
 
 }  // namespace bitplane::train

@@ -74,5 +74,7 @@ class IntegerWeightQuantizer : public WeightQuantizer {
 
 /// Mean of |x|; 0 of nothing.
 [[nodiscard]] double mean_magnitude(std::span<const float> x) noexcept;
+/// The same of a big tensor, in parallel.
+[[nodiscard]] double mean_of_magnitudes(Backend& backend, const Tensor& x);
 
 }  // namespace bitplane::train

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// GDRQ against tests/golden/gdrq.json, and its check numbers.
+#include "trainer/quantizers/gdrq.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "golden_support.h"
+#include "trainer/ops/quantize.h"
+#include "trainer_support.h"
+
+namespace bitplane::train::testing {
+namespace {
+
+const QuantizerInfo& gdrq() {
+  return *find_quantizer("gdrq");
+}
+
+class GdrqGoldenTest : public ::testing::Test {
+ protected:
+  void expect_weights(const Json& c, const char* suffix, double k_w) {
+    SCOPED_TRACE(suffix);
+    const Tensor w = tensor(c.at("w"));
+    const Shape shape = w.shape();
+    const auto quantizer =
+        gdrq().make_weights({.bits = c.at("bits"),
+                             .out_channels = shape[0],
+                             .filter_size = shape[1],
+                             .options = {{"group_size", c.at("group_size").get<int>()}, {"k_w", k_w}}});
+    expect_close(quantizer->forward(ctx_, w), c.at(std::string("values_") + suffix), "values");
+    const std::vector<double> codes = doubles(c.at(std::string("codes_") + suffix));
+    const WeightExport exported = quantizer->export_weights(w);
+    const int modulus = 1 << c.at("bits").get<int>();
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+      const int k = static_cast<int>(codes[i]);
+      const int expected = c.at("bits") == 1 ? (k > 0 ? 1 : 0) : (k + modulus) % modulus;
+      EXPECT_EQ(exported.codes[i], expected) << "code " << i;
+    }
+  }
+  /// Groups of consecutive rows of w.
+  static std::vector<std::span<const float>> groups_of(const Tensor& w, int group_size) {
+    const std::size_t out = w.shape()[0], row = w.shape()[1];
+    const std::size_t filters = group_size < 0 ? out : static_cast<std::size_t>(group_size);
+    std::vector<std::span<const float>> groups;
+    for (std::size_t o = 0; o < out; o += filters)
+      groups.push_back(w.values().subspan(o * row, std::min(filters, out - o) * row));
+    return groups;
+  }
+  Backend backend_{{.threads = 2}};
+  Context ctx_{backend_};
+};
+
+TEST_F(GdrqGoldenTest, Weights) {
+  for (const Json& c : golden::cases("gdrq", "weights")) {
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    if (c.at("bits") == 1) {
+      expect_weights(c, "binary", 2.0);
+      continue;
+    }
+    expect_weights(c, "k2", 2.0);
+    expect_weights(c, "k25", 2.5);
+  }
+}
+
+TEST_F(GdrqGoldenTest, SearchEndsBetweenTheGridAndTheOptimum) {
+  for (const Json& c : golden::cases("gdrq", "weights")) {
+    if (c.at("bits") == 1) continue;
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    const Tensor w = tensor(c.at("w"));
+    const auto groups = groups_of(w, c.at("group_size"));
+    const double q = c.at("q");
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      const double found = gdrq_loss(groups[g], gdrq_search(groups[g], q), q);
+      EXPECT_LE(found, doubles(c.at("search_grid_ql"))[g] + 1e-12) << g;
+      EXPECT_GE(found, doubles(c.at("search_exact_ql"))[g] - 1e-12) << g;
+      EXPECT_NEAR(gdrq_loss(groups[g], doubles(c.at("alpha_given"))[g], q), doubles(c.at("ql_given"))[g],
+                  1e-9);
+    }
+  }
+}
+
+TEST_F(GdrqGoldenTest, Ties) {
+  for (const Json& c : golden::cases("gdrq", "ties_weights")) {
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    const std::vector<double> w = doubles(c.at("w")), codes = doubles(c.at("codes"));
+    const double q = (1 << (c.at("bits").get<int>() - 1)) - 1;
+    for (std::size_t i = 0; i < w.size(); ++i) EXPECT_EQ(gdrq_code(w[i], c.at("alpha"), q), codes[i]) << i;
+  }
+  for (const Json& c : golden::cases("gdrq", "ties_activations")) {
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    const auto quantizer = gdrq().make_activations({.bits = c.at("bits")});
+    set_state(*quantizer, "clip_point", c.at("T"));
+    set_state(*quantizer, "started", 1.0F);
+    const std::vector<std::uint8_t> found = quantize_codes(tensor(c.at("x")), quantizer->table());
+    const std::vector<double> codes = doubles(c.at("codes"));
+    for (std::size_t i = 0; i < codes.size(); ++i) EXPECT_EQ(found[i], codes[i]) << i;
+  }
+}
+
+TEST_F(GdrqGoldenTest, RunningClipPointOfActivations) {
+  for (const Json& c : golden::cases("gdrq", "activations")) {
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    const auto quantizer = gdrq().make_activations(
+        {.bits = c.at("bits"),
+         .options = {{"k_a", c.at("k_a").get<double>()}, {"eta", c.at("eta").get<double>()}}});
+    const Tensor all =
+        tensor(Json{{"shape", {doubles(c.at("batches")).size()}}, {"data", c.at("batches").at("data")}});
+    const std::vector<double> points = doubles(c.at("T")), values = doubles(c.at("values")),
+                              mask = doubles(c.at("mask"));
+    const std::size_t size = all.size() / points.size();
+    for (std::size_t b = 0; b < points.size(); ++b) {
+      const Variable x(Tensor::from({size, 1}, all.values().subspan(b * size, size)), Gradient::Required);
+      const Variable y = quantize(ctx_, x, *quantizer);
+      const float step = quantizer->table().levels[1];
+      EXPECT_NEAR(step * static_cast<float>((1 << c.at("bits").get<int>()) - 1), points[b], 1e-5 * points[b]);
+      backward(ctx_, y, Tensor::filled(x.shape(), 1.0F));
+      for (std::size_t i = 0; i < size; ++i) {
+        EXPECT_NEAR(y.value().data()[i], values[b * size + i], 1e-5) << i;
+        EXPECT_EQ(x.grad().data()[i], mask[b * size + i]) << i;
+      }
+    }
+  }
+}
+
+TEST_F(GdrqGoldenTest, ReshapingContractsToTheMean) {
+  for (const Json& c : golden::cases("gdrq", "project")) {
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    Tensor w = tensor(c.at("w"));
+    const auto quantizer = gdrq().make_weights({.bits = 2,
+                                                .out_channels = w.shape()[0],
+                                                .filter_size = w.shape()[1],
+                                                .options = {{"group_size", c.at("group_size").get<int>()},
+                                                            {"k_w", c.at("k_w").get<double>()},
+                                                            {"reshape", "project"}}});
+    const std::vector<double> after = doubles(c.at("w_after"));
+    for (std::size_t step = 0; step < after.size() / w.size(); ++step) {
+      quantizer->constrain(w);
+      for (std::size_t i = 0; i < w.size(); ++i) {
+        EXPECT_NEAR(w.data()[i], after[step * w.size() + i], 1e-5) << "step " << step << ", " << i;
+      }
+    }
+  }
+}
+
+/// 2 mean(min(|x|, T)), again and again, on a standard normal distribution.
+TEST_F(GdrqGoldenTest, RepeatedReshapingHasTheKnownLimit) {
+  Tensor w = random_tensor({1, 200000}, 5);
+  const double first = gdrq_reshape(w.mutable_values(), 2.0);
+  EXPECT_NEAR(first, 1.59577, 0.01);
+  double last = first;
+  for (int i = 0; i < 60; ++i) last = gdrq_reshape(w.mutable_values(), 2.0);
+  EXPECT_NEAR(last, 1.47040, 0.01);
+}
+
+/// Least losses of known densities: 1 / (2q + 1) for the uniform one.
+TEST_F(GdrqGoldenTest, SearchFindsTheLeastLossOfKnownDensities) {
+  const Tensor normal = random_tensor({20000}, 6);
+  std::vector<float> uniform;
+  for (int i = 0; i < 20000; ++i) uniform.push_back((static_cast<float>(i) + 0.5F) / 10000.0F - 1.0F);
+  for (const auto& [q, gauss] : {std::pair{1.0, 0.4257}, std::pair{3.0, 0.2073}, std::pair{7.0, 0.1067}}) {
+    SCOPED_TRACE(q);
+    EXPECT_NEAR(gdrq_loss(uniform, gdrq_search(uniform, q), q), 1.0 / (2.0 * q + 1.0), 1e-3);
+    EXPECT_NEAR(gdrq_loss(uniform, 1.0, q), 1.0 / (2.0 * q), 1e-3);
+    EXPECT_NEAR(gdrq_loss(normal.values(), gdrq_search(normal.values(), q), q), gauss, 0.005);
+  }
+}
+
+}  // namespace
+}  // namespace bitplane::train::testing

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// QIL against tests/golden/qil_weights.json and qil_activations.json, and its properties.
+#include "trainer/quantizers/qil.h"
+
+#include <gtest/gtest.h>
+
+#include "golden_support.h"
+#include "trainer/ops/quantize.h"
+#include "trainer/quantizers/list.h"
+#include "trainer_support.h"
+
+namespace bitplane::train::testing {
+namespace {
+
+class QilGoldenTest : public ::testing::Test {
+ protected:
+  static void set_interval(Quantizer& quantizer, const Json& c) {
+    set_state(quantizer, "centre", c.at("c"));
+    set_state(quantizer, "half_width", c.at("d"));
+    // Small, so that the projection of the next forward leaves the interval as it is.
+    set_state(quantizer, "start", 1e-6F);
+  }
+  static std::unique_ptr<WeightQuantizer> weights(const Json& c, const Shape& shape, std::string mode) {
+    return find_quantizer("qil")->make_weights({.bits = c.at("bits"),
+                                                .out_channels = shape[0],
+                                                .filter_size = shape[1],
+                                                .options = {{"weight_scale", std::move(mode)}}});
+  }
+  static Shape rows_of(const Json& x) {
+    const Shape shape = shape_of(x);
+    return shape.rank() == 1 ? Shape{1, shape[0]} : Shape{shape[0], shape.size() / shape[0]};
+  }
+  static void expect_gradients(const Quantizer& quantizer, const Json& c) {
+    const std::vector<Variable> trained = quantizer.trained();
+    expect_close<float>(trained[0].grad().values(), {c.at("grad_c")}, kFloatTolerance, "grad_c");
+    expect_close<float>(trained[1].grad().values(), {c.at("grad_d")}, kFloatTolerance, "grad_d");
+  }
+  Backend backend_{{.threads = 2}};
+  Context ctx_{backend_};
+};
+
+TEST_F(QilGoldenTest, Weights) {
+  for (const Json& c : golden::cases("qil_weights", "qil_weights")) {
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    const Shape shape = rows_of(c.at("x"));
+    const auto quantizer = weights(c, shape, c.at("mode"));
+    set_interval(*quantizer, c);
+    const Variable w(tensor(c.at("x")).reshaped(shape), Gradient::Required);
+    const Variable y = quantize_weights(ctx_, w, *quantizer);
+    expect_close(y.value(), c.at("values"), "values");
+    const std::vector<double> codes = doubles(c.at("codes"));
+    const WeightExport exported = quantizer->export_weights(w.value());
+    const int modulus = 1 << c.at("bits").get<int>();
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+      EXPECT_EQ(exported.codes[i], (static_cast<int>(codes[i]) + modulus) % modulus) << "code " << i;
+    }
+    backward(ctx_, y, tensor(c.at("upstream")).reshaped(shape));
+    expect_close(w.grad(), c.at("grad_x"), "grad_x");
+    expect_gradients(*quantizer, c);
+  }
+}
+
+TEST_F(QilGoldenTest, Activations) {
+  for (const Json& c : golden::cases("qil_activations", "qil_activations")) {
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    const Shape shape = rows_of(c.at("x"));
+    const auto quantizer = find_quantizer("qil")->make_activations({.bits = c.at("bits")});
+    set_interval(*quantizer, c);
+    const Variable x(tensor(c.at("x")).reshaped(shape), Gradient::Required);
+    const Variable y = quantize(ctx_, x, *quantizer);
+    expect_close(y.value(), c.at("values"), "values");
+    const std::vector<double> codes = doubles(c.at("codes"));
+    const std::vector<std::uint8_t> found = quantize_codes(x.value(), quantizer->table());
+    for (std::size_t i = 0; i < codes.size(); ++i) EXPECT_EQ(found[i], codes[i]) << "code " << i;
+    backward(ctx_, y, tensor(c.at("upstream")).reshaped(shape));
+    expect_close(x.grad(), c.at("grad_x"), "grad_x");
+    expect_gradients(*quantizer, c);
+  }
+}
+
+TEST_F(QilGoldenTest, TheProjectionKeepsZeroAtZero) {
+  for (const Json& c : golden::cases("qil_weights", "project")) {
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    const QilInterval projected = qil_project({.c = c.at("c"), .d = c.at("d")}, c.at("q"), c.at("d_min"));
+    EXPECT_NEAR(projected.c, c.at("c_projected").get<double>(), 1e-12);
+    EXPECT_NEAR(projected.d, c.at("d_projected").get<double>(), 1e-12);
+  }
+}
+
+TEST_F(QilGoldenTest, StartsAtTheGaussianInterval) {
+  for (const Json& c : golden::cases("qil_weights", "init_weights")) {
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    const Shape shape = rows_of(c.at("x"));
+    const auto quantizer = weights(c, shape, "unit");
+    static_cast<void>(quantizer->forward(ctx_, tensor(c.at("x")).reshaped(shape)));
+    expect_close<float>(quantizer->trained()[0].value().values(), {c.at("c")}, kFloatTolerance, "c");
+    expect_close<float>(quantizer->trained()[1].value().values(), {c.at("d")}, kFloatTolerance, "d");
+  }
+  for (const Json& c : golden::cases("qil_weights", "init_activations")) {
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    const auto quantizer = find_quantizer("qil")->make_activations({.bits = c.at("bits")});
+    static_cast<void>(quantize(ctx_, Variable(tensor(c.at("x")).reshaped(rows_of(c.at("x")))), *quantizer));
+    expect_close<float>(quantizer->trained()[0].value().values(), {c.at("c")}, kFloatTolerance, "c");
+    expect_close<float>(quantizer->trained()[1].value().values(), {c.at("d")}, kFloatTolerance, "d");
+  }
+}
+
+TEST_F(QilGoldenTest, WeightsAreOddAndZeroStaysZero) {
+  const Tensor w = random_tensor({4, 50}, 3);
+  Tensor mirrored = w.clone();
+  for (float& v : mirrored.mutable_values()) v = -v;
+  for (std::size_t bits = 2; bits <= 8; ++bits) {
+    SCOPED_TRACE(bits);
+    const auto quantizer =
+        find_quantizer("qil")->make_weights({.bits = bits, .out_channels = 4, .filter_size = 50});
+    const Tensor y = quantizer->forward(ctx_, w), m = quantizer->forward(ctx_, mirrored);
+    for (std::size_t i = 0; i < y.size(); ++i) ASSERT_EQ(y.data()[i], -m.data()[i]);
+    const Tensor zero = quantizer->forward(ctx_, Tensor::zeros({4, 50}));
+    for (const float v : zero.values()) ASSERT_EQ(v, 0.0F);
+  }
+}
+
+TEST_F(QilGoldenTest, TellsItsBoundsAndPruning) {
+  const auto quantizer =
+      find_quantizer("qil")->make_weights({.bits = 3, .out_channels = 4, .filter_size = 50});
+  const Tensor y = quantizer->forward(ctx_, random_tensor({4, 50}, 3));
+  const std::vector<Reading> readings = quantizer->readings();
+  ASSERT_EQ(readings.size(), 3U);
+  EXPECT_LT(readings[0].value, readings[1].value);
+  const auto zeros = std::count(y.values().begin(), y.values().end(), 0.0F);
+  EXPECT_EQ(readings[2], (Reading{"pruned", static_cast<double>(zeros) / 200.0}));
+}
+
+}  // namespace
+}  // namespace bitplane::train::testing
