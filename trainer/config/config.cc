@@ -76,6 +76,11 @@ const auto kConfigFields = std::to_array<ConfigField>({
      &Config::init_from},
     {"init_missing", "where that file does not fit the net: refuse, or keep the net's own start",
      &Config::init_missing},
+    {"teacher", "run folder of a float net whose logits are learned too (distillation); empty: none",
+     &Config::teacher},
+    {"teacher_share",
+     "share of the teacher's logits (mean squared error) in the loss, the labels have the rest",
+     &Config::teacher_share},
     {"label_smoothing", "share of the target that all classes get alike", &Config::label_smoothing},
     {"clip_norm", "gradients are scaled down to this Euclidean norm; 0: never", &Config::clip_norm},
     {"ema", "decay of a moving average of the weights, as 0.999; 0: none", &Config::ema},
@@ -212,6 +217,7 @@ void check_values(const Config& config) {
   check_range("beta2", config.beta2, 0, 0.999999);
   check_range("epsilon", config.epsilon, 1e-30, 1);
   (void)parse_parameter_rules(config.groups);
+  check_range("teacher_share", config.teacher_share, 0, 1);
   check_range("label_smoothing", config.label_smoothing, 0, 0.999);
   check_range("clip_norm", config.clip_norm, 0, 1e30);
   check_range("ema", config.ema, 0, 0.999999);

@@ -44,6 +44,8 @@ struct Config {
   double momentum = 0.9, weight_decay = 5e-4, beta2 = 0.999, epsilon = 1e-8;
   std::string groups = {};
   std::string init_from = {}, init_missing = "refuse";
+  std::string teacher = {};  ///< a run folder
+  double teacher_share = 0.5;
   double label_smoothing = 0.0;
   double clip_norm = 0.0, ema = 0.0;  ///< 0: off
   std::string weights = "trained";    ///< kTrainedWeights or kAveragedWeights

@@ -24,6 +24,8 @@ const std::array<Column, 8> kMetricColumns{{{"epoch", &EpochRow::epoch},
                                             {"seconds", &EpochRow::seconds},
                                             {"images_per_second", &EpochRow::images_per_second}}};
 
+constexpr const char* kQuantizersKey = "quantizers";
+
 nlohmann::ordered_json json_of(const EpochRow& row) {
   nlohmann::ordered_json json;
   for (const Column& column : kMetricColumns) {
@@ -48,7 +50,11 @@ std::string metrics_csv(std::span<const EpochRow> rows) {
 
 std::string metrics_jsonl(std::span<const EpochRow> rows) {
   std::string text;
-  for (const EpochRow& row : rows) text += json_of(row).dump() + '\n';
+  for (const EpochRow& row : rows) {
+    nlohmann::ordered_json json = json_of(row);
+    for (const Reading& reading : row.quantizers) json[kQuantizersKey][reading.name] = reading.value;
+    text += json.dump() + '\n';
+  }
   return text;
 }
 
@@ -57,11 +63,16 @@ std::vector<EpochRow> parse_metrics_jsonl(std::string_view text) {
   std::istringstream lines{std::string(text)};
   for (std::string line; std::getline(lines, line);) {
     try {
-      const auto json = nlohmann::json::parse(line);
+      const auto json = nlohmann::ordered_json::parse(line);
       EpochRow row;
       for (const Column& column : kMetricColumns) {
         std::visit([&](auto member) { json.at(std::string(column.name)).get_to(row.*member); },
                    column.member);
+      }
+      if (json.contains(kQuantizersKey)) {
+        for (const auto& [name, value] : json.at(kQuantizersKey).items()) {
+          row.quantizers.push_back({name, value.get<double>()});
+        }
       }
       rows.push_back(row);
     } catch (const nlohmann::json::exception&) {

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "trainer/quantizers/quantizer.h"
+
 namespace bitplane::train {
 
 struct EpochRow {
@@ -18,6 +20,8 @@ struct EpochRow {
   double loss = 0, train_accuracy = 0, test_accuracy = 0;  ///< accuracies in 0..1
   double lr = 0;                                           ///< of the epoch's last step
   double seconds = 0, images_per_second = 0;               ///< of the training part alone
+  /// Of the net's quantizers (quantizer_readings()); in the JSON lines, not in the CSV.
+  std::vector<Reading> quantizers = {};
   friend bool operator==(const EpochRow&, const EpochRow&) = default;
 };
 

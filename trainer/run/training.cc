@@ -7,8 +7,10 @@
 #include <cmath>
 #include <filesystem>
 #include <optional>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "bitplane/model_spec.h"
 #include "engine/cli/shared/errors.h"
@@ -19,7 +21,9 @@
 #include "trainer/optim/gradients.h"
 #include "trainer/run/build.h"
 #include "trainer/run/divergence.h"
+#include "trainer/run/loaded_run.h"
 #include "trainer/run/provenance.h"
+#include "trainer/run/readings.h"
 
 namespace bitplane::train {
 namespace {
@@ -75,6 +79,18 @@ void require_same_data(const RunFolder& folder, const Task& then, const Task& no
   }
 }
 
+/// The net of a finished or running run, which has to take the same pictures.
+std::unique_ptr<Module> load_teacher(const std::string& path, const Task& task) {
+  LoadedRun run = load_run(path, Which::Last);
+  if (run.task.input != task.input || run.task.labels != task.labels ||
+      run.task.preprocessing != task.preprocessing) {
+    throw std::invalid_argument("teacher '" + path +
+                                "' was trained on other pictures, classes or --normalize than this run: give "
+                                "a run on the same data");
+  }
+  return std::move(run.net);
+}
+
 double ratio(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
 }
@@ -101,6 +117,7 @@ Training::Training(const Config& config, const TrainingData& data, std::size_t t
       steps_per_epoch_((data.train.count + config.batch - 1) / config.batch) {
   schedule_ = build_schedule(config, config.epochs * steps_per_epoch_);
   if (config.ema != 0.0) average_ = std::make_unique<WeightAverage>(*net_, config.ema);
+  if (!config.teacher.empty()) teacher_ = load_teacher(config.teacher, task_);
 }
 
 Training Training::start(const Config& config, const TrainingData& data) {
@@ -251,8 +268,7 @@ void Training::record_step(const StepReport& report) const {
 void Training::step(const Batch& batch) {
   const Context ctx = context(Mode::Train);
   const Variable logits = net_->forward(ctx, Variable(batch.pictures));
-  const Variable loss =
-      softmax_cross_entropy(ctx, logits, batch.labels, {.label_smoothing = config_.label_smoothing});
+  const Variable loss = loss_of(logits, batch, ctx);
   const auto value = static_cast<double>(loss.value().values()[0]);
   if (!std::isfinite(value)) fail_diverged(find_non_finite_layer(ctx, *net_, batch.pictures));
   progress_.correct += count_correct(logits.value(), batch.labels);
@@ -263,6 +279,17 @@ void Training::step(const Batch& batch) {
   progress_.seen += batch.labels.size();
   ++progress_.step;
   ++progress_.step_in_epoch;
+}
+
+/// Of the labels, and of the teacher's logits where there is a teacher.
+Variable Training::loss_of(const Variable& logits, const Batch& batch, const Context& ctx) {
+  if (!teacher_) {
+    return softmax_cross_entropy(ctx, logits, batch.labels, {.label_smoothing = config_.label_smoothing});
+  }
+  const Tensor wanted = teacher_->forward(context(Mode::Eval), Variable(batch.pictures)).value();
+  return distillation_loss(
+      ctx, logits, batch.labels,
+      {.teacher = wanted, .lambda = config_.teacher_share, .label_smoothing = config_.label_smoothing});
 }
 
 /// From gradients to new weights and their average.
@@ -291,7 +318,8 @@ void Training::finish_epoch(double seconds, std::uint64_t pictures, const Traini
                    .test_accuracy = accuracy,
                    .lr = schedule_->rate(progress_.step - 1),
                    .seconds = seconds,
-                   .images_per_second = static_cast<double>(pictures) / std::max(seconds, 1e-9)});
+                   .images_per_second = static_cast<double>(pictures) / std::max(seconds, 1e-9),
+                   .quantizers = quantizer_readings(*net_)});
   ++progress_.epoch;
   progress_.step_in_epoch = 0;
   progress_.seen = 0;
@@ -306,7 +334,9 @@ void Training::finish_epoch(double seconds, std::uint64_t pictures, const Traini
   // The checkpoint that resume reads comes last: a run killed in between repeats the epoch and writes the
   // rest again.
   folder_->write_metrics(rows_);
-  events_->add(progress_.step, std::array{Scalar{"test/accuracy", accuracy}});
+  std::vector<Scalar> scalars{{"test/accuracy", accuracy}};
+  for (const Reading& reading : rows_.back().quantizers) scalars.push_back({reading.name, reading.value});
+  events_->add(progress_.step, scalars);
   if (best) save(Which::Best);
   save(Which::Last);
   listener.epoch(rows_.back());

@@ -79,6 +79,7 @@ class Training {
   struct EpochClock;
   Outcome run_epoch(Loader& loader, const TrainingListener& listener);
   void step(const Batch& batch);
+  [[nodiscard]] Variable loss_of(const Variable& logits, const Batch& batch, const Context& ctx);
   void finish_epoch(double seconds, std::uint64_t pictures, const TrainingListener& listener);
   [[noreturn]] void fail_diverged(const std::string& where) const;
   void update(const Context& ctx);
@@ -96,6 +97,7 @@ class Training {
   std::unique_ptr<Optimizer> optimizer_;
   std::vector<NamedParameter> parameters_;  ///< of net_
   std::unique_ptr<WeightAverage> average_;  ///< null without config.ema
+  std::unique_ptr<Module> teacher_;         ///< null without config.teacher
   std::unique_ptr<Schedule> schedule_;
   PictureMaker pictures_;
   RunIdentity identity_;
