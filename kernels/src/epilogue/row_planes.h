@@ -53,8 +53,11 @@ class MaskWords {
       : values_(values), thresholds_(ranks.count), flips_(ranks) {}
 
   [[gnu::always_inline]] void operator()(const WordAt& at, std::uint64_t* words) const {
-    if constexpr (V::kLanes > 1) {  // the vectors of a whole word fit into registers
-      if (at.channels == kWordChannels) return flip_words<kWordChannels / V::kLanes>(at, words);
+    if constexpr (V::kLanes >
+                  1) {  // the vectors of a word, or of a granule of 16 or 32 channels, fit into registers
+      if (at.channels == kWordChannels) return flip_words<kWordChannels>(at, words);
+      if (at.channels == 32) return flip_words<32>(at, words);
+      if (at.channels == 16) return flip_words<16>(at, words);
     }
     for (std::size_t b = 0; b < kPlanes; ++b) words[b] = 0;
     const auto flip_vector = [&](std::size_t i, std::size_t count) __attribute__((always_inline)) {
@@ -73,9 +76,11 @@ class MaskWords {
 
  private:
   /// All of a word's vectors stay in registers while the thresholds pass by.
-  template <std::size_t kVectors>
+  template <std::size_t kChannels>
   [[gnu::always_inline]] void flip_words(const WordAt& at, std::uint64_t* words) const {
-    for (std::size_t b = 0; b < kPlanes; ++b) words[b] = flips_.base[b];
+    constexpr std::size_t kVectors = kChannels / V::kLanes;
+    constexpr std::uint64_t kValid = ~std::uint64_t{0} >> (kWordChannels - kChannels);
+    for (std::size_t b = 0; b < kPlanes; ++b) words[b] = flips_.base[b] & kValid;
     typename Values::Vector value[kVectors];
     unroll<kVectors>([&](auto i) __attribute__((always_inline)) {
       value[i] = values_.at(at.p, at.c + i * V::kLanes, V::kLanes);
