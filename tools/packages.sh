@@ -2,9 +2,10 @@
 # Sourced by the scripts of this folder: the Debian packages, and how they are installed.
 
 build_packages=(g++ cmake ninja-build libeigen3-dev libxsimd-dev libstb-dev nlohmann-json3-dev libcli11-dev zlib1g-dev)
-test_packages=(libgtest-dev googletest libbenchmark-dev clang-format binutils pkg-config)
+test_packages=(libgtest-dev googletest libbenchmark-dev clang-format binutils pkg-config jq)
 aarch64_packages=(g++-aarch64-linux-gnu qemu-user googletest)
 bench_packages=(libdnnl-dev) # a peer in the benchmark's table; optional
+results_packages=(jq) # tools/results.sh: its list and its results are JSON
 data_packages=(dataset-fashion-mnist)
 
 # install_packages PACKAGE...: prints and installs those that are missing; sudo only when not root.

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+# From the list (rows.json) to rows with names and commands. The script and the renderer both use these, so what
+# RESULTS.md says would run is what runs.
+
+def bits_of: (.bits | split("/")) as $both | {wbits: ($both[0] | tonumber), abits: ($both[1] | tonumber)};
+
+def slug: "\(.method)-\(.wbits)-\(.abits)" + (if .variant then "-\(.variant)" else "" end);
+
+# The list's rows, one object per row and schedule, in the list's order; .name is the row's name everywhere.
+def expanded:
+  . as $list
+  | [.rows[] as $row | $row.in[] as $key
+     | ($list.schedules[$key] // error("rows.json: a row of \($row.method) is in schedule '\($key)', which is not in the list")) as $schedule
+     | ($list.data[$schedule.data] // error("rows.json: schedule '\($key)' has data '\($schedule.data)', which is not in the list")) as $data
+     | ($row + ($row | bits_of))
+     | . + {schedule: $key, command: ($row.command // "train"), data: $schedule.data, net: $schedule.net,
+            epochs: $schedule.epochs, seeds: ($row.seeds // $schedule.seeds), open: ($data.open // null),
+            flags: (($schedule.flags // {}) + (if .method == "float" then $schedule.float else $schedule.quantized end // {})
+                    + ($row.flags // {})),
+            options: ($row.options // {})}
+     | . + {name: "\(.schedule)/\(slug)", label: (.method + (if .variant then " (\(.variant))" else "" end))}
+     | . + {twin: (if .twin then {how: .twin, row: "\(.schedule)/float-32-32"} else null end)}]
+  | (group_by(.name) | map(select(length > 1) | .[0].name)) as $twice
+  | if $twice != [] then error("rows.json: listed twice: \($twice | join(", "))") else . end
+  | (map(.name)) as $names
+  | [.[] | select(.twin) | .twin.row as $twin | select($names | index($twin) | not) | .name] as $alone
+  | if $alone != [] then error("rows.json: no float row on the same schedule for \($alone | join(", "))") else . end;
+
+# The folder of a row's seed below the work folder; its run is in /run.
+def folder($seed): "\(.name).s\($seed)";
+
+# What a row is trained with, apart from seed, threads and places: rows made with other settings are out of date.
+def settings: {command, method, wbits, abits, data, net, epochs, flags, options, twin};
+
+# The arguments of the command that trains a row. $folders: data set -> folder to give as --data-dir.
+def training_arguments($seed; $threads; $folders):
+  folder($seed) as $here
+  | ["trainer", .command]
+  + (if .twin then (if .twin.how == "from" then ["--from"] else ["--teacher"] end) + ["\(.twin.row).s\($seed)/run"] else [] end)
+  + ["--data", .data] + (if $folders[.data] then ["--data-dir", $folders[.data]] else [] end)
+  + ["--net", .net, "--method", .method]
+  + (if .method == "float" then [] else ["--wbits", "\(.wbits)", "--abits", "\(.abits)"] end)
+  + ["--epochs", "\(.epochs)"]
+  + [.flags | to_entries[] | "--\(.key)", "\(.value)"]
+  + [.options | to_entries[] | "--option", "\(.key)=\(.value)"]
+  + ["--seed", "\($seed)", "--threads", "\($threads)", "--out", "\($here)/run"];
+
+# One line for a shell.
+def command_line: map(if test("^[A-Za-z0-9_./=,:+-]+$") then . else @sh end) | join(" ");
+
+# What is wrong with a result (the JSON of one row and seed); nothing if it is whole. $row: its row in the list.
+def faults($row; $seed):
+  def kind($path; $wanted): getpath($path) as $value
+    | if ($value | type) == $wanted then empty else "\($path | join(".")) is \($value | tojson), expected a \($wanted)" end;
+  if type != "object" then "it is no JSON object" else
+    kind(["row"]; "string"), kind(["seed"]; "number"), kind(["settings"]; "object"), kind(["commands"]; "array"),
+    kind(["revisions"]; "array"), kind(["machine", "compiler"]; "string"), kind(["machine", "cpu"]; "string"),
+    kind(["machine", "isa"]; "string"), kind(["data_digest", "train"]; "string"), kind(["data_digest", "test"]; "string"),
+    kind(["test_pictures"]; "number"), kind(["test_correct"]; "number"), kind(["accuracy", "final"]; "number"),
+    kind(["accuracy", "best"]; "number"), kind(["accuracy", "as_trained"]; "number"), kind(["accuracy", "engine"]; "number"),
+    kind(["training_seconds"]; "number"), kind(["model_bytes"]; "number"), kind(["latency", "median_us"]; "number"),
+    kind(["latency", "isa"]; "string"),
+    (select(.verify != "passed") | "verify is \(.verify | tojson), expected \"passed\""),
+    (select(.row != $row.name or .seed != $seed) | "it is of row \(.row | tojson) and seed \(.seed | tojson), its place is that of \($row.name) and seed \($seed)"),
+    (select([.accuracy[]?] | any(type == "number" and (. < 0 or . > 1))) | "an accuracy is not between 0 and 1"),
+    (select(.accuracy.final != .accuracy.engine) | "the engine's accuracy is not the trainer's")
+  end;
