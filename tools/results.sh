@@ -74,35 +74,31 @@ row_of() { jq -c --arg name "$1" '.[] | select(.name == $name)' "$tmp/rows.json"
 
 # $tmp/results.json: {"NAME.sSEED": result}. A file that is no whole result, or of no row of the list, is an error.
 read_results() {
-  local file place name seed wrong
-  : >"$tmp/results"
-  if [ -d "$results" ]; then
-    while IFS= read -r file; do
-      place=${file#"$results"/} place=${place%.json} name=${place%.s*} seed=${place##*.s}
-      if [[ ! $seed =~ ^[1-9][0-9]*$ ]] || [ -z "$(row_of "$name")" ]; then
-        fail 3 "$file is of no row in $(basename "$rows_file"): remove it, or list its row"
-      fi
-      jq -e . "$file" >"$tmp/result" 2>/dev/null || fail 3 "$file is no JSON: remove it, and the row runs again"
-      wrong=$(query -r --argjson row "$(row_of "$name")" --argjson seed "$seed" \
-                'include "rows"; [faults($row; $seed)] | join("; ")' "$tmp/result")
-      [ -z "$wrong" ] || fail 3 "$file: $wrong. Remove it, and the row runs again"
-      jq -c --arg place "$place" '{key: $place, value: .}' "$tmp/result" >>"$tmp/results"
-    done < <(find "$results" -name '*.json' | LC_ALL=C sort)
+  local files=() file problem
+  if [ -d "$results" ]; then readarray -t files < <(find "$results" -name '*.json' | LC_ALL=C sort); fi
+  if ! query -n --arg folder "$results/" '[inputs | {key: (input_filename | ltrimstr($folder) | rtrimstr(".json")), value: .}]
+      | from_entries' "${files[@]}" </dev/null >"$tmp/read.json" 2>/dev/null ||
+      [ "$(jq length "$tmp/read.json")" -ne ${#files[@]} ]; then
+    for file in "${files[@]}"; do
+      jq -e . "$file" >/dev/null 2>&1 || fail 3 "$file is no JSON: remove it, and the row runs again"
+    done
   fi
-  query -n --slurpfile rows "$tmp/rows.json" 'include "rows"; [inputs]
-      | map(. as $entry | ($rows[0][] | select(.name == $entry.value.row)) as $row
-            | .value.outdated = ($entry.value.settings != ($row | settings)))
-      | from_entries' "$tmp/results" >"$tmp/results.json"
+  problem=$(query -r --slurpfile rows "$tmp/rows.json" 'include "rows"; [problems($rows[0])] | .[0] // ""' "$tmp/read.json")
+  [ -z "$problem" ] || fail 3 "$results/$problem"
+  query --slurpfile rows "$tmp/rows.json" 'include "rows"; map_values(. as $result
+      | ($rows[0][] | select(.name == $result.row)) as $row | .outdated = ($result.settings != ($row | settings)))' \
+      "$tmp/read.json" >"$tmp/results.json"
 }
 
-# $tmp/states: "STATE NAME SEED", STATE one of done, missing, outdated (made with other settings than the list's).
+# $tmp/states: "STATE NAME SEED ACCURACY", STATE one of done, missing, outdated (made with other settings than the list's).
 read_states() {
   read_list
   read_results
   jq -rn --slurpfile results "$tmp/results.json" --rawfile seeds "$tmp/seeds" '
       $seeds | split("\n")[] | select(. != "") | split(" ") as [$name, $seed]
       | ($results[0]["\($name).s\($seed)"]) as $result
-      | (if $result == null then "missing" elif $result.outdated then "outdated" else "done" end) + " \($name) \($seed)"' >"$tmp/states"
+      | (if $result == null then "missing" elif $result.outdated then "outdated" else "done" end)
+        + " \($name) \($seed)" + (if $result then " \($result.accuracy.final * 10000 | round / 100)" else "" end)' >"$tmp/states"
 }
 
 wanted() {  # wanted NAME SEED
@@ -123,11 +119,9 @@ render() {
 
 list() {
   read_states
-  local state name seed
-  while read -r state name seed; do
-    wanted "$name" "$seed" || continue
-    printf '%-9s %s.s%s%s\n' "$state" "$name" "$seed" \
-      "$(jq -r --arg place "$name.s$seed" '.[$place] | if . then "  \(.accuracy.final * 10000 | round / 100) %" else "" end' "$tmp/results.json")"
+  local state name seed accuracy
+  while read -r state name seed accuracy; do
+    if wanted "$name" "$seed"; then printf '%-9s %s.s%s%s\n' "$state" "$name" "$seed" "${accuracy:+  $accuracy %}"; fi
   done <"$tmp/states"
 }
 
@@ -223,7 +217,7 @@ train() {  # train ROW_JSON SEED; in the work folder
 
 # Everything after training: the model file, the engine against the trainer, the latency; then the row's JSON, at once.
 measure() {  # measure ROW_JSON SEED; in the work folder
-  local row=$1 seed=$2 folder data data_arguments=() place last
+  local row=$1 seed=$2 folder data data_arguments=() place last run
   folder=$(query -r "include \"rows\"; folder($seed)" <<<"$row")
   data=$(jq -r .data <<<"$row")
   place=$(jq -r --arg data "$data" '.[$data] // ""' "$tmp/folders")
@@ -234,18 +228,19 @@ measure() {  # measure ROW_JSON SEED; in the work folder
     "${@:2}" >"$folder/$1" 2>"$folder/measure.log" || { local code=$?; tail -n 1 "$folder/measure.log" >&2; return "$code"; }
   }
   say "$folder: measuring"
-  step export.out trainer export "$folder/run" --out "$folder/model.safetensors"
-  step eval.json trainer eval "$folder/run" "${data_arguments[@]}" --threads "$threads" --trace "$folder/trace" --json
+  last=$(find "$folder/run" -name provenance.json | sort -V | tail -n 1)  # of a procedure: its last stage
+  run=$(dirname "$last")
+  step export.out trainer export "$run" --out "$folder/model.safetensors"
+  step eval.json trainer eval "$run" "${data_arguments[@]}" --threads "$threads" --trace "$folder/trace" --json
   step verify.json bitplane verify "$folder/model.safetensors" --trace "$folder/trace" "${data_arguments[@]}" --threads "$threads" --json
   step engine.json bitplane eval "$folder/model.safetensors" --data "$data" "${data_arguments[@]}" --threads "$threads" --json
   step bench.json bitplane bench "$folder/model.safetensors" --threads 1 --json
   rm -f "$folder/trace"
-  last=$(find "$folder/run" -name provenance.json | sort -V | tail -n 1)
   find "$folder/run" -name metrics.jsonl | sort -V | xargs cat >"$folder/metrics.jsonl"
   mkdir -p "$(dirname "$results/$folder")"
   query -n --argjson row "$row" --argjson seed "$seed" --rawfile commands "$folder/commands" --rawfile revisions "$folder/revisions" \
-        --slurpfile provenance "$last" --slurpfile config "$(dirname "$last")/config.json" --slurpfile epochs "$folder/metrics.jsonl" \
-        --slurpfile last_epochs "$(dirname "$last")/metrics.jsonl" --slurpfile eval "$folder/eval.json" \
+        --slurpfile provenance "$last" --slurpfile config "$run/config.json" --slurpfile epochs "$folder/metrics.jsonl" \
+        --slurpfile last_epochs "$run/metrics.jsonl" --slurpfile eval "$folder/eval.json" \
         --slurpfile verify "$folder/verify.json" --slurpfile engine "$folder/engine.json" --slurpfile bench "$folder/bench.json" \
         --argjson bytes "$(wc -c <"$folder/model.safetensors")" -f "$programs/result.jq" >"$folder/result.json"
   local wrong
@@ -274,7 +269,7 @@ run_missing() {
   : >"$tmp/failed"
   local state name seed workers=() stopped=no
   trap 'stopped=yes; [ ${#workers[@]} -eq 0 ] || kill -TERM "${workers[@]}" 2>/dev/null' INT TERM
-  while read -r state name seed <&3; do
+  while read -r state name seed _ <&3; do
     [ "$stopped" = no ] && ! grep -q '^130 ' "$tmp/failed" || break
     [ "$state" != done ] && wanted "$name" "$seed" || continue
     if ! has_data "$(row_of "$name")"; then
@@ -292,8 +287,5 @@ run_missing() {
   [ ! -s "$tmp/failed" ] || fail 1 "these rows failed: $(cut -d' ' -f2 "$tmp/failed" | xargs)"
 }
 
-case "$mode" in
-  run) run_missing ;;
-  list) list ;;
-  render) render ;;
-esac
+# On one line: bash reads a script while it runs, and this one may be edited during the days that it takes.
+case "$mode" in run) run_missing ;; list) list ;; render) render ;; esac; exit

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The JSON of one row and seed, from what the commands printed and the run folder holds.
+# The JSON of one row and seed, from what the commands printed and the run folder holds. ($last_epochs: of a procedure's last
+# stage, which may have none.)
 include "rows";
 
 ($provenance[0].data_digest | split(" ")) as $digests
@@ -18,13 +19,13 @@ include "rows";
     test_correct: $eval[0].test_correct,
     accuracy: {
       final: $eval[0].test_accuracy,
-      best: ([$last_epochs[].test_accuracy] | max),
-      as_trained: $last_epochs[-1].test_accuracy,
+      best: ([$last_epochs[].test_accuracy] | max // $eval[0].test_accuracy),
+      as_trained: ($last_epochs[-1].test_accuracy // $eval[0].test_accuracy),
       engine: ($engine[0].correct / $engine[0].pictures)
     },
     verify: (if $verify[0].passed and $verify[0].trace.logits_equal then "passed" else "failed" end),
     model_bytes: $bytes,
     latency: {median_us: ($bench[0].median_us_per_picture * 100 | round / 100), threads: $bench[0].threads, isa: $bench[0].isa,
               repetitions: $bench[0].repetitions},
-    training_seconds: ([$epochs[].seconds] | add * 10 | round / 10)
+    training_seconds: ([0, $epochs[].seconds] | add * 10 | round / 10)
   }

@@ -14,9 +14,9 @@ def expanded:
      | ($list.data[$schedule.data] // error("rows.json: schedule '\($key)' has data '\($schedule.data)', which is not in the list")) as $data
      | ($row + ($row | bits_of))
      | . + {schedule: $key, command: ($row.command // "train"), data: $schedule.data, net: $schedule.net,
-            epochs: $schedule.epochs, seeds: ($row.seeds // $schedule.seeds), open: ($data.open // null),
+            epochs: ($row.epochs // $schedule.epochs), seeds: ($row.seeds // $schedule.seeds), open: ($data.open // null),
             flags: (($schedule.flags // {}) + (if .method == "float" then $schedule.float else $schedule.quantized end // {})
-                    + ($row.flags // {})),
+                    + ($row.flags // {}) | with_entries(select(.value != null))),
             options: ($row.options // {})}
      | . + {name: "\(.schedule)/\(slug)", label: (.method + (if .variant then " (\(.variant))" else "" end))}
      | . + {twin: (if .twin then {how: .twin, row: "\(.schedule)/float-32-32"} else null end)}]
@@ -24,7 +24,9 @@ def expanded:
   | if $twice != [] then error("rows.json: listed twice: \($twice | join(", "))") else . end
   | (map(.name)) as $names
   | [.[] | select(.twin) | .twin.row as $twin | select($names | index($twin) | not) | .name] as $alone
-  | if $alone != [] then error("rows.json: no float row on the same schedule for \($alone | join(", "))") else . end;
+  | if $alone != [] then error("rows.json: no float row on the same schedule for \($alone | join(", "))") else . end
+  | (map({key: .name, value: {epochs, flags}}) | from_entries) as $all
+  | map(if .twin then .twin += $all[.twin.row] else . end);
 
 # The folder of a row's seed below the work folder; its run is in /run.
 def folder($seed): "\(.name).s\($seed)";
@@ -41,7 +43,7 @@ def training_arguments($seed; $threads; $folders):
   + ["--net", .net, "--method", .method]
   + (if .method == "float" then [] else ["--wbits", "\(.wbits)", "--abits", "\(.abits)"] end)
   + ["--epochs", "\(.epochs)"]
-  + [.flags | to_entries[] | "--\(.key)", "\(.value)"]
+  + [.flags | to_entries[] | "--\(.key)" as $flag | (.value | if type == "array" then .[] else . end) | $flag, "\(.)"]
   + [.options | to_entries[] | "--option", "\(.key)=\(.value)"]
   + ["--seed", "\($seed)", "--threads", "\($threads)", "--out", "\($here)/run"];
 
@@ -65,3 +67,11 @@ def faults($row; $seed):
     (select([.accuracy[]?] | any(type == "number" and (. < 0 or . > 1))) | "an accuracy is not between 0 and 1"),
     (select(.accuracy.final != .accuracy.engine) | "the engine's accuracy is not the trainer's")
   end;
+
+# Of all results together ({place: result}): a line for each that is broken or of no row of the list.
+def problems($rows):
+  to_entries[] | .key as $place
+  | ([$place | capture("^(?<name>.+)[.]s(?<seed>[1-9][0-9]*)$")] | .[0]) as $at
+  | ([$rows[] | select(.name == $at.name)] | .[0]) as $row
+  | if $row == null then "\($place).json is of no row of the list: remove it, or list its row"
+    else [.value | faults($row; $at.seed | tonumber)] | select(. != []) | "\($place).json: \(join("; ")). Remove it, and the row runs again" end;
