@@ -20,9 +20,12 @@ def measured:
         | .paper = ([$list[0].papers[] | select(.data == $row.data and .net == $row.net and .method == $row.method
                                                 and .bits == $row.bits and .variant == $row.variant)] | .[0]));
 
+# "vgg-7", or "vgg-7 x 0.5": with that width.
+def net_text: .net + (if .flags.width then " x \(.flags.width)" else "" end);
+
 def cells($rows):
   . as $row | ($rows | twin_of($row)) as $twin
-  | [.label, "\(.wbits)/\(.abits)", .net, $list[0].data[.data].title, "\(.epochs)", "\(.done | length) of \(.seeds)"]
+  | [.label, "\(.wbits)/\(.abits)", net_text, $list[0].data[.data].title, "\(.epochs)", "\(.done | length) of \(.seeds)"]
   + (if .done == [] then ["not run yet"] else [(.mean | two) + ([.done[].accuracy.final * 100] | spread)] end)
   + [if .method == "float" then "" elif .mean and $twin.mean then .mean - $twin.mean | signed else "not known yet" end]
   + [if .paper then "\(.paper.accuracy - .paper.float | signed) (\(.paper.source))" else "" end]
@@ -46,7 +49,7 @@ def commands:
 def section($rows):
   . as $key | $list[0].schedules[$key] as $schedule
   | [$rows[] | select(.schedule == $key)]
-  | "## \($list[0].data[$schedule.data].title), \($schedule.net), \($schedule.epochs) epochs", "",
+  | "## \($list[0].data[$schedule.data].title), \($schedule | net_text), \($schedule.epochs) epochs", "",
     (if .[0].open then "Open: \(.[0].open). The commands below would run it.", "" else empty end),
     table($rows), "", commands;
 
@@ -62,7 +65,7 @@ measured as $rows
     "  trainer's. Mean over the seeds ± their standard deviation.",
     "- **Gap to float**: points above or below the float row of the same table: same data, net, epochs and schedule of the learning",
     "  rate. Methods differ in weight decay (the method's default where the command names none) and, where it is said, in the peak.",
-    "- **Paper's gap**: the same difference in the paper's table, for the same net, data and bits; papers train much longer.",
+    "- **Paper's gap**: the same difference in the paper's table, for the same net (at full width), data and bits; papers train much longer.",
     "- **Model**: bytes of the file. **Latency**: `bitplane bench`, one picture, one thread, median over the seeds' medians. Other work ran on",
     "  the machine, so compare latencies with care.",
     "- Commands run in the work folder with `data` a link to `--data-dir`; `trainer` and `bitplane` are those of the row's `revisions`.", "",
