@@ -74,7 +74,7 @@ calls() { grep -c "^$1\$" "$place/calls" 2>/dev/null; }
 touch "$place/stop"
 expect 130 "a run that is stopped" run --only 'short/lq'
 [ ! -e "$place/results" ] || [ -z "$(find "$place/results" -name '*.json')" ] || complain "a stopped run left a result"
-expect 0 "what is missing" run
+expect 0 "what is missing" run --jobs 2
 [ "$(calls train) $(calls resume)" = "3 1" ] || complain "trained $(calls train) times and resumed $(calls resume) times, expected 3 and 1"
 [ "$(jq .sessions "$place/results/short/lq-nets-2-2.s1.json")" = 2 ] || complain "the row that was stopped does not say 2 sessions"
 for row in float-32-32 qil-2-2-taught lq-nets-2-2; do
