@@ -10,10 +10,6 @@
 namespace bitplane::onnx {
 namespace {
 
-std::int64_t integer(std::size_t value) {
-  return static_cast<std::int64_t>(value);
-}
-
 /// One axis of a pooling with `windows` results.
 struct Axis {
   std::size_t size, windows, kernel, stride, pad;

@@ -27,10 +27,6 @@ std::vector<float> channels_first(const std::vector<float>& values, const Filter
   return turned;
 }
 
-std::int64_t integer(std::size_t value) {
-  return static_cast<std::int64_t>(value);
-}
-
 }  // namespace
 
 Shape onnx_shape(const Value& value) {

@@ -22,6 +22,11 @@ inline constexpr std::int64_t kOpset = 13, kIrVersion = 7;
 /// The format's own limit for one file.
 inline constexpr std::size_t kMaxFileBytes = 0x7FFFFFFF;
 
+/// ONNX counts in signed integers.
+constexpr std::int64_t integer(std::size_t count) {
+  return static_cast<std::int64_t>(count);
+}
+
 using AttributeValue = std::variant<std::int64_t, float, std::vector<std::int64_t>>;
 struct Attribute {
   std::string name;

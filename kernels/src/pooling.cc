@@ -14,17 +14,20 @@ struct Window {
   std::size_t y_first = 0, y_last = 0, x_first = 0, x_last = 0;
 };
 
+/// What of [at, at + kernel) of an axis of the padded picture lies inside the picture.
+RowRange inside(std::size_t at, std::size_t kernel, std::size_t pad, std::size_t extent) noexcept {
+  const auto clamped = [&](std::size_t x) { return std::min(x > pad ? x - pad : 0, extent); };
+  return {clamped(at), clamped(at + kernel)};
+}
+
+RowRange pool_columns(const PoolShape& shape, std::size_t out_x) noexcept {
+  return inside(out_x * shape.stride_w, shape.kernel_w, shape.pad_w, shape.width);
+}
+
 Window window_at(const PoolShape& shape, std::size_t out_y, std::size_t out_x) noexcept {
-  const std::size_t y = out_y * shape.stride_h, x = out_x * shape.stride_w;  // in the padded picture
-  const auto inside = [](std::size_t at, std::size_t pad, std::size_t extent) {
-    return std::min(at > pad ? at - pad : 0, extent);
-  };
-  const Window window{
-      inside(y, shape.pad_h, shape.height), inside(y + shape.kernel_h, shape.pad_h, shape.height),
-      inside(x, shape.pad_w, shape.width), inside(x + shape.kernel_w, shape.pad_w, shape.width)};
-  assert(window.y_first < window.y_last && window.x_first < window.x_last &&
-         "a window holds at least one pixel");
-  return window;
+  const RowRange rows = pool_rows(shape, out_y), columns = pool_columns(shape, out_x);
+  assert(rows.begin < rows.end && columns.begin < columns.end && "a window holds at least one pixel");
+  return {rows.begin, rows.end, columns.begin, columns.end};
 }
 
 /// Calls body(picture of x, window, output pixel) for every output pixel.
@@ -55,66 +58,34 @@ void load_ranks(const std::uint8_t* from, std::size_t count, const RankBlock& fl
   for (std::size_t c = 0; c < kRankBlock; ++c) to[c] = static_cast<std::uint8_t>(to[c] ^ flips[c]);
 }
 
-struct WindowSize {
-  std::size_t rows = 0, columns = 0;
-};
-/// In floats.
-struct Strides {
-  std::size_t row = 0, pixel = 0;
-};
+}  // namespace
 
-/// The maxima of one window: body(its pixel), row after row.
-template <class Body>
-void for_pixels(const float* corner, const WindowSize& size, const Strides& strides, Body body) noexcept {
-  for (std::size_t row = 0; row < size.rows; ++row) {
-    for (std::size_t column = 0; column < size.columns; ++column)
-      body(corner + row * strides.row + column * strides.pixel);
+RowRange pool_rows(const PoolShape& shape, std::size_t out_y) noexcept {
+  return inside(out_y * shape.stride_h, shape.kernel_h, shape.pad_h, shape.height);
+}
+
+void max_pool_row_f32(const EpilogueKernels& kernels, const PoolShape& shape, std::size_t out_y,
+                      const RowRing& x, float* y) noexcept {
+  const RowRange rows = pool_rows(shape, out_y);
+  FloatWindow window{.data = x.data,
+                     .slots = x.slots,
+                     .row_floats = shape.width * shape.channels,
+                     .channels = shape.channels,
+                     .row_begin = rows.begin,
+                     .row_end = rows.end};
+  for (std::size_t out_x = 0; out_x < shape.out_width; ++out_x, y += shape.channels) {
+    const RowRange columns = pool_columns(shape, out_x);
+    window.column_begin = columns.begin;
+    window.column_end = columns.end;
+    kernels.max_window(window, y);
   }
 }
 
-float largest(const float* corner, const WindowSize& size, const Strides& strides) noexcept {
-  float best = *corner;
-  for_pixels(corner, size, strides, [&](const float* pixel) { best = *pixel > best ? *pixel : best; });
-  return best;
-}
-
-/// Four floats as a vector of baseline code: as plain arrays, GCC 12 keeps the maxima in memory.
-using Four [[gnu::vector_size(16)]] = float;
-constexpr std::size_t kFloatBlock = 16;
-
-Four load_four(const float* from) noexcept {
-  Four x;
-  std::memcpy(&x, from, sizeof(x));
-  return x;
-}
-
-/// kFloatBlock consecutive channels, which stay in registers while the window passes by.
-void largest_of_block(const float* corner, const WindowSize& size, const Strides& strides,
-                      float* y) noexcept {
-  Four best[4] = {load_four(corner), load_four(corner + 4), load_four(corner + 8), load_four(corner + 12)};
-  for_pixels(corner, size, strides, [&](const float* pixel) {
-    const Four x[4] = {load_four(pixel), load_four(pixel + 4), load_four(pixel + 8), load_four(pixel + 12)};
-    best[0] = x[0] > best[0] ? x[0] : best[0];
-    best[1] = x[1] > best[1] ? x[1] : best[1];
-    best[2] = x[2] > best[2] ? x[2] : best[2];
-    best[3] = x[3] > best[3] ? x[3] : best[3];
-  });
-  std::memcpy(y, best, sizeof(best));
-}
-
-}  // namespace
-
-void max_pool_f32(const PoolShape& shape, const float* x, float* y) noexcept {
-  const std::size_t channels = shape.channels;
-  for_windows(shape, [&](std::size_t picture, const Window& window, std::size_t out) {
-    const float* corner = x + (picture + window.y_first * shape.width + window.x_first) * channels;
-    const WindowSize size{window.y_last - window.y_first, window.x_last - window.x_first};
-    const Strides strides{shape.width * channels, channels};
-    std::size_t c = 0;
-    for (; c + kFloatBlock <= channels; c += kFloatBlock)
-      largest_of_block(corner + c, size, strides, y + out * channels + c);
-    for (; c < channels; ++c) y[out * channels + c] = largest(corner + c, size, strides);
-  });
+void max_pool_f32(const EpilogueKernels& kernels, const PoolShape& shape, const float* x, float* y) noexcept {
+  for (std::size_t n = 0; n < shape.batch; ++n, x += shape.height * shape.width * shape.channels) {
+    for (std::size_t out_y = 0; out_y < shape.out_height; ++out_y, y += shape.out_width * shape.channels)
+      max_pool_row_f32(kernels, shape, out_y, {x, shape.height}, y);
+  }
 }
 
 void max_pool_ranks(const PoolShape& shape, const std::uint8_t* x, const std::uint8_t* minimum,

@@ -3,6 +3,7 @@
 // Layers of plane weights on the picture itself: the file, the rules, and the sums by definition.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -104,6 +105,64 @@ TEST(PictureBytes, TheSumsByDefinitionOnEveryIsa) {
     const Status refused = session->run(std::span<const float>(floats));
     EXPECT_EQ(refused.code(), StatusCode::Unsupported);
     EXPECT_NE(refused.message().find("uint8"), std::string::npos);
+  }
+}
+
+float output_at(const std::vector<std::uint8_t>& u, std::size_t y, std::size_t x, std::size_t o) {
+  const float t = std::fma(static_cast<float>(sum_at(u, y, x, o)), 0.001F * static_cast<float>(o), 0.125F);
+  return std::max(t, 0.0F);
+}
+
+/// Of the outputs in one window of `pool`, inside the map.
+float largest_output(const std::vector<std::uint8_t>& u, const MaxPool& pool, std::size_t y, std::size_t x,
+                     std::size_t o) {
+  float largest = 0.0F;
+  for (std::size_t tap = 0; tap < pool.kernel_h * pool.kernel_w; ++tap) {
+    const std::size_t row = y * pool.stride_h + tap / pool.kernel_w;
+    const std::size_t column = x * pool.stride_w + tap % pool.kernel_w;
+    if (row < pool.pad_h || row >= kOutHeight + pool.pad_h || column < pool.pad_w ||
+        column >= kOutWidth + pool.pad_w)
+      continue;
+    largest = std::max(largest, output_at(u, row - pool.pad_h, column - pool.pad_w, o));
+  }
+  return largest;
+}
+
+/// A pooling behind the layer is one step with it: rows are pooled as they come.
+void expect_pooled(const MaxPool& pool, std::size_t threads) {
+  ModelSpec spec = byte_model();
+  spec.nodes.push_back({"relu", {"conv"}, Relu{}});
+  spec.nodes.push_back({"pool", {"relu"}, pool});
+  spec.output = "pool";
+  const auto model = Model::from_spec(spec);
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  auto session = Session::create(model.value(), {.batch = 2, .threads = threads});
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  ASSERT_EQ(session->steps().size(), 1U);
+  std::vector<std::uint8_t> other = picture(), both = other;
+  std::reverse(other.begin(), other.end());
+  both.insert(both.end(), other.begin(), other.end());
+  ASSERT_TRUE(session->run(both).ok());
+  const InputShape out = session->output_shape();
+  const std::size_t size = out.height * out.width * out.channels;
+  for (std::size_t i = 0; i < 2 * size; ++i) {
+    const std::size_t o = i % kOut, x = i / kOut % out.width, y = i % size / kOut / out.width;
+    ASSERT_EQ(session->output()[i], largest_output(i < size ? picture() : other, pool, y, x, o)) << i;
+  }
+}
+
+TEST(PictureBytes, PooledRowByRow) {
+  for (const MaxPool& pool :
+       {MaxPool{.kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 2, .pad_h = 1, .pad_w = 1},
+        MaxPool{.kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2},
+        MaxPool{.kernel_h = 3, .kernel_w = 2, .stride_h = 1, .stride_w = 1},
+        MaxPool{.kernel_h = 1, .kernel_w = 1, .stride_h = 3, .stride_w = 2},
+        MaxPool{.kernel_h = 5, .kernel_w = 4, .stride_h = 3, .stride_w = 4, .pad_h = 2}}) {
+    for (const std::size_t threads : {1U, 2U, 3U}) {
+      SCOPED_TRACE("kernel " + std::to_string(pool.kernel_h) + ", stride " + std::to_string(pool.stride_h) +
+                   ", " + std::to_string(threads) + " threads");
+      expect_pooled(pool, threads);
+    }
   }
 }
 

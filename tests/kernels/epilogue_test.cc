@@ -227,7 +227,7 @@ TEST(Epilogue, PlanesOfEveryBitWidth) {
         SCOPED_TRACE("seed " + std::to_string(planes * 1000000 + count * 1000 + channels));
         Random random(planes * 1000000 + count * 1000 + channels);
         expect_planes(random, count,
-                      {.height = 3, .width = random.between(1, 5), .channels = channels, .planes = planes});
+                      {.height = 3, .width = random.between(1, 9), .channels = channels, .planes = planes});
       }
     }
   }
@@ -340,11 +340,12 @@ TEST(Epilogue, PassedThresholdsBecomePlanes) {
     for (const std::size_t channels : {8, 16, 24, 32, 40, 64, 72, 136}) {
       SCOPED_TRACE("seed " + std::to_string(count * 1000 + channels));
       Random random(count * 1000 + channels);
+      const std::size_t groups = random.coin() ? 3 : 1;
       const ActivationLayout layout{.height = 1,
-                                    .width = random.between(1, 5),
-                                    .channels = 3 * channels,
+                                    .width = random.between(1, 9),
+                                    .channels = groups * channels,
                                     .planes = static_cast<std::size_t>(std::bit_width(count)),
-                                    .groups = random.coin() ? std::size_t{3} : std::size_t{1}};
+                                    .groups = groups};
       const std::size_t row_bits = layout.width * layout.channels, gap = random.between(0, 3);
       std::vector<std::uint8_t> code_of_rank, codes;
       for (std::size_t l = 0; l <= count; ++l)
@@ -379,11 +380,12 @@ TEST(Epilogue, RanksOfAPoolingBecomePlanes) {
     for (const std::size_t channels : {1, 7, 16, 17, 32, 33, 64, 65, 128}) {
       SCOPED_TRACE("seed " + std::to_string(count * 1000 + channels));
       Random random(count * 1000 + channels);
+      const std::size_t groups = random.coin() ? 3 : 1;
       const ActivationLayout layout{.height = 1,
-                                    .width = random.between(1, 5),
-                                    .channels = 3 * channels,
+                                    .width = random.between(1, 9),
+                                    .channels = groups * channels,
                                     .planes = static_cast<std::size_t>(std::bit_width(count)),
-                                    .groups = random.coin() ? std::size_t{3} : std::size_t{1}};
+                                    .groups = groups};
       std::vector<std::uint8_t> code_of_rank, ranks, codes;
       const bool identity = random.coin();
       for (std::size_t l = 0; l <= count; ++l) {

@@ -21,15 +21,15 @@ namespace {
 /// Statistics keep 0.9 of themselves in a pass: little is left of where they started.
 constexpr std::size_t kPasses = 20, kPictures = 2;
 
-struct Codes {
+struct NamedCodes {
   std::string_view name, method;
 };
-constexpr std::array<Codes, 2> kCodes{{{"uniform", "dorefa"}, {"learned", "lq-nets"}}};
+constexpr std::array<NamedCodes, 2> kCodes{{{"uniform", "dorefa"}, {"learned", "lq-nets"}}};
 
 std::string method_of(const UntrainedModel& model) {
   if (model.wbits == kFloatBits && model.abits == kFloatBits) return "float";
   std::vector<std::string_view> known;
-  for (const Codes& codes : kCodes) {
+  for (const NamedCodes& codes : kCodes) {
     if (codes.name == model.codes) return std::string(codes.method);
     known.push_back(codes.name);
   }

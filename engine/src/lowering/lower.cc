@@ -83,6 +83,7 @@ constexpr std::array kPasses{
     Pass{"pool_on_ranks", run<pool_on_ranks>},
     Pass{"concat_on_ranks", run<concat_on_ranks>},
     Pass{"floats_beside_planes", run<floats_beside_planes>},
+    Pass{"pool_with_convolution", run<pool_with_convolution>},
     Pass{"lay_out_planes", run<lay_out_planes>},
     Pass{"complete_affines", run_complete_affines},
     Pass{"note_picture_readers", run<note_picture_readers>},

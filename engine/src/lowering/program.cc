@@ -84,6 +84,12 @@ kernels::PoolShape window_shape(const Pool& pool, const NodeShape& in, const Nod
 }  // namespace
 
 kernels::PoolShape pool_shape(const ModelSpec& spec, const Program& program, const Step& step) {
+  if (step.pool) {
+    const kernels::ConvShape conv = convolution_shape(spec, program, step);
+    return window_shape(std::get<MaxPool>(spec.nodes[*step.pool].op),
+                        {conv.out_height(), conv.out_width(), conv.out_channels},
+                        program.values[step.out].shape);
+  }
   const Operation& op = spec.nodes[step.node].op;
   const NodeShape& out = program.values[step.out].shape;
   const auto* average = std::get_if<AveragePool>(&op);

@@ -8,6 +8,7 @@
 //   pool_on_ranks    max-pooling between a convolution and its quantizer moves behind the quantizer
 //   concat_on_ranks  a quantizer behind a concatenation, pooled or not, moves in front of it
 //   floats_beside_planes  a quantizer of a value that others read too joins the step that computes it
+//   pool_with_convolution  a max-pooling of floats joins the convolution of bytes that computes them
 //   lay_out_planes   packed planes take the number of groups of the convolutions that read them
 //   complete_affines   where nothing was folded, the affine that changes nothing
 //   compare_integers   where few thresholds follow integer accumulators, they become integers too
@@ -107,6 +108,7 @@ struct Step {
   NodeShape in_shape;                    ///< as the node sees its input: behind Flatten not the value's own
   Stages stages;                         ///< Convolution, Elementwise
   std::optional<IntegerStage> integers;  ///< instead of the stages: Convolution of uniform planes
+  std::optional<std::size_t> pool{};     ///< Convolution: the max-pool node behind its stages
   std::vector<std::uint8_t> minimum;     ///< MaxPool on ranks: channels that take the minimum
   std::size_t constant_channels = 0;
 };
@@ -143,7 +145,7 @@ struct Program {
 /// whose kernel is the whole map.
 [[nodiscard]] kernels::ConvShape convolution_shape(const ModelSpec& spec, const Program& program,
                                                    const Step& step);
-/// Of a MaxPool or AveragePool step, for one picture.
+/// Of a MaxPool or AveragePool step, or behind a Convolution, for one picture.
 [[nodiscard]] kernels::PoolShape pool_shape(const ModelSpec& spec, const Program& program, const Step& step);
 [[nodiscard]] kernels::ActivationLayout planes_layout(const Value& value);
 

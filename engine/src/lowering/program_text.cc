@@ -78,6 +78,7 @@ std::string step_text(const ModelSpec& spec, const Program& program, const Step&
   const std::vector<ValueId> read = step.parts.empty() ? std::vector<ValueId>{step.in} : step.parts;
   for (const ValueId id : read) text += (id == read.front() ? "" : ", ") + value_name(id);
   text += stages_text(program, step);
+  if (step.pool) text += " | largest of each window";
   if (std::count(step.minimum.begin(), step.minimum.end(), 0) !=
       static_cast<std::ptrdiff_t>(step.minimum.size())) {
     text += " | minimum where g < 0";

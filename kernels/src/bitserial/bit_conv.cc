@@ -208,7 +208,8 @@ void BitConv::run(const PackedActivations& input, RowRange rows, const EpilogueK
   for (std::size_t row = rows.begin; row < rows.end; row += packed_->strip.rows) {
     const std::size_t count = std::min(packed_->strip.rows, rows.end - row);
     if (affine_only) {
-      runner.run_rows({row, count}, {.z = epilogue.out + row * row_size, .affine = epilogue.affine});
+      runner.run_rows({row, count},
+                      {.z = epilogue.out + (row - epilogue.first_row) * row_size, .affine = epilogue.affine});
       continue;
     }
     EpilogueRow done{.row = row, .pixels = width, .channels = shape().out_channels};

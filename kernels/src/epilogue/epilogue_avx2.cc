@@ -37,6 +37,7 @@ struct Avx2 {
   static Floats add(Floats a, Floats b) { return _mm256_add_ps(a, b); }
   // max returns its second operand if both are zeros: -0 becomes +0.
   static Floats relu(Floats x) { return _mm256_max_ps(x, _mm256_setzero_ps()); }
+  static Floats larger(Floats x, Floats best) { return _mm256_max_ps(x, best); }
   static Ints bit_xor(Ints a, Ints b) { return _mm256_xor_si256(a, b); }
   static Floats compare(Floats a, Floats b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
   static std::uint32_t greater(Floats a, Floats b) {
@@ -87,6 +88,7 @@ struct Avx2 {
 
 }  // namespace
 
-constinit const EpilogueKernels kEpilogueAvx2{kEpilogueInfos[1].name, Isa::Avx2, apply_epilogue<Avx2>};
+constinit const EpilogueKernels kEpilogueAvx2{kEpilogueInfos[1].name, Isa::Avx2, apply_epilogue<Avx2>,
+                                              max_window<Avx2>};
 
 }  // namespace bitplane::kernels

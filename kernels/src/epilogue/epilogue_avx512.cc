@@ -32,6 +32,7 @@ struct Avx512 {
   static Floats add(Floats a, Floats b) { return _mm512_add_ps(a, b); }
   // max returns its second operand if both are zeros: -0 becomes +0.
   static Floats relu(Floats x) { return _mm512_max_ps(x, _mm512_setzero_ps()); }
+  static Floats larger(Floats x, Floats best) { return _mm512_max_ps(x, best); }
   static Ints bit_xor(Ints a, Ints b) { return _mm512_xor_si512(a, b); }
   static __mmask16 compare(Floats a, Floats b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
   static std::uint32_t greater(Floats a, Floats b) { return compare(a, b); }
@@ -84,6 +85,7 @@ struct Avx512 {
 
 }  // namespace
 
-constinit const EpilogueKernels kEpilogueAvx512{kEpilogueInfos[2].name, Isa::Avx512, apply_epilogue<Avx512>};
+constinit const EpilogueKernels kEpilogueAvx512{kEpilogueInfos[2].name, Isa::Avx512, apply_epilogue<Avx512>,
+                                                max_window<Avx512>};
 
 }  // namespace bitplane::kernels

@@ -9,6 +9,7 @@
 //   Floats, Ints (int32), kLanes
 //   load(const float*, count), load(const int32*, count), store(float*, Floats, count)
 //   broadcast(float), broadcast(int32), fma(a, b, c), add(a, b), relu(x), bit_xor(Ints, Ints)
+//   larger(x, best)                        x > best ? x : best
 //   greater(Floats, Floats), greater(Ints, Ints) -> uint32, bit i = lane i of a > b
 //   count_greater(Ints counts, Floats a, Floats b), (Ints counts, Ints a, Ints b) -> counts + (a > b)
 //   descend(Ints nodes, Floats t, const float* tree, level) -> 2 * nodes + (t > tree[nodes]); the nodes are
@@ -37,7 +38,7 @@ void apply_float(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
   const Values values(epilogue, row);
   const std::size_t pixels = row.pixels, channels = row.channels;
   const bool relu = epilogue.activation == Activation::Relu;
-  float* out = epilogue.out + row.row * pixels * channels;
+  float* out = epilogue.out + (row.row - epilogue.first_row) * pixels * channels;
   for (std::size_t p = 0; p < pixels; ++p, out += channels) {
     for_vectors<V>(
         channels, [&](std::size_t c, std::size_t count) __attribute__((always_inline)) {
@@ -158,6 +159,41 @@ void apply_epilogue(const Epilogue& epilogue, const EpilogueRow& row) noexcept {
     case EpilogueKind::Ranks:
       return apply_ranks<V>(epilogue, row);
   }
+}
+
+/// The best of kVectors vectors of channels, in registers while the window passes by.
+template <class V, std::size_t kVectors>
+[[gnu::always_inline]] inline void max_channels(const FloatWindow& window, std::size_t channel,
+                                                std::size_t count, float* maxima) {
+  const std::size_t first = window.row_begin % window.slots;
+  const float* column = window.data + window.column_begin * window.channels + channel;
+  typename V::Floats best[kVectors];
+  unroll<kVectors>([&](auto v) __attribute__((always_inline)) {
+    best[v] = V::load(column + first * window.row_floats + v * V::kLanes, count);
+  });
+  std::size_t slot = first;
+  for (std::size_t row = window.row_begin; row < window.row_end; ++row) {
+    const float* pixel = column + slot * window.row_floats;
+    for (std::size_t x = window.column_begin; x < window.column_end; ++x, pixel += window.channels) {
+      unroll<kVectors>([&](auto v) __attribute__((always_inline)) {
+        best[v] = V::larger(V::load(pixel + v * V::kLanes, count), best[v]);
+      });
+    }
+    slot = slot + 1 == window.slots ? 0 : slot + 1;
+  }
+  unroll<kVectors>([&](auto v) __attribute__((always_inline)) {
+    V::store(maxima + channel + v * V::kLanes, best[v], count);
+  });
+}
+
+template <class V>
+void max_window(const FloatWindow& window, float* maxima) noexcept {
+  constexpr std::size_t kAtOnce = 4;
+  std::size_t c = 0;
+  for (; c + kAtOnce * V::kLanes <= window.channels; c += kAtOnce * V::kLanes)
+    max_channels<V, kAtOnce>(window, c, V::kLanes, maxima);
+  for (; c + V::kLanes <= window.channels; c += V::kLanes) max_channels<V, 1>(window, c, V::kLanes, maxima);
+  if (c != window.channels) max_channels<V, 1>(window, c, window.channels - c, maxima);
 }
 
 }  // namespace

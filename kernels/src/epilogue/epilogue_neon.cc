@@ -67,6 +67,10 @@ struct Neon {
       return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(x.at[i]), vcgtzq_f32(x.at[i])));
     });
   }
+  static Floats larger(const Floats& x, const Floats& best) {
+    return make<Floats>(
+        [&](std::size_t i) { return vbslq_f32(vcgtq_f32(x.at[i], best.at[i]), x.at[i], best.at[i]); });
+  }
   static Ints bit_xor(const Ints& a, const Ints& b) {
     return make<Ints>([&](std::size_t i) { return veorq_s32(a.at[i], b.at[i]); });
   }
@@ -164,6 +168,7 @@ struct Neon {
 
 }  // namespace
 
-constinit const EpilogueKernels kEpilogueNeon{kEpilogueInfos[3].name, Isa::Neon, apply_epilogue<Neon>};
+constinit const EpilogueKernels kEpilogueNeon{kEpilogueInfos[3].name, Isa::Neon, apply_epilogue<Neon>,
+                                              max_window<Neon>};
 
 }  // namespace bitplane::kernels

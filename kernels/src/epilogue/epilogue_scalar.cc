@@ -19,6 +19,7 @@ struct Scalar {
   static Floats fma(Floats a, Floats b, Floats c) { return __builtin_fmaf(a, b, c); }
   static Floats add(Floats a, Floats b) { return a + b; }
   static Floats relu(Floats x) { return x > 0.0F ? x : 0.0F; }
+  static Floats larger(Floats x, Floats best) { return x > best ? x : best; }
   static Ints bit_xor(Ints a, Ints b) { return a ^ b; }
   static std::uint32_t greater(Floats a, Floats b) { return a > b ? 1U : 0U; }
   static std::uint32_t greater(Ints a, Ints b) { return a > b ? 1U : 0U; }
@@ -36,6 +37,7 @@ struct Scalar {
 
 }  // namespace
 
-constinit const EpilogueKernels kEpilogueScalar{kEpilogueInfos[0].name, Isa::Scalar, apply_epilogue<Scalar>};
+constinit const EpilogueKernels kEpilogueScalar{kEpilogueInfos[0].name, Isa::Scalar, apply_epilogue<Scalar>,
+                                                max_window<Scalar>};
 
 }  // namespace bitplane::kernels

@@ -65,7 +65,9 @@ class PlaneValues {
   PlaneValues(const Epilogue& epilogue, const EpilogueRow& row)
       : values_(epilogue, row),
         channels_(row.channels),
-        out_(epilogue.out == nullptr ? nullptr : epilogue.out + row.row * row.pixels * row.channels),
+        out_(epilogue.out == nullptr
+                 ? nullptr
+                 : epilogue.out + (row.row - epilogue.first_row) * row.pixels * row.channels),
         activation_(epilogue.activation) {}
 
   [[gnu::always_inline]] Vector at(std::size_t p, std::size_t c, std::size_t count) const {

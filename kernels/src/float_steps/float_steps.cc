@@ -27,15 +27,27 @@ struct Pixels {
   std::size_t width, channels;
 };
 
-void average(const Pixels& x, const Extent& rows, const Extent& columns, float count, float* y) noexcept {
-  std::fill_n(y, x.channels, 0.0F);
+/// Channels that are summed together, in registers: y might alias x for all that the compiler knows.
+constexpr std::size_t kAveraged = 16;
+
+template <std::size_t kChannels>
+void average_channels(const Pixels& x, const Extent& rows, const Extent& columns, std::size_t first,
+                      float count, float* y) noexcept {
+  float sums[kChannels] = {};
   for (std::size_t iy = rows.begin; iy < rows.end; ++iy) {
-    const float* pixel = x.data + (iy * x.width + columns.begin) * x.channels;
+    const float* pixel = x.data + (iy * x.width + columns.begin) * x.channels + first;
     for (std::size_t ix = columns.begin; ix < columns.end; ++ix, pixel += x.channels) {
-      for (std::size_t c = 0; c < x.channels; ++c) y[c] += pixel[c];
+      for (std::size_t c = 0; c < kChannels; ++c) sums[c] += pixel[c];
     }
   }
-  for (std::size_t c = 0; c < x.channels; ++c) y[c] /= count;
+  for (std::size_t c = 0; c < kChannels; ++c) y[first + c] = sums[c] / count;
+}
+
+void average(const Pixels& x, const Extent& rows, const Extent& columns, float count, float* y) noexcept {
+  std::size_t c = 0;
+  for (; c + kAveraged <= x.channels; c += kAveraged)
+    average_channels<kAveraged>(x, rows, columns, c, count, y);
+  for (; c < x.channels; ++c) average_channels<1>(x, rows, columns, c, count, y);
 }
 
 /// Sums of squares of some neighbouring channels of a pixel.

@@ -140,36 +140,7 @@ class PlaneConvolution final : public Runner {
   StepEpilogue epilogue_;
 };
 
-/// Of the caller's picture.
-class ByteConvolution final : public Runner {
- public:
-  ByteConvolution(const RunnerContext& context, std::size_t step)
-      : kernels_(context.kernels),
-        convolution_(context.model.packed.bytes(step, *context.kernels.bytes)),
-        batch_(context.batch),
-        epilogue_(make_epilogue(context, context.model.program.steps[step])) {}
-
-  [[nodiscard]] std::size_t rows() const noexcept override {
-    return batch_ * convolution_.shape().out_height();
-  }
-  [[nodiscard]] std::size_t scratch_bytes() const noexcept override { return convolution_.scratch_bytes(); }
-
-  void run(kernels::RowRange range, const Buffers& buffers, std::byte* scratch) const noexcept override {
-    convolution_.run(buffers.bytes, range, *kernels_.epilogue, epilogue_.in(buffers), scratch);
-  }
-
- private:
-  const KernelChoice& kernels_;
-  const kernels::ByteConv& convolution_;
-  std::size_t batch_;
-  StepEpilogue epilogue_;
-};
-
 }  // namespace
-
-std::unique_ptr<Runner> make_byte_convolution(const RunnerContext& context, std::size_t step) {
-  return std::make_unique<ByteConvolution>(context, step);
-}
 
 std::unique_ptr<Runner> make_float_convolution(const RunnerContext& context, std::size_t step) {
   const Program& program = context.model.program;

@@ -32,7 +32,8 @@ PoolPart part_of(const kernels::PoolShape& picture, kernels::RowRange rows) noex
 class MaxPoolRunner final : public Runner {
  public:
   MaxPoolRunner(const RunnerContext& context, const Step& step)
-      : shape_(pool_shape(context.model.spec, context.model.program, step)),
+      : kernels_(context.kernels),
+        shape_(pool_shape(context.model.spec, context.model.program, step)),
         batch_(context.batch),
         in_(context.place(step.in)),
         out_(context.place(step.out)),
@@ -58,12 +59,14 @@ class MaxPoolRunner final : public Runner {
     const std::size_t in = picture * in_size_ + part.in_row * shape_.width * shape_.channels;
     const std::size_t out = picture * out_size_ + row * shape_.out_width * shape_.channels;
     if (minimum_ == nullptr) {
-      kernels::max_pool_f32(part.shape, in_.read_floats(buffers) + in, out_.floats(buffers) + out);
+      kernels::max_pool_f32(*kernels_.epilogue, part.shape, in_.read_floats(buffers) + in,
+                            out_.floats(buffers) + out);
     } else {
       kernels::max_pool_ranks(part.shape, in_.ranks(buffers) + in, minimum_, out_.ranks(buffers) + out);
     }
   }
 
+  const KernelChoice& kernels_;
   kernels::PoolShape shape_;
   std::size_t batch_;
   Place in_, out_;

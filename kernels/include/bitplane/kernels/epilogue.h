@@ -57,8 +57,9 @@ struct IntegerThresholds {
 
 enum class EpilogueKind : std::uint8_t { Float, Planes, Ranks };
 
-/// Describes a whole tensor; apply() works on one row of it. `residual`, `out` and `out_ranks` point at row 0
-/// of the batch and have the row's pixels and channels. Only the fields of its kind are read.
+/// Describes a whole tensor; apply() works on one row of it. `residual` and `out_ranks` point at row 0 of the
+/// batch, `out` at row `first_row`; they have the row's pixels and channels. Only the fields of its kind are
+/// read.
 struct Epilogue {
   EpilogueKind kind = EpilogueKind::Float;
   ChannelAffine affine{};                    ///< read where z comes in
@@ -66,6 +67,7 @@ struct Epilogue {
   const float* residual = nullptr;           ///< [pixel][channels] or null; null with integers or ranks
   ChannelAffine after{};                     ///< behind the residual, or null; null with integers or ranks
   float* out = nullptr;               ///< [pixel][channels]; Planes: or null; null with integers or ranks
+  std::size_t first_row = 0;          ///< of out: rows before it are not applied
   RankCodes ranks{};                  ///< Planes, Ranks
   IntegerThresholds integer{};        ///< Planes, Ranks: instead of affine and ranks.thresholds
   std::uint8_t* out_ranks = nullptr;  ///< Ranks: [pixel][channels]
@@ -95,12 +97,21 @@ struct EpilogueRow {
   std::size_t channels = 0;
 };
 
+/// A window of a float map whose rows may lie in a ring: row r at slot r % slots. Not empty.
+struct FloatWindow {
+  const float* data = nullptr;  ///< [slot][pixel][channels]
+  std::size_t slots = 1, row_floats = 0, channels = 0;
+  std::size_t row_begin = 0, row_end = 0, column_begin = 0, column_end = 0;
+};
+
 /// One ISA's epilogues and the element-wise steps between them. All of them write the same bits on every ISA.
 struct EpilogueKernels {
   std::string_view name;
   Isa isa;
   /// Applies to one whole row of the picture; pad bits of the planes written are zero.
   void (*apply)(const Epilogue&, const EpilogueRow&) noexcept;
+  /// maxima[channel], row after row from the first pixel on: `x > best ? x : best`.
+  void (*max_window)(const FloatWindow&, float* maxima) noexcept;
 };
 [[nodiscard]] const EpilogueKernels& select_epilogue(CpuFeatures features) noexcept;
 

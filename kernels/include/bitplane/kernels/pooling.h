@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "bitplane/kernels/conv_shape.h"
 #include "bitplane/kernels/epilogue.h"
 
 namespace bitplane::kernels {
@@ -18,7 +19,18 @@ struct PoolShape {
 };
 
 /// Maximum over the part of each window that lies inside the picture.
-void max_pool_f32(const PoolShape& shape, const float* x, float* y) noexcept;
+void max_pool_f32(const EpilogueKernels& kernels, const PoolShape& shape, const float* x, float* y) noexcept;
+
+/// Rows of a picture of which the last `slots` are kept: row r lies at slot r % slots, [pixel][channels].
+struct RowRing {
+  const float* data = nullptr;
+  std::size_t slots = 1;
+};
+/// The rows of a picture that row out_y of the output is made of.
+[[nodiscard]] RowRange pool_rows(const PoolShape& shape, std::size_t out_y) noexcept;
+/// Row out_y of max_pool_f32's output for one picture. y: [out_width][channels].
+void max_pool_row_f32(const EpilogueKernels& kernels, const PoolShape& shape, std::size_t out_y,
+                      const RowRing& x, float* y) noexcept;
 /// The same on ranks; channel c takes the minimum where minimum[c] != 0 (its affine has a negative scale).
 void max_pool_ranks(const PoolShape& shape, const std::uint8_t* x, const std::uint8_t* minimum,
                     std::uint8_t* y) noexcept;
