@@ -199,11 +199,11 @@ train() {  # train ROW_JSON SEED; in the work folder
     twin=$(jq -r '.twin.row // ""' <<<"$row")
     [ -z "$twin" ] || train "$(row_of "$twin")" "$seed"
     grep -qxFf "$bin/revision" "$folder/revisions" 2>/dev/null || cat "$bin/revision" >>"$folder/revisions"
-    if [ -e "$folder/run/checkpoint-last.safetensors" ] || [ -e "$folder/run/procedure.json" ]; then
+    if [ -e "$folder/run/checkpoint-last.safetensors" ]; then
       say "$folder: going on"
       attended trainer resume "$folder/run" --threads "$threads" >"$folder/train.out" 2>>"$folder/train.log"
-    else
-      rm -rf "$folder/run"
+    else  # a procedure goes on by the command that began it
+      [ -e "$folder/run/procedure.json" ] || rm -rf "$folder/run"
       say "$folder: training"
       readarray -t arguments < <(query -r --slurpfile folders "$tmp/folders" \
           "include \"rows\"; training_arguments($seed; $threads; \$folders[0])[]" <<<"$row")

@@ -23,9 +23,12 @@ def measured:
 # "vgg-7", or "vgg-7 x 0.5": with that width.
 def net_text: .net + (if .flags.width then " x \(.flags.width)" else "" end);
 
+# Of a procedure: those of its float net, and of each of its stages that trains.
+def epochs_text($twin): if .command == "quantize" then "\($twin.epochs) + \(.epochs) a stage" else "\(.epochs)" end;
+
 def cells($rows):
   . as $row | ($rows | twin_of($row)) as $twin
-  | [.label, "\(.wbits)/\(.abits)", net_text, $list[0].data[.data].title, "\(.epochs)", "\(.done | length) of \(.seeds)"]
+  | [.label, "\(.wbits)/\(.abits)", net_text, $list[0].data[.data].title, epochs_text($twin), "\(.done | length) of \(.seeds)"]
   + (if .done == [] then ["not run yet"] else [(.mean | two) + ([.done[].accuracy.final * 100] | spread)] end)
   + [if .method == "float" then "" elif .mean and $twin.mean then .mean - $twin.mean | signed else "not known yet" end]
   + [if .paper then "\(.paper.accuracy - .paper.float | signed) (\(.paper.source))" else "" end]
@@ -63,6 +66,7 @@ measured as $rows
     "- **Accuracy**: top-1 on the whole test set after the last epoch (never the best one), by the engine on the exported model file.",
     "  The trainer's own evaluation gave the same number, and `bitplane verify` found every code and every logit equal to the",
     "  trainer's. Mean over the seeds ± their standard deviation.",
+    "- **Epochs**: a row like `6 + 2 a stage` starts from the run of its float row and trains so long in each stage of its procedure.",
     "- **Gap to float**: points above or below the float row of the same table: same data, net, epochs and schedule of the learning",
     "  rate. Methods differ in weight decay (the method's default where the command names none) and, where it is said, in the peak.",
     "- **Paper's gap**: the same difference in the paper's table, for the same net (at full width), data and bits; papers train much longer.",
