@@ -19,7 +19,7 @@ endif()
 if(BITPLANE_WERROR)
   target_compile_options(bitplane_flags INTERFACE -Werror)
 endif()
-# The release and sanitizer presets compile several files as one (CMAKE_UNITY_BUILD): JSON and CLI11 cost each file
+# The test, release and sanitizer presets compile several files as one (CMAKE_UNITY_BUILD): JSON and CLI11 cost each file
 # up to 10 s.
 # Not where files give the same name to a helper of their own; those targets call this.
 function(bitplane_files_apart target)

@@ -15,6 +15,6 @@ if [ ! -d /usr/share/datasets/fashion-mnist ]; then
   echo "Fashion-MNIST is not installed: the tests that need it are skipped. On Debian: apt-get install" \
        "${data_packages[*]}; elsewhere: put its four IDX files (.gz or not) into /usr/share/datasets/fashion-mnist." >&2
 fi
-cmake --preset dev
-cmake --build --preset dev
-ctest --preset dev -j "$(nproc)"
+cmake --preset test
+cmake --build --preset test
+ctest --preset test -j "$(nproc)"

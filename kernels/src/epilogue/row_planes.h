@@ -24,9 +24,9 @@ namespace {
 inline constexpr std::size_t kMaskThresholds = kMostPassed;
 
 // Each makes a word of up to 64 channels of one pixel, operator()(WordAt, words), and, where kJoinsPixels
-// says so, a word of several pixels of kGranule channels from pixel p on, join<kGranule>(p, words): the rows of
-// a tensor of 16 or 32 channels are one run of bits. (ResNet-20's 32x32x16 with a residual and 3 thresholds on
-// AVX-512, the convolution included: 39.9 us a pixel at a time, 17.8 us four at a time.)
+// says so, a word of several pixels of kGranule channels from pixel p on, join<kGranule>(p, words): the rows
+// of a tensor of 16 or 32 channels are one run of bits. (ResNet-20's 32x32x16 with a residual and 3
+// thresholds on AVX-512, the convolution included: 39.9 us a pixel at a time, 17.8 us four at a time.)
 
 /// Channels [c, c + channels) of pixel p; channels is at most 64.
 struct WordAt {
