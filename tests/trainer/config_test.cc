@@ -83,7 +83,7 @@ TEST(Config, SwitchesOfTheMethodAreStored) {
 TEST(Config, BadValuesAreRefusedByName) {
   const std::vector<std::pair<json, std::string>> cases{
       {{{"epoch", 5}}, "did you mean 'epochs'"},
-      {{{"epochs", 0}}, "epochs is 0"},
+      {{{"epochs", 2000000}}, "epochs is 2000000"},
       {{{"epochs", -1}}, "'epochs' is -1"},
       {{{"batch", 0}}, "batch is 0"},
       {{{"lr", 0}}, "lr is 0"},

@@ -33,11 +33,15 @@ struct Parameter {
   float learning_rate_factor = 1.0F;
 };
 
+class WeightQuantizer;
+
 /// Called for everything that a checkpoint holds. Names are paths joined with '.', e.g. "conv2.weight".
 struct StateVisitor {
   std::function<void(const std::string& name, Parameter& parameter)> parameter;
   /// Not trained by gradient: running statistics, learned bases.
   std::function<void(const std::string& name, Tensor& buffer)> buffer;
+  /// Beside `parameter`: the layers whose weights are quantized, by the layer's name.
+  std::function<void(const std::string& layer, Tensor& weights, WeightQuantizer& quantizer)> quantized = {};
 };
 
 }  // namespace bitplane::train

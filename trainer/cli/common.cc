@@ -19,7 +19,6 @@
 #include "trainer/export/export.h"
 #include "trainer/report/progress.h"
 #include "trainer/run/divergence.h"
-#include "trainer/run/loaded_run.h"
 #include "trainer/run/stop.h"
 
 namespace bitplane::train {
@@ -29,11 +28,6 @@ using cli::CommandError;
 using cli::ExitCode;
 
 /// The normative evaluation of the last checkpoint, kept as result.json, and the exported model.
-struct Finished {
-  RunResult result;
-  std::optional<std::size_t> model_bytes = {};  ///< nothing: model files cannot hold this net
-};
-
 Finished evaluate_and_export(Training& training, const engine::data::PictureSet& test,
                              ProgressReport& report) {
   const LoadedRun run = load_run(training.folder().path(), Which::Last);
@@ -75,38 +69,43 @@ Finished finish(Training& training, const engine::data::PictureSet& test, Progre
   }
 }
 
-void print_finished(const Training& training, const Finished& finished, cli::Format format) {
-  const RunFolder& folder = training.folder();
+double seconds_of(const Training& training) {
   double seconds = 0;
   for (const EpochRow& row : training.rows()) seconds += row.seconds;
-  if (format == cli::Format::JsonDocument) {
-    cli::Json result{{"run", folder.path()},
-                     {"data", finished.result.data},
-                     {"epochs", training.progress().epoch},
-                     {"train_seconds", seconds},
-                     {"test_pictures", finished.result.count},
-                     {"test_correct", finished.result.correct},
-                     {"test_accuracy", finished.result.accuracy()},
-                     {"model", nullptr},
-                     {"model_bytes", nullptr}};
-    if (finished.model_bytes) {
-      result["model"] = folder.model();
-      result["model_bytes"] = *finished.model_bytes;
-    }
-    cli::print_json(result);
-    return;
+  return seconds;
+}
+
+}  // namespace
+
+cli::Json finished_json(const Training& training, const Finished& finished) {
+  const RunFolder& folder = training.folder();
+  cli::Json result{{"run", folder.path()},
+                   {"data", finished.result.data},
+                   {"epochs", training.progress().epoch},
+                   {"train_seconds", seconds_of(training)},
+                   {"test_pictures", finished.result.count},
+                   {"test_correct", finished.result.correct},
+                   {"test_accuracy", finished.result.accuracy()},
+                   {"model", nullptr},
+                   {"model_bytes", nullptr}};
+  if (finished.model_bytes) {
+    result["model"] = folder.model();
+    result["model_bytes"] = *finished.model_bytes;
   }
+  return result;
+}
+
+void print_finished(const Training& training, const Finished& finished) {
+  const RunFolder& folder = training.folder();
   std::cout << "run            " << folder.path() << "\ntest accuracy  "
             << cli::percent(finished.result.accuracy()) << " (" << finished.result.correct << " of "
             << finished.result.count << " pictures of " << finished.result.data << ")\ntraining       "
-            << cli::fixed(seconds, 1) << " s for " << training.progress().epoch << " epochs\n";
+            << cli::fixed(seconds_of(training), 1) << " s for " << training.progress().epoch << " epochs\n";
   if (finished.model_bytes) {
     std::cout << "model          " << folder.model() << " (" << cli::short_bytes(*finished.model_bytes)
               << ")\n";
   }
 }
-
-}  // namespace
 
 ExitCode guarded(const std::function<ExitCode()>& action) {
   try {
@@ -142,21 +141,29 @@ Outcome run_epochs(Training& training, ProgressReport& report) {
 
 }  // namespace
 
-ExitCode run_to_the_end(Training& training, const TrainingData& data, cli::Format format) {
+std::optional<Finished> train_to_the_end(Training& training, const TrainingData& data) {
   ProgressReport report(sink_of_stderr(), training.folder().log());
   report.line((training.progress().step == 0
                    ? "training "
                    : "going on after step " + std::to_string(training.progress().step) + " with ") +
               config_to_json(training.config()).dump());
-  const Outcome outcome = run_epochs(training, report);
-  if (outcome == Outcome::Stopped) {
+  if (run_epochs(training, report) == Outcome::Stopped) {
     report.line("stopped in epoch " + std::to_string(training.progress().epoch + 1) + " after step " +
                 std::to_string(training.progress().step_in_epoch) + "; go on with: trainer resume " +
                 training.folder().path());
-    return ExitCode::Interrupted;
+    return std::nullopt;
   }
-  const Finished finished = finish(training, data.test, report);
-  print_finished(training, finished, format);
+  return finish(training, data.test, report);
+}
+
+ExitCode run_to_the_end(Training& training, const TrainingData& data, cli::Format format) {
+  const std::optional<Finished> finished = train_to_the_end(training, data);
+  if (!finished) return ExitCode::Interrupted;
+  if (format == cli::Format::JsonDocument) {
+    cli::print_json(finished_json(training, *finished));
+  } else {
+    print_finished(training, *finished);
+  }
   return ExitCode::Ok;
 }
 

@@ -12,6 +12,7 @@
 #include "trainer/cli/subcommands.h"
 #include "trainer/evaluation/evaluate.h"
 #include "trainer/export/export.h"
+#include "trainer/procedures/folder.h"
 #include "trainer/report/progress.h"
 #include "trainer/run/build.h"
 #include "trainer/run/loaded_run.h"
@@ -35,7 +36,7 @@ void refuse_other_classes(const LoadedRun& run, const std::string& data,
 }
 
 cli::ExitCode eval(const EvalOptions& options) {
-  const LoadedRun run = load_run(options.run, parse_which(options.checkpoint), options.weights);
+  const LoadedRun run = load_run(final_run(options.run), parse_which(options.checkpoint), options.weights);
   Config config = run.folder.config();
   if (!options.data.empty() && options.data != config.data) {
     config.data = options.data;
@@ -83,7 +84,7 @@ cli::ExitCode eval(const EvalOptions& options) {
 
 cli::Action declare_eval(CLI::App& app) {
   auto options = std::make_shared<EvalOptions>();
-  app.add_option("RUN", options->run, "run folder")->required();
+  app.add_option("RUN", options->run, "run folder, or that of a procedure: its last stage")->required();
   app.add_option("--data", options->data, "data set; the run's own when left out");
   app.add_option("--data-dir", options->data_dir, "its folder, when it is not the usual one");
   app.add_flag("--other-data", options->other_data, "accept a data set that the run was not trained on");

@@ -16,6 +16,7 @@
 #include "trainer/export/export.h"
 #include "trainer/interchange/torch_file.h"
 #include "trainer/nets/net_file.h"
+#include "trainer/procedures/folder.h"
 #include "trainer/run/loaded_run.h"
 
 namespace bitplane::train {
@@ -64,7 +65,7 @@ cli::ExitCode export_model(const ExportOptions& options) {
   }
   check_folder("--out", options.out);
   check_folder("--torch-names", options.torch_names);
-  const LoadedRun run = load_run(options.run, parse_which(options.checkpoint), options.weights);
+  const LoadedRun run = load_run(final_run(options.run), parse_which(options.checkpoint), options.weights);
   std::vector<Written> written;
   if (!options.out.empty()) written.push_back(write_engine_model(run, options.out));
   if (!options.torch_names.empty()) written.push_back(write_torch_weights(run, options.torch_names));
@@ -83,7 +84,7 @@ cli::ExitCode export_model(const ExportOptions& options) {
 
 cli::Action declare_export(CLI::App& app) {
   auto options = std::make_shared<ExportOptions>();
-  app.add_option("RUN", options->run, "run folder")->required();
+  app.add_option("RUN", options->run, "run folder, or that of a procedure: its last stage")->required();
   app.add_option("--out", options->out, "the model file to write");
   app.add_option("--torch-names", options->torch_names,
                  "write the float weights as safetensors with PyTorch's names and layouts");

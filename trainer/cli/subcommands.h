@@ -9,6 +9,7 @@ namespace bitplane::train {
 
 [[nodiscard]] cli::Action declare_train(CLI::App& app);
 [[nodiscard]] cli::Action declare_import(CLI::App& app);
+[[nodiscard]] cli::Action declare_quantize(CLI::App& app);
 [[nodiscard]] cli::Action declare_resume(CLI::App& app);
 [[nodiscard]] cli::Action declare_eval(CLI::App& app);
 [[nodiscard]] cli::Action declare_export(CLI::App& app);

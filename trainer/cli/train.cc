@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "trainer/cli/common.h"
+#include "trainer/cli/config_flags.h"
 #include "trainer/cli/subcommands.h"
 #include "trainer/config/config.h"
 
@@ -13,26 +14,15 @@ namespace bitplane::train {
 namespace {
 
 struct TrainOptions {
-  PartialConfig flags;
+  std::shared_ptr<ConfigFlags> flags = std::make_shared<ConfigFlags>();
   std::string config_file;
-  std::vector<std::string> method_options;  ///< NAME=VALUE
   bool json = false;
 };
 
-void parse_method_options(const std::vector<std::string>& texts, MethodOptionValues& values) {
-  for (const std::string& text : texts) {
-    const std::size_t equals = text.find('=');
-    if (equals == std::string::npos)
-      throw std::invalid_argument("--option " + text + ": give it as NAME=VALUE");
-    values[text.substr(0, equals)] = parse_option(text.substr(equals + 1));
-  }
-}
-
-Config config_of(TrainOptions& options) {
-  parse_method_options(options.method_options, options.flags.values.options);
+Config config_of(const TrainOptions& options) {
   const PartialConfig file =
       options.config_file.empty() ? PartialConfig{} : read_config_file(options.config_file);
-  Config config = resolve_config(file, options.flags);
+  Config config = resolve_config(file, take_flags(*options.flags));
   if (config.out.empty()) throw std::invalid_argument("give the run a folder: --out runs/NAME");
   RunFolder::refuse_existing_run(config.out);
   return config;
@@ -51,7 +41,7 @@ void note_import(const Training& training) {
             listed("kept as they were", imported.kept) + listed("not used", imported.unused));
 }
 
-cli::ExitCode train(TrainOptions& options) {
+cli::ExitCode train(const TrainOptions& options) {
   const Config config = config_of(options);
   const TrainingData data = load_training_data(config);
   Training training = Training::start(config, data);
@@ -60,7 +50,7 @@ cli::ExitCode train(TrainOptions& options) {
 }
 
 /// A run folder that holds the weights of the file, and no step yet.
-cli::ExitCode import_weights(TrainOptions& options) {
+cli::ExitCode import_weights(const TrainOptions& options) {
   const Config config = config_of(options);
   const Training training = Training::start(config, load_training_data(config));
   note_import(training);
@@ -77,30 +67,9 @@ cli::ExitCode import_weights(TrainOptions& options) {
   return cli::ExitCode::Ok;
 }
 
-/// One flag per field of the config, so that no field can be forgotten.
-void declare_config_flags(CLI::App& app, const std::shared_ptr<TrainOptions>& options) {
-  for (const ConfigField& field : config_fields()) {
-    const auto note_given = [options, name = std::string(field.name)](const auto&) {
-      options->flags.given.insert(name);
-    };
-    std::visit(
-        [&](auto member) {
-          using Value = std::remove_reference_t<decltype(options->flags.values.*member)>;
-          const std::function<void(const Value&)> set = [options, member, note_given](const Value& value) {
-            options->flags.values.*member = value;
-            note_given(value);
-          };
-          app.add_option_function(flag_of(field), set, std::string(field.help));
-        },
-        field.member);
-  }
-}
-
 void declare_options(CLI::App& app, const std::shared_ptr<TrainOptions>& options) {
-  declare_config_flags(app, options);
+  declare_config_flags(app, options->flags);
   app.add_option("--config", options->config_file, "JSON file with any of these settings; flags override it");
-  app.add_option("--option", options->method_options,
-                 "NAME=VALUE: an option of the method (trainer list methods)");
   app.add_flag("--json", options->json, "result as JSON");
 }
 
@@ -114,10 +83,10 @@ cli::Action declare_train(CLI::App& app) {
 
 cli::Action declare_import(CLI::App& app) {
   auto options = std::make_shared<TrainOptions>();
-  app.add_option("FILE", options->flags.values.init_from,
+  app.add_option("FILE", options->flags->given.values.init_from,
                  "safetensors file with PyTorch's names and float32 weights")
       ->required();
-  options->flags.given.insert("init_from");
+  options->flags->given.given.insert("init_from");
   declare_options(app, options);
   return [options] { return guarded([&] { return import_weights(*options); }); };
 }

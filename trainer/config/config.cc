@@ -55,7 +55,7 @@ const auto kConfigFields = std::to_array<ConfigField>({
     {"first_last",
      "first and last layer: float, or 8 = 8-bit weights on the picture's bytes and on 8-bit activations",
      &Config::first_last},
-    {"epochs", "passes over the training pictures", &Config::epochs},
+    {"epochs", "passes over the training pictures; 0: the net is evaluated as it starts", &Config::epochs},
     {"batch", "pictures per step", &Config::batch},
     {"lr", "learning rate; the peak of one-cycle", &Config::lr},
     {"schedule", "how the learning rate moves (trainer list schedules)", &Config::schedule},
@@ -203,7 +203,7 @@ void check_values(const Config& config) {
   check_name("schedule", config.schedule, schedules());
   check_name("optimizer", config.optimizer, optimizers());
   check_name("precision", config.precision, kPrecisions);
-  check_range("epochs", static_cast<double>(config.epochs), 1, 1e6);
+  check_range("epochs", static_cast<double>(config.epochs), 0, 1e6);
   check_range("batch", static_cast<double>(config.batch), 1, 1 << 20);
   check_range("lr", config.lr, 1e-12, 1e6);
   check_range("warmup", config.warmup, 0, 1);

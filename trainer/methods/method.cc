@@ -40,7 +40,8 @@ constexpr std::array kMethods{
                .activations = "uniform levels up to a running clip point, per layer",
                .weight_quantizer = "gdrq",
                .activation_quantizer = "gdrq",
-               .defaults = {.wbits = 2, .abits = 2, .lr = 0.1, .weight_decay = 5e-4}},
+               .defaults = {.wbits = 2, .abits = 2, .lr = 0.1, .weight_decay = 5e-4},
+               .float_weights = FloatWeights::Allowed},
     MethodInfo{.name = "lsq",
                .description = "LSQ: learned step size (Esser et al., ICLR 2020)",
                .weights = "uniform levels with a trained step, per layer",
@@ -143,7 +144,7 @@ void check_pair(const MethodInfo& method, std::size_t wbits, std::size_t abits) 
   }
   check_bits(method, "wbits", weight_bits(method), wbits);
   check_bits(method, "abits", activation_bits(method), abits);
-  if (wbits == kFloatBits && abits != kFloatBits) {
+  if (wbits == kFloatBits && abits != kFloatBits && method.float_weights == FloatWeights::Refused) {
     throw std::invalid_argument("float weights (wbits 32) on quantized activations (abits " +
                                 std::to_string(abits) + ") have no bit-plane product: give wbits " +
                                 to_string(weight_bits(method)) + ", or abits 32");
@@ -199,8 +200,16 @@ MethodSettings resolve_method(MethodSettings settings) {
 QuantizationPlan make_plan(const MethodSettings& settings) {
   const MethodInfo& method = find_method(settings.method);
   QuantizationPlan plan;
+  const QuantizerInfo* weights = quantizer_of(method.weight_quantizer);
+  if (settings.wbits == kFloatBits && weights != nullptr && weights->float_weights != nullptr) {
+    plan.weights = [weights, options = settings.options](WeightQuantizerOptions layer) {
+      layer.bits = kFloatBits;
+      layer.options = options;
+      return weights->float_weights(layer);
+    };
+  }
   if (settings.wbits != kFloatBits) {
-    const QuantizerInfo* quantizer = quantizer_of(method.weight_quantizer);
+    const QuantizerInfo* quantizer = weights;
     plan.weights = [quantizer, bits = settings.wbits,
                     options = settings.options](WeightQuantizerOptions layer) {
       layer.bits = bits;

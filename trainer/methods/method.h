@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,12 +26,16 @@ struct MethodDefaults {
   double lr, weight_decay;
 };
 
+/// Whether quantized activations may go with float weights: the first stages of procedures.
+enum class FloatWeights : std::uint8_t { Refused, Allowed };
+
 struct MethodInfo {
   std::string_view name, description;
   std::string_view weights, activations;  ///< how each is quantized, for people
   /// Names in quantizers(); "" where that side stays float.
   std::string_view weight_quantizer, activation_quantizer;
   MethodDefaults defaults;
+  FloatWeights float_weights = FloatWeights::Refused;
 };
 
 /// The one list.

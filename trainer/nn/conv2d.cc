@@ -23,6 +23,13 @@ Parameter make_bias(std::size_t outputs, const WeightStart& start) {
           .learning_rate_factor = start.bias_rate};
 }
 
+void visit_quantizer(const std::string& prefix, const StateVisitor& visitor, Parameter& weight,
+                     WeightQuantizer& quantizer) {
+  quantizer.visit_state(prefix + "quantizer.", visitor);
+  if (visitor.quantized)
+    visitor.quantized(prefix.substr(0, prefix.size() - 1), weight.variable.mutable_value(), quantizer);
+}
+
 Conv2d::Conv2d(const Conv2dOptions& options, std::unique_ptr<WeightQuantizer> quantizer)
     : options_(options), quantizer_(std::move(quantizer)) {
   if (options.groups == 0 || options.in_channels % options.groups != 0 ||
@@ -51,7 +58,7 @@ Variable Conv2d::forward(const Context& ctx, const Variable& x) {
 void Conv2d::visit_state(const std::string& prefix, const StateVisitor& visitor) {
   visitor.parameter(prefix + "weight", weight_);
   if (bias_.variable.defined()) visitor.parameter(prefix + "bias", bias_);
-  if (quantizer_) quantizer_->visit_state(prefix + "quantizer.", visitor);
+  if (quantizer_) visit_quantizer(prefix, visitor, weight_, *quantizer_);
 }
 
 std::string Conv2d::append_to(LayerGraph& graph, const std::string& name, const std::string& input) const {

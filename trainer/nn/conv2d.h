@@ -24,6 +24,10 @@ struct WeightStart {
 [[nodiscard]] Parameter make_weight(const Shape& shape, std::size_t fan_in, const WeightStart& start);
 [[nodiscard]] Parameter make_bias(std::size_t outputs, const WeightStart& start);
 
+/// The part of visit_state() of a layer's quantizer. `prefix` ends with '.'.
+void visit_quantizer(const std::string& prefix, const StateVisitor& visitor, Parameter& weight,
+                     WeightQuantizer& quantizer);
+
 struct Conv2dOptions {
   std::size_t in_channels = 1, out_channels = 1;
   std::size_t kernel = 3, stride = 1, pad = 1, dilation = 1, groups = 1;
@@ -47,7 +51,9 @@ class Conv2d final : public Module {
   /// nullptr without a bias. [out]
   [[nodiscard]] const Tensor* bias() const noexcept;
   /// nullptr: float weights.
-  [[nodiscard]] const WeightQuantizer* quantizer() const noexcept { return quantizer_.get(); }
+  [[nodiscard]] const WeightQuantizer* quantizer() const noexcept {
+    return quantizer_ && !quantizer_->keeps_floats() ? quantizer_.get() : nullptr;
+  }
 
  private:
   Conv2dOptions options_;

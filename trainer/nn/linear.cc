@@ -21,7 +21,7 @@ Variable Linear::forward(const Context& ctx, const Variable& x) {
 void Linear::visit_state(const std::string& prefix, const StateVisitor& visitor) {
   visitor.parameter(prefix + "weight", weight_);
   if (bias_.variable.defined()) visitor.parameter(prefix + "bias", bias_);
-  if (quantizer_) quantizer_->visit_state(prefix + "quantizer.", visitor);
+  if (quantizer_) visit_quantizer(prefix, visitor, weight_, *quantizer_);
 }
 
 std::string Linear::append_to(LayerGraph& graph, const std::string& name, const std::string& input) const {

@@ -28,7 +28,10 @@ class Linear final : public Module {
   [[nodiscard]] const LinearOptions& options() const noexcept { return options_; }
   [[nodiscard]] const Tensor& weight() const noexcept { return weight_.variable.value(); }
   [[nodiscard]] const Tensor* bias() const noexcept;
-  [[nodiscard]] const WeightQuantizer* quantizer() const noexcept { return quantizer_.get(); }
+  /// nullptr: float weights.
+  [[nodiscard]] const WeightQuantizer* quantizer() const noexcept {
+    return quantizer_ && !quantizer_->keeps_floats() ? quantizer_.get() : nullptr;
+  }
 
  private:
   LinearOptions options_;

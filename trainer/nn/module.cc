@@ -40,6 +40,17 @@ std::vector<NamedBuffer> named_buffers(Module& module) {
   return all;
 }
 
+std::vector<QuantizedLayer> quantized_layers(Module& module) {
+  std::vector<QuantizedLayer> all;
+  module.visit_state("", {.parameter = [](const std::string&, Parameter&) {},
+                          .buffer = [](const std::string&, Tensor&) {},
+                          .quantized =
+                              [&](const std::string& layer, Tensor& weights, WeightQuantizer& quantizer) {
+                                all.push_back({layer, &weights, &quantizer});
+                              }});
+  return all;
+}
+
 LayerGraph layer_graph(const Module& module) {
   LayerGraph graph;
   graph.output = module.append_to(graph, "", LayerGraph::kInput);

@@ -48,6 +48,14 @@ struct NamedBuffer {
 };
 [[nodiscard]] std::vector<NamedParameter> named_parameters(Module& module);
 [[nodiscard]] std::vector<NamedBuffer> named_buffers(Module& module);
+/// A layer whose weights are quantized: [out][...].
+struct QuantizedLayer {
+  std::string name;
+  Tensor* weights = nullptr;
+  WeightQuantizer* quantizer = nullptr;
+};
+/// In the order of visit_state().
+[[nodiscard]] std::vector<QuantizedLayer> quantized_layers(Module& module);
 [[nodiscard]] LayerGraph layer_graph(const Module& module);
 
 /// Fills every parameter by its rule. Each draws from the random stream of its name, so a layer's start does

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -117,12 +118,17 @@ constexpr std::array kGdrqActivationOptions{
                .max = 1},
 };
 
+/// Filters of a group.
+std::size_t group_filters(const WeightQuantizerOptions& layer) {
+  const double size = OptionReader(kGdrqWeightOptions, layer.options).real("group_size");
+  return size < 0 ? layer.out_channels : static_cast<std::size_t>(size);
+}
+
 class GdrqWeights final : public IntegerWeightQuantizer {
  public:
   explicit GdrqWeights(const WeightQuantizerOptions& options) : IntegerWeightQuantizer(options) {
     const OptionReader read(kGdrqWeightOptions, options.options);
-    const double size = read.real("group_size");
-    filters_ = size < 0 ? options.out_channels : static_cast<std::size_t>(size);
+    filters_ = group_filters(options);
     searches_ = read.choice("alpha") == "search";
     reshapes_ = read.choice("reshape") == "project";
     masks_ = read.choice("weight_slope") == "masked";
@@ -227,6 +233,38 @@ class GdrqWeights final : public IntegerWeightQuantizer {
   Tensor age_ = Tensor::zeros({1});  ///< steps since the search; 0: none yet
 };
 
+/// Float weights that are reshaped after each step.
+class ReshapedWeights final : public WeightQuantizer {
+ public:
+  explicit ReshapedWeights(const WeightQuantizerOptions& layer)
+      : per_group_(group_filters(layer) * layer.filter_size),
+        k_w_(OptionReader(kGdrqWeightOptions, layer.options).real("k_w")) {}
+
+  [[nodiscard]] std::string_view name() const noexcept override { return kGdrqName; }
+  [[nodiscard]] std::size_t bits() const noexcept override { return kFloat; }
+  [[nodiscard]] bool keeps_floats() const noexcept override { return true; }
+  void visit_state(const std::string&, const StateVisitor&) override {}
+  Tensor forward(const Context&, const Tensor& weights) override { return weights; }
+  void constrain(Tensor& weights) override {
+    const std::span<float> all = weights.mutable_values();
+    for (std::size_t first = 0; first < all.size(); first += per_group_)
+      gdrq_reshape(all.subspan(first, std::min(per_group_, all.size() - first)), k_w_);
+  }
+  [[nodiscard]] WeightExport export_weights(const Tensor&) const override {
+    throw std::logic_error("float weights have no planes");
+  }
+
+ private:
+  static constexpr std::size_t kFloat = 32;
+  std::size_t per_group_;
+  double k_w_;
+};
+
+std::unique_ptr<WeightQuantizer> make_reshaped(const WeightQuantizerOptions& layer) {
+  if (OptionReader(kGdrqWeightOptions, layer.options).choice("reshape") != "project") return nullptr;
+  return std::make_unique<ReshapedWeights>(layer);
+}
+
 class GdrqActivations final : public ActivationQuantizer {
  public:
   explicit GdrqActivations(const ActivationQuantizerOptions& options) : bits_(options.bits) {
@@ -280,6 +318,7 @@ constexpr QuantizerInfo kGdrq{
     .weights = weight_maker<GdrqWeights>,
     .activations = activation_maker<GdrqActivations>,
     .weight_options = kGdrqWeightOptions,
-    .activation_options = kGdrqActivationOptions};
+    .activation_options = kGdrqActivationOptions,
+    .float_weights = make_reshaped};
 
 }  // namespace bitplane::train

@@ -23,6 +23,8 @@ std::vector<double> WeightQuantizer::surrogate(const SurrogatePoint& point) cons
 
 void WeightQuantizer::constrain(Tensor&) {}
 
+void WeightQuantizer::begin_stage(const StagePosition&, Tensor&) {}
+
 void ActivationQuantizer::before_batch(const Context&, const Tensor&) {}
 
 std::vector<Tensor> ActivationQuantizer::backward(const Context& ctx, const ThresholdTable& used,

@@ -78,6 +78,12 @@ struct CodebookExport {
   std::vector<std::uint8_t> indices = {};  ///< [out][k]
 };
 
+/// Where in a procedure (procedures/procedure.h) a stage stands.
+struct StagePosition {
+  std::string_view name;             ///< "fine-tune"
+  std::size_t index = 0, count = 1;  ///< of the procedure's stages
+};
+
 class WeightQuantizer : public Quantizer {
  public:
   /// Fake-quantized weights, dequantized: float32 levels. `weights` is [out][...]. Mode::Train: the state
@@ -93,10 +99,16 @@ class WeightQuantizer : public Quantizer {
   [[nodiscard]] virtual std::optional<CodebookExport> export_codebook(const Tensor& weights) const;
   /// Its codes multiply the bytes of the picture: engine::PlaneWeights on the model's input.
   [[nodiscard]] virtual bool reads_picture() const noexcept { return false; }
+  /// The weights stay float: the method only moves them between steps. Nothing is exported but themselves.
+  [[nodiscard]] virtual bool keeps_floats() const noexcept { return false; }
   /// Default: the identity.
   [[nodiscard]] std::vector<double> surrogate(const SurrogatePoint& point) const override;
   /// Training, before a forward: brings the weights back where the method wants them after the last step.
   virtual void constrain(Tensor& weights);
+  /// A stage of a procedure begins: weights and state are those that the stage before ended with. May change
+  /// both (a new partition, fixed weights); what has to last is state, so that checkpoints hold it. Not
+  /// called in `trainer train`, and not again when a stage is resumed.
+  virtual void begin_stage(const StagePosition& stage, Tensor& weights);
 };
 
 class ActivationQuantizer : public Quantizer {

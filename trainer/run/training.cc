@@ -120,10 +120,10 @@ Training::Training(const Config& config, const TrainingData& data, std::size_t t
   if (!config.teacher.empty()) teacher_ = load_teacher(config.teacher, task_);
 }
 
-Training Training::start(const Config& config, const TrainingData& data) {
+Training Training::start(const Config& config, const TrainingData& data, const Preparation& prepare) {
   RunFolder::refuse_existing_run(config.out);
   Training training(config, data, thread_count(config));
-  training.begin();
+  training.begin(prepare);
   const auto first = training.checkpoint_bytes();
   training.folder_ = std::make_unique<RunFolder>(RunFolder::create(config.out, config, first.size()));
   const engine::Status written =
@@ -143,7 +143,7 @@ Training Training::resume(const RunFolder& folder, const TrainingData& data, std
   if (folder.has_checkpoint(Which::Last)) {
     training.restore(folder);
   } else if (!folder.has_checkpoint(Which::Best)) {
-    training.begin();
+    training.begin({});
   } else {
     throw CommandError(ExitCode::BadInput,
                        "'" + folder.checkpoint(Which::Last) +
@@ -154,12 +154,16 @@ Training Training::resume(const RunFolder& folder, const TrainingData& data, std
   return training;
 }
 
-/// Before the first step of a run: weights from a file, where the config names one.
-void Training::begin() {
-  if (config_.init_from.empty()) return;
-  const MissingValues missing =
-      config_.init_missing == kKeepMissing ? MissingValues::Keep : MissingValues::Refuse;
-  imported_ = import_torch_file(config_.init_from, *net_, config_.net, missing);
+/// Before the first step of a run: weights from a file, where the config names one, and what `prepare` does.
+void Training::begin(const Preparation& prepare) {
+  if (!config_.init_from.empty()) {
+    const MissingValues missing =
+        config_.init_missing == kKeepMissing ? MissingValues::Keep : MissingValues::Refuse;
+    imported_ = import_torch_file(config_.init_from, *net_, config_.net, missing);
+  }
+  if (prepare) {
+    prepare({.config = config_, .data = *data_, .task = task_, .backend = *backend_, .net = *net_});
+  }
   if (average_) average_ = std::make_unique<WeightAverage>(*net_, config_.ema);
 }
 
@@ -196,7 +200,20 @@ Context Training::context(Mode mode) const {
           .step = progress_.step};
 }
 
+/// A run without epochs ends with the accuracy of its start.
+void Training::measure_start() {
+  if (progress_.best_accuracy >= 0) return;
+  progress_.test_accuracy = progress_.best_accuracy = test_accuracy();
+  folder_->write_metrics(rows_);
+  save(Which::Best);
+  save(Which::Last);
+}
+
 Outcome Training::run(const TrainingListener& listener) {
+  if (config_.epochs == 0) {
+    measure_start();
+    return Outcome::Finished;
+  }
   Loader loader(pictures_, {.batch = config_.batch,
                             .workers = config_.loaders,
                             .seed = config_.seed,

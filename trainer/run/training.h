@@ -45,13 +45,24 @@ struct TrainingListener {
   std::function<bool()> stop;
 };
 
+/// The state that a new run is about to start from.
+struct StartPoint {
+  const Config& config;
+  const TrainingData& data;
+  const Task& task;
+  Backend& backend;
+  Module& net;
+};
+/// Changes that state, once and before the first checkpoint; a function of the start point alone.
+using Preparation = std::function<void(const StartPoint&)>;
+
 enum class Outcome : std::uint8_t { Finished, Stopped };
 
 class Training {
  public:
   /// A new run: makes the folder (config.out) and writes its first checkpoint, so that an unwritable folder
   /// or a full disk shows before the first step. Throws std::invalid_argument or cli::CommandError.
-  static Training start(const Config& config, const TrainingData& data);
+  static Training start(const Config& config, const TrainingData& data, const Preparation& prepare = {});
   /// Goes on at the last checkpoint; from the beginning when the run was killed before its first one. Throws
   /// cli::CommandError for other pictures or settings than those that the run began with.
   static Training resume(const RunFolder& folder, const TrainingData& data, std::size_t threads);
@@ -72,7 +83,7 @@ class Training {
 
  private:
   Training(const Config& config, const TrainingData& data, std::size_t threads);
-  void begin();
+  void begin(const Preparation& prepare);
   void restore(const RunFolder& folder);
   void open_records(const RunFolder& folder);
 
@@ -83,6 +94,7 @@ class Training {
   void finish_epoch(double seconds, std::uint64_t pictures, const TrainingListener& listener);
   [[noreturn]] void fail_diverged(const std::string& where) const;
   void update(const Context& ctx);
+  void measure_start();
   void record_step(const StepReport& report) const;
   [[nodiscard]] double test_accuracy();
   [[nodiscard]] std::vector<std::byte> checkpoint_bytes();

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "trainer/cli/config_flags.h"
+#include "trainer/cli/stages.h"
+#include "trainer/cli/subcommands.h"
+#include "trainer/run/loaded_run.h"
+
+namespace bitplane::train {
+namespace {
+
+struct QuantizeOptions {
+  std::shared_ptr<ConfigFlags> flags = std::make_shared<ConfigFlags>();
+  std::string from, stages, until;
+  std::vector<std::string> special;  ///< STAGE.NAME=VALUE
+  bool json = false;
+};
+
+std::vector<std::string> split(const std::string& names) {
+  std::vector<std::string> parts;
+  std::istringstream stream(names);
+  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
+  return parts;
+}
+
+cli::ExitCode quantize(const QuantizeOptions& options) {
+  const PartialConfig flags = take_flags(*options.flags);
+  if (!flags.given.contains("method")) {
+    std::string known;
+    for (const ProcedureInfo* procedure : procedures())
+      known += (known.empty() ? "" : ", ") + std::string(procedure->method);
+    throw std::invalid_argument("give the --method whose procedure shall run: " + known);
+  }
+  (void)find_procedure(flags.values.method);
+  if (flags.values.out.empty()) throw std::invalid_argument("give the procedure a folder: --out runs/NAME");
+  const LoadedRun from = load_run(options.from, Which::Last);
+  ProcedurePlan plan = plan_procedure(from, flags, options.special);
+  StageRequest request{.folder = plan.request.out,
+                       .only = split(options.stages),
+                       .until = options.until,
+                       .format = options.json ? cli::Format::JsonDocument : cli::Format::Text};
+  for (const std::string& name : request.only) (void)plan.stage_at(name);
+  if (!request.until.empty()) (void)plan.stage_at(request.until);
+  return run_stages(ProcedureFolder::create(std::move(plan)), request);
+}
+
+}  // namespace
+
+cli::Action declare_quantize(CLI::App& app) {
+  auto options = std::make_shared<QuantizeOptions>();
+  app.add_option("--from", options->from, "run folder of a float net")->required();
+  declare_config_flags(app, options->flags);
+  app.add_option("--set", options->special,
+                 "STAGE.NAME=VALUE: a setting or an option of one stage, as fine-tune.lr=0.001");
+  app.add_option("--stages", options->stages, "only these stages, as sparse,transform");
+  app.add_option("--until", options->until, "stop behind this stage");
+  app.add_flag("--json", options->json, "result as JSON");
+  return [options] { return guarded([&] { return quantize(*options); }); };
+}
+
+}  // namespace bitplane::train

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/cli/stages.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "engine/cli/shared/errors.h"
+#include "engine/cli/shared/number_text.h"
+#include "trainer/checkpoint/file.h"
+#include "trainer/procedures/carry_state.h"
+#include "trainer/run/build.h"
+
+namespace bitplane::train {
+namespace {
+
+using cli::CommandError;
+using cli::ExitCode;
+
+/// Indices of the stages to run, ascending, and what must be done before each.
+std::vector<std::size_t> requested(const ProcedurePlan& plan, const StageRequest& request) {
+  const std::size_t end = request.until.empty() ? plan.stages.size() : plan.stage_at(request.until) + 1;
+  std::vector<std::size_t> wanted;
+  for (std::size_t i = 0; i < end; ++i) {
+    if (request.only.empty()) wanted.push_back(i);
+  }
+  for (const std::string& name : request.only) wanted.push_back(plan.stage_at(name));
+  std::ranges::sort(wanted);
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  std::erase_if(wanted, [&](std::size_t i) { return i >= end; });
+  return wanted;
+}
+
+void refuse_gap(const ProcedureFolder& folder, std::size_t stage) {
+  if (stage == 0 || folder.is_done(stage - 1)) return;
+  const auto& stages = folder.plan().stages;
+  throw std::invalid_argument("stage '" + stages[stage].stage.name + "' begins with the end of stage '" +
+                              stages[stage - 1].stage.name + "', which is not done: `trainer resume " +
+                              folder.path() + "` runs all that is missing");
+}
+
+void refuse_other_data(const LoadedRun& from, const TrainingData& data) {
+  if (from.task.train_digest == data.train.digest && from.task.test_digest == data.test.digest) return;
+  throw CommandError(ExitCode::BadInput, "'" + from.folder.path() + "' was trained on other pictures than " +
+                                             "data set '" + from.folder.config().data +
+                                             "' holds now; give back the same files (--data-dir)");
+}
+
+/// The state of the stage before, by name, then what the quantizers and the stage make of it.
+void prepare_stage(const ProcedureFolder& folder, std::size_t index, const StartPoint& point) {
+  const ProcedurePlan& plan = folder.plan();
+  const PlannedStage& planned = plan.stages[index];
+  const LoadedRun before = load_run(index == 0 ? plan.from : plan.stages[index - 1].config.out, Which::Last);
+  refuse_other_data(before, point.data);
+  const CarriedState carried = carry_state(*before.net, point.net);
+  for (const QuantizedLayer& layer : quantized_layers(point.net)) {
+    layer.quantizer->begin_stage({.name = planned.stage.name, .index = index, .count = plan.stages.size()},
+                                 *layer.weights);
+  }
+  nlohmann::ordered_json report{{"before", index == 0 ? "float" : plan.stages[index - 1].stage.name},
+                                {"tensors_taken", carried.taken},
+                                {"fresh", carried.fresh},
+                                {"unused", carried.unused}};
+  cli::note("stage '" + planned.stage.name + "': " + std::to_string(carried.taken) + " tensors taken over, " +
+            std::to_string(carried.fresh.size()) + " fresh, " + std::to_string(carried.unused.size()) +
+            " not used");
+  if (planned.stage.prepare) {
+    report["found"] = planned.stage.prepare({.point = point,
+                                             .before = *before.net,
+                                             .task_before = before.task,
+                                             .say = [](const std::string& text) { cli::note(text); }});
+  }
+  write_file_text(folder.prepared_file(index), report.dump(2) + "\n");
+}
+
+/// A folder without its first checkpoint is what a kill left of a stage that had not begun.
+void remove_unbegun(const Config& config) {
+  std::error_code error;
+  const std::filesystem::path folder(config.out);
+  if (!std::filesystem::exists(folder / "checkpoint-last.safetensors", error))
+    std::filesystem::remove_all(folder, error);
+}
+
+Training begin_or_resume(const ProcedureFolder& folder, std::size_t index, const TrainingData& data) {
+  const Config& config = folder.plan().stages[index].config;
+  remove_unbegun(config);
+  std::error_code error;
+  if (std::filesystem::exists(config.out, error)) {
+    return Training::resume(RunFolder::open(config.out), data, thread_count(config));
+  }
+  return Training::start(config, data, [&](const StartPoint& point) { prepare_stage(folder, index, point); });
+}
+
+void use_surroundings(const StageRequest& request, ProcedurePlan& plan) {
+  for (PlannedStage& planned : plan.stages) {
+    if (!request.data_dir.empty()) planned.config.data_dir = request.data_dir;
+    if (request.threads) planned.config.threads = *request.threads;
+  }
+}
+
+void print_stages(const ProcedureFolder& folder) {
+  const auto& stages = folder.plan().stages;
+  std::cout << "procedure      " << folder.path() << " (" << folder.plan().procedure->method << ")\n";
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    const auto& result = folder.result(i);
+    std::cout << "  " << stages[i].folder
+              << std::string(
+                     std::max<std::size_t>(1, 20 - std::min<std::size_t>(19, stages[i].folder.size())), ' ')
+              << stages[i].config.wbits << "/" << stages[i].config.abits << "  "
+              << (result ? cli::percent(result->accuracy()) : "not done") << '\n';
+  }
+}
+
+}  // namespace
+
+ExitCode run_stages(ProcedureFolder folder, const StageRequest& request) {
+  use_surroundings(request, folder.plan());
+  const std::vector<std::size_t> wanted = requested(folder.plan(), request);
+  const RunLock lock(folder.path());
+  std::optional<TrainingData> data;
+  cli::Json rows = cli::Json::array();
+  for (const std::size_t i : wanted) {
+    if (folder.is_done(i)) continue;
+    refuse_gap(folder, i);
+    if (!data) data = load_training_data(folder.plan().stages[i].config);
+    Training training = begin_or_resume(folder, i, *data);
+    const std::optional<Finished> finished = train_to_the_end(training, *data);
+    if (!finished) {
+      cli::note("the whole procedure goes on with: trainer resume " + folder.path());
+      return ExitCode::Interrupted;
+    }
+    folder.set_done(i, finished->result);
+    rows.push_back(finished_json(training, *finished));
+  }
+  if (request.format == cli::Format::Text) {
+    print_stages(folder);
+    return ExitCode::Ok;
+  }
+  cli::Json result{{"procedure", folder.plan().procedure->method}, {"run", folder.path()}, {"ran", rows}};
+  for (std::size_t i = 0; i < folder.plan().stages.size(); ++i) {
+    const PlannedStage& planned = folder.plan().stages[i];
+    cli::Json row{{"name", planned.stage.name}, {"run", planned.config.out}, {"test_accuracy", nullptr}};
+    if (folder.is_done(i)) row["test_accuracy"] = folder.result(i)->accuracy();
+    result["stages"].push_back(row);
+  }
+  cli::print_json(result);
+  return ExitCode::Ok;
+}
+
+}  // namespace bitplane::train

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/procedures/folder.h"
+
+#include <filesystem>
+#include <stdexcept>
+#include <system_error>
+
+#include "engine/cli/shared/errors.h"
+#include "trainer/checkpoint/file.h"
+
+namespace bitplane::train {
+namespace fs = std::filesystem;
+namespace {
+
+using cli::CommandError;
+using cli::ExitCode;
+
+constexpr const char* kFileName = "procedure.json";
+
+std::string file_of(const std::string& path) {
+  return (fs::path(path) / kFileName).string();
+}
+
+void make_folder(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) {
+    throw CommandError(ExitCode::SystemRefused,
+                       "cannot make the folder '" + path + "': " + error.message() + "; give another --out");
+  }
+}
+
+}  // namespace
+
+bool ProcedureFolder::is_at(const std::string& path) {
+  std::error_code error;
+  return fs::exists(file_of(path), error);
+}
+
+ProcedureFolder ProcedureFolder::create(ProcedurePlan plan) {
+  const std::string path = plan.request.out;
+  if (is_at(path)) {
+    ProcedureFolder there = open(path);
+    const std::string change = changed_plan(there.plan_, plan);
+    if (!change.empty()) {
+      throw std::invalid_argument("'" + path + "' holds a procedure with other settings (" + change +
+                                  "): go on with it by `trainer resume " + path + "`, or give another --out");
+    }
+    for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+      if (!there.is_done(i)) there.plan_.stages[i] = plan.stages[i];
+    }
+    return there;
+  }
+  RunFolder::refuse_existing_run(path);
+  make_folder(path);
+  ProcedureFolder folder(std::move(plan));
+  folder.write();
+  return folder;
+}
+
+ProcedureFolder ProcedureFolder::open(const std::string& path) {
+  const std::string file = file_of(path);
+  try {
+    const auto json = nlohmann::json::parse(read_file_text(file));
+    ProcedureFolder folder(plan_from_json(json, path));
+    const auto& stages = json.at("stages");
+    for (std::size_t i = 0; i < folder.results_.size(); ++i) {
+      const auto& result = stages.at(i).at("result");
+      if (result.is_null()) continue;
+      folder.results_[i] = RunResult{.step = result.at("step"),
+                                     .data = result.at("data"),
+                                     .count = result.at("count"),
+                                     .correct = result.at("correct")};
+    }
+    return folder;
+  } catch (const nlohmann::json::exception& error) {
+    throw CommandError(ExitCode::BadInput, file + ": " + error.what());
+  } catch (const std::invalid_argument& error) {
+    throw CommandError(ExitCode::BadInput, file + ": " + error.what());
+  }
+}
+
+std::string ProcedureFolder::prepared_file(std::size_t stage) const {
+  return (fs::path(path()) / (plan_.stages.at(stage).folder + ".prepared.json")).string();
+}
+
+void ProcedureFolder::set_done(std::size_t stage, const RunResult& result) {
+  results_.at(stage) = result;
+  write();
+}
+
+void ProcedureFolder::write() const {
+  nlohmann::ordered_json json = plan_to_json(plan_);
+  for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
+    const PlannedStage& planned = plan_.stages[i];
+    nlohmann::ordered_json row{{"name", planned.stage.name},
+                               {"folder", planned.folder},
+                               {"description", planned.stage.description},
+                               {"wbits", planned.config.wbits},
+                               {"abits", planned.config.abits},
+                               {"epochs", planned.config.epochs},
+                               {"result", nullptr}};
+    if (const auto& result = results_[i]) {
+      row["result"] = {{"step", result->step},
+                       {"data", result->data},
+                       {"count", result->count},
+                       {"correct", result->correct},
+                       {"test_accuracy", result->accuracy()}};
+    }
+    json["stages"].push_back(std::move(row));
+  }
+  write_file_text(file_of(path()), json.dump(2) + "\n");
+}
+
+std::string final_run(const std::string& path) {
+  if (!ProcedureFolder::is_at(path)) return path;
+  const ProcedureFolder folder = ProcedureFolder::open(path);
+  const std::size_t last = folder.plan().stages.size() - 1;
+  if (folder.is_done(last)) return folder.plan().stages[last].config.out;
+  std::string done;
+  for (std::size_t i = 0; i < last; ++i) {
+    if (folder.is_done(i)) done += (done.empty() ? "" : ", ") + folder.plan().stages[i].config.out;
+  }
+  throw CommandError(ExitCode::BadInput, "'" + path + "' has not done its last stage, '" +
+                                             folder.plan().stages[last].stage.name +
+                                             "': go on with `trainer resume " + path + "`" +
+                                             (done.empty() ? "" : ", or give a stage that is done: " + done));
+}
+
+std::optional<StageFolder> stage_folder(const std::string& path) {
+  const fs::path full = fs::path(path).lexically_normal();
+  const fs::path folder = full.filename().empty() ? full.parent_path() : full;
+  const std::string parent = folder.parent_path().empty() ? "." : folder.parent_path().string();
+  if (!ProcedureFolder::is_at(parent)) return std::nullopt;
+  const ProcedureFolder procedure = ProcedureFolder::open(parent);
+  for (const PlannedStage& planned : procedure.plan().stages) {
+    if (planned.folder == folder.filename()) return StageFolder{parent, planned.stage.name};
+  }
+  return std::nullopt;
+}
+
+}  // namespace bitplane::train

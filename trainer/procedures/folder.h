@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The folder of a procedure on disk: procedure.json, and which run folder stands for what.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "trainer/procedures/plan.h"
+#include "trainer/run/loaded_run.h"
+
+namespace bitplane::train {
+
+class ProcedureFolder {
+ public:
+  /// Whether `path` holds a procedure.
+  [[nodiscard]] static bool is_at(const std::string& path);
+  /// A new folder (its procedure.json is written), or the one that holds the same procedure. Throws
+  /// std::invalid_argument where it holds another one or something else.
+  static ProcedureFolder create(ProcedurePlan plan);
+  /// Throws cli::CommandError.
+  static ProcedureFolder open(const std::string& path);
+
+  [[nodiscard]] const ProcedurePlan& plan() const noexcept { return plan_; }
+  /// To run with other surroundings (threads, data folder): what decides bits stays.
+  [[nodiscard]] ProcedurePlan& plan() noexcept { return plan_; }
+  [[nodiscard]] std::string path() const { return plan_.request.out; }
+  [[nodiscard]] std::string prepared_file(std::size_t stage) const;
+  [[nodiscard]] bool is_done(std::size_t stage) const { return results_.at(stage).has_value(); }
+  [[nodiscard]] const std::optional<RunResult>& result(std::size_t stage) const { return results_.at(stage); }
+  /// Writes procedure.json.
+  void set_done(std::size_t stage, const RunResult& result);
+
+ private:
+  explicit ProcedureFolder(ProcedurePlan plan) : plan_(std::move(plan)), results_(plan_.stages.size()) {}
+  void write() const;
+  ProcedurePlan plan_;
+  std::vector<std::optional<RunResult>> results_;
+};
+
+/// The run that `path` means: itself, or the last stage of a procedure. Throws cli::CommandError when that
+/// stage is not done yet, with the ones that are.
+[[nodiscard]] std::string final_run(const std::string& path);
+
+/// Where `path` is the run folder of a procedure's stage.
+struct StageFolder {
+  std::string procedure;  ///< its folder
+  std::string stage;      ///< name
+};
+[[nodiscard]] std::optional<StageFolder> stage_folder(const std::string& path);
+
+}  // namespace bitplane::train

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/procedures/plan.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <utility>
+
+#include "engine/data/nearest_name.h"
+#include "trainer/config/changes.h"
+#include "trainer/nets/net_file.h"
+
+namespace bitplane::train {
+namespace {
+
+/// What a stage computes on, and with what it started: the float run's, never given.
+constexpr std::array<std::string_view, 4> kOfFloatRun{"data", "net", "width", "normalize"};
+/// What each stage has for itself or the method has a default for.
+constexpr std::array<std::string_view, 13> kNotOfFloatRun{
+    "method",    "wbits",        "abits",   "lr",  "weight_decay", "epochs",          "drops",
+    "init_from", "init_missing", "teacher", "out", "groups",       "checkpoint_every"};
+
+template <class List>
+bool contains(const List& list, std::string_view name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+void refuse_other_task(const Config& from, const PartialConfig& flags) {
+  for (const ConfigField& field : config_fields()) {
+    if (!contains(kOfFloatRun, field.name) || !flags.given.contains(field.name)) continue;
+    const bool same =
+        std::visit([&](auto member) { return flags.values.*member == from.*member; }, field.member);
+    if (same) continue;
+    const std::string title = std::visit(
+        [&](auto member) {
+          if constexpr (std::is_same_v<decltype(member), std::string Config::*>) {
+            return "'" + net_title(from.*member) + "'";
+          } else {
+            return nlohmann::json(from.*member).dump();
+          }
+        },
+        field.member);
+    throw std::invalid_argument(flag_of(field) + " is the float run's, " + title +
+                                ": leave it out, or give --from a float run that was trained with another");
+  }
+}
+
+void refuse_quantized(const LoadedRun& from) {
+  const Config& config = from.folder.config();
+  if (config.method == "float") return;
+  throw std::invalid_argument("--from '" + from.folder.path() + "' is a run of method '" + config.method +
+                              "' with " + std::to_string(config.wbits) + "/" + std::to_string(config.abits) +
+                              " bits: a procedure starts from a run of method 'float'");
+}
+
+/// The float run's settings, as if a config file had given them.
+PartialConfig inherited(const Config& from, const PartialConfig& flags) {
+  PartialConfig file;
+  file.values = from;
+  file.values.options.clear();
+  for (const ConfigField& field : config_fields()) {
+    if (!contains(kNotOfFloatRun, field.name)) file.given.insert(std::string(field.name));
+  }
+  if (flags.given.contains("schedule")) file.given.erase("warmup");
+  if (flags.given.contains("ema")) file.given.erase("weights");
+  return file;
+}
+
+/// Where neither the user nor the method's row says something.
+void add_defaults(const ProcedureInfo& procedure, const PartialConfig& flags, PartialConfig& file) {
+  Config changed = file.values;
+  const MethodDefaults& method = find_method(procedure.method).defaults;
+  changed.lr = method.lr;
+  changed.weight_decay = method.weight_decay;
+  changed.epochs = Config{}.epochs;
+  Config before = changed;
+  procedure.defaults(changed);
+  for (const ConfigField& field : config_fields()) {
+    std::visit(
+        [&](auto member) {
+          if (changed.*member == before.*member || flags.given.contains(field.name)) return;
+          file.values.*member = changed.*member;
+          file.given.insert(std::string(field.name));
+        },
+        field.member);
+  }
+}
+
+/// The options of the procedure, taken out of the method's.
+OptionValues take_options(const ProcedureInfo& procedure, MethodOptionValues& given) {
+  OptionValues own;
+  for (const OptionInfo& option : procedure.options) {
+    const auto found = given.find(option.name);
+    if (found == given.end()) continue;
+    own.insert(*found);
+    given.erase(found);
+  }
+  return resolve_options("the procedure of method '" + std::string(procedure.method) + "'", procedure.options,
+                         std::move(own));
+}
+
+/// The value's text as the field's JSON type.
+nlohmann::json json_value(const std::string& name, const std::string& text) {
+  for (const ConfigField& field : config_fields()) {
+    if (field.name != name || std::holds_alternative<std::string Config::*>(field.member)) continue;
+    const nlohmann::json number = nlohmann::json::parse(text, nullptr, false);
+    return number.is_discarded() ? nlohmann::json(text) : number;
+  }
+  return text;
+}
+
+bool is_config_field(const std::string& name) {
+  return std::ranges::any_of(config_fields(), [&](const ConfigField& field) { return field.name == name; });
+}
+
+/// Takes the fields through the same door as a config file: types, names, ranges.
+Config with_special(const Config& config, const std::string& stage, const std::vector<StageSetting>& all) {
+  nlohmann::json json = config_to_json(config);
+  for (const StageSetting& setting : all) {
+    if (setting.stage != stage) continue;
+    if (is_config_field(setting.name) || !config.options.contains(setting.name)) {
+      json[setting.name] = json_value(setting.name, setting.value);
+    } else {
+      const OptionValue value = parse_option(setting.value);
+      if (value.number() != nullptr) {
+        json["options"][setting.name] = *value.number();
+      } else {
+        json["options"][setting.name] = *value.name();
+      }
+    }
+  }
+  return resolve_config(config_from_json(json), {});
+}
+
+void add_stages(ProcedurePlan& plan) {
+  std::vector<std::string> names;
+  std::vector<Stage> stages = plan.procedure->stages(plan.request, plan.options);
+  for (const Stage& stage : stages) names.push_back(stage.name);
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  for (const StageSetting& setting : plan.special) {
+    if (!contains(known, setting.stage))
+      throw std::invalid_argument(engine::data::unknown_name_message("stage", setting.stage, known));
+  }
+  for (Stage& stage : stages) {
+    Config config = plan.request;
+    if (stage.change) stage.change(config);
+    if (config.epochs == 0) config.drops.clear();
+    config = with_special(config, stage.name, plan.special);
+    const std::string folder = std::to_string(plan.stages.size() + 1) + "-" + stage.name;
+    config.out = (std::filesystem::path(plan.request.out) / folder).string();
+    plan.stages.push_back({.stage = std::move(stage), .config = std::move(config), .folder = folder});
+  }
+}
+
+}  // namespace
+
+StageSetting parse_stage_setting(const std::string& text) {
+  const std::size_t dot = text.find('.'), equals = text.find('=');
+  if (dot == std::string::npos || equals == std::string::npos || equals < dot || dot == 0) {
+    throw std::invalid_argument("--set " + text + ": give it as STAGE.NAME=VALUE, as fine-tune.lr=0.001");
+  }
+  StageSetting setting{.stage = text.substr(0, dot),
+                       .name = text.substr(dot + 1, equals - dot - 1),
+                       .value = text.substr(equals + 1)};
+  std::ranges::replace(setting.name, '-', '_');
+  return setting;
+}
+
+std::size_t ProcedurePlan::stage_at(std::string_view name) const {
+  std::vector<std::string_view> known;
+  for (const PlannedStage& planned : stages) {
+    if (planned.stage.name == name) return known.size();
+    known.push_back(planned.stage.name);
+  }
+  throw std::invalid_argument(engine::data::unknown_name_message("stage", std::string(name), known));
+}
+
+ProcedurePlan plan_procedure(const LoadedRun& from, const PartialConfig& flags,
+                             const std::vector<std::string>& stage_settings) {
+  const Config& float_config = from.folder.config();
+  ProcedurePlan plan{.procedure = &find_procedure(flags.values.method)};
+  refuse_quantized(from);
+  refuse_other_task(float_config, flags);
+  if (flags.given.contains("init_from"))
+    throw std::invalid_argument("--init-from is for `trainer train`: a procedure starts from --from RUN");
+  plan.from = std::filesystem::absolute(from.folder.path()).lexically_normal().string();
+  PartialConfig file = inherited(float_config, flags), wanted = flags;
+  plan.options = take_options(*plan.procedure, wanted.values.options);
+  add_defaults(*plan.procedure, flags, file);
+  plan.request = resolve_config(file, wanted);
+  for (const std::string& text : stage_settings) plan.special.push_back(parse_stage_setting(text));
+  add_stages(plan);
+  return plan;
+}
+
+nlohmann::ordered_json plan_to_json(const ProcedurePlan& plan) {
+  Config request = plan.request;
+  request.out.clear();
+  nlohmann::ordered_json json{{"procedure", plan.procedure->method},
+                              {"from", plan.from},
+                              {"request", config_to_json(request)},
+                              {"options", nlohmann::ordered_json::object()},
+                              {"special", nlohmann::ordered_json::array()}};
+  for (const auto& [name, value] : plan.options) json["options"][name] = to_string(value);
+  for (const StageSetting& setting : plan.special) json["special"].push_back(setting.text());
+  return json;
+}
+
+ProcedurePlan plan_from_json(const nlohmann::json& json, const std::string& out) {
+  ProcedurePlan plan{.procedure = &find_procedure(json.at("procedure").get<std::string>()),
+                     .from = json.at("from").get<std::string>(),
+                     .request = resolve_config(config_from_json(json.at("request")), {})};
+  plan.request.out = out;
+  OptionValues options;
+  for (const auto& [name, value] : json.at("options").items())
+    options[name] = parse_option(value.get<std::string>());
+  plan.options = take_options(*plan.procedure, options);
+  for (const auto& text : json.at("special"))
+    plan.special.push_back(parse_stage_setting(text.get<std::string>()));
+  add_stages(plan);
+  return plan;
+}
+
+std::string changed_plan(const ProcedurePlan& before, const ProcedurePlan& now) {
+  if (before.procedure != now.procedure) {
+    return "method was " + std::string(before.procedure->method) + " and is " +
+           std::string(now.procedure->method);
+  }
+  if (before.from != now.from) return "--from was '" + before.from + "' and is '" + now.from + "'";
+  if (const auto change = changed_setting(deciding_settings(before.request), now.request)) return *change;
+  for (const auto& [name, value] : before.options) {
+    if (now.options.at(name) == value) continue;
+    return name + " was " + to_string(value) + " and is " + to_string(now.options.at(name));
+  }
+  for (std::size_t i = 0; i < now.stages.size(); ++i) {
+    if (i >= before.stages.size()) return "it had fewer stages";
+    const auto change = changed_setting(deciding_settings(before.stages[i].config), now.stages[i].config);
+    if (change) return "in stage '" + now.stages[i].stage.name + "' " + *change;
+  }
+  return "";
+}
+
+}  // namespace bitplane::train
