@@ -143,8 +143,10 @@ std::vector<Case> cases_of_methods() {
     if (method.name == "float" || method.name == "lq-nets") continue;  // above
     const BitRange weights = weight_bits(method), activations = activation_bits(method);
     for (const auto& [wbits, abits] : std::initializer_list<std::pair<std::size_t, std::size_t>>{
-             {1, 1}, {1, 2}, {2, 2}, {3, 3}, {8, 8}, {1, 32}, {2, 32}}) {
-      const bool fits = weights.contains(wbits) && (abits == kFloatBits || activations.contains(abits));
+             {1, 1}, {1, 2}, {2, 2}, {3, 3}, {8, 8}, {1, 32}, {2, 32}, {32, 2}}) {
+      const bool floats = wbits == kFloatBits && method.float_weights == FloatWeights::Allowed;
+      const bool fits =
+          (floats || weights.contains(wbits)) && (abits == kFloatBits || activations.contains(abits));
       if (!fits) continue;
       cases.push_back({.wbits = wbits,
                        .abits = abits,

@@ -18,6 +18,7 @@
 #include "trainer/nets/net.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/schedule.h"
+#include "trainer/procedures/procedure.h"
 
 namespace bitplane::train {
 namespace {
@@ -59,6 +60,28 @@ std::string bits_text(BitRange range) {
   return range.max == 0 ? "32" : to_string(range) + ", or 32 = float";
 }
 
+const ProcedureInfo* procedure_of(std::string_view method) {
+  for (const ProcedureInfo* procedure : procedures()) {
+    if (procedure->method == method) return procedure;
+  }
+  return nullptr;
+}
+
+/// "" for methods without one.
+std::string procedure_text(std::string_view method) {
+  const ProcedureInfo* procedure = procedure_of(method);
+  return procedure == nullptr ? "" : "trainer quantize: " + std::string(procedure->description);
+}
+
+Json procedure_options(std::string_view method) {
+  Json options = Json::object();
+  if (const ProcedureInfo* procedure = procedure_of(method)) {
+    for (const OptionInfo& option : procedure->options)
+      options[std::string(option.name)] = describe_option(option);
+  }
+  return options;
+}
+
 Json list_methods() {
   Json rows = Json::array();
   for (const MethodInfo& method : methods()) {
@@ -68,6 +91,7 @@ Json list_methods() {
     }
     rows.push_back({{"name", method.name},
                     {"description", method.description},
+                    {"procedure", procedure_text(method.name)},
                     {"weights", method.weights},
                     {"activations", method.activations},
                     {"weight_bits", bits_text(weight_bits(method))},
@@ -77,7 +101,8 @@ Json list_methods() {
                       {"abits", method.defaults.abits},
                       {"lr", method.defaults.lr},
                       {"weight_decay", method.defaults.weight_decay}}},
-                    {"options", options}});
+                    {"options", options},
+                    {"procedure_options", procedure_options(method.name)}});
   }
   return rows;
 }

@@ -32,6 +32,11 @@ class Sequential final : public Module {
       children_.pop_back();
   }
 
+  /// Another layer under the same name.
+  void replace(std::size_t child, std::unique_ptr<Module> module) {
+    children_.at(child).module = std::move(module);
+  }
+
   Variable forward(const Context& ctx, const Variable& x) override;
   Variable watch(const Context& ctx, const Variable& x, const std::string& name,
                  const LayerWatch& watcher) override;

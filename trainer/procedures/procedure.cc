@@ -9,7 +9,7 @@
 namespace bitplane::train {
 namespace {
 
-constexpr std::array kProcedures{&kQilProcedure, &kGdrqProcedure};
+constexpr std::array kProcedures{&kTsqProcedure, &kQilProcedure, &kGdrqProcedure};
 
 }  // namespace
 

@@ -9,5 +9,6 @@ namespace bitplane::train {
 
 extern const ProcedureInfo kGdrqProcedure;
 extern const ProcedureInfo kQilProcedure;
+extern const ProcedureInfo kTsqProcedure;
 
 }  // namespace bitplane::train

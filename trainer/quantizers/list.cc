@@ -12,7 +12,7 @@ namespace bitplane::train {
 namespace {
 
 constexpr std::array kQuantizers{
-    &kLqNets, &kQil, &kGdrq, &kLsq, &kDorefa, &kPact, &kHwgq, &kBwn, &kSign, &kTwn, &kTtq,
+    &kLqNets, &kQil, &kGdrq, &kLsq, &kDorefa, &kPact, &kHwgq, &kBwn, &kSign, &kTwn, &kTtq, &kTsq,
 };
 
 void check_bits(const QuantizerInfo& info, const char* side, BitRange range, std::size_t bits) {

@@ -124,6 +124,9 @@ class ActivationQuantizer : public Quantizer {
   [[nodiscard]] virtual bool wants_statistics() const noexcept { return false; }
   /// Whether negative values have codes of their own: then no ReLU stands in front.
   [[nodiscard]] virtual bool reads_signs() const noexcept { return false; }
+  /// Whether the levels are fixed for inputs of mean 0 and deviation 1: then a batch norm right in front has
+  /// no scale and shift.
+  [[nodiscard]] virtual bool wants_unit_input() const noexcept { return false; }
   /// Gradients of the declared surrogate: to x, then to each of trained(). `used` is the table of the
   /// forward. Default: where the table's interval passes. A quantizer with trained() parameters is never
   /// fused.

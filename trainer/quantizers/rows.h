@@ -18,5 +18,6 @@ extern const QuantizerInfo kTwn;
 extern const QuantizerInfo kTtq;
 extern const QuantizerInfo kHwgq;
 extern const QuantizerInfo kPact;
+extern const QuantizerInfo kTsq;
 
 }  // namespace bitplane::train

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Procedures that start from a float net: refusals, stages one by one, and the promise that a procedure
+// killed again and again ends with the bytes of one that was left alone.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <thread>
+
+#include "trainer/procedures/carry_state.h"
+#include "trainer/procedures/folder.h"
+#include "trainer/run/build.h"
+#include "trainer/trainer_command.h"
+
+namespace bitplane::train {
+namespace {
+
+using testing::Arguments;
+using testing::Command;
+using testing::Finished;
+using testing::run;
+using testing::TemporaryFolder;
+using Clock = std::chrono::steady_clock;
+
+/// A folder with a small data set and a float run "float" on it.
+class ProcedureTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    testing::write_small_dataset(folder_);
+    const Finished trained = run(folder_, testing::train_arguments(folder_, "float", {"--method", "float"}));
+    ASSERT_EQ(trained.code, 0) << trained.err;
+  }
+  [[nodiscard]] Arguments quantize(const std::string& out, Arguments more) const {
+    Arguments arguments{"quantize", "--from", folder_ / "float", "--out", folder_ / out};
+    if (std::ranges::find(more, "--epochs") == more.end()) more.insert(more.end(), {"--epochs", "1"});
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+  void expect_refusal(Arguments arguments, const std::string& part) {
+    const Finished finished = run(folder_, std::move(arguments));
+    EXPECT_EQ(finished.code, 2) << finished.err;
+    EXPECT_NE(finished.err.find(part), std::string::npos) << finished.err;
+    EXPECT_EQ(std::count(finished.err.begin(), finished.err.end(), '\n'), 1) << finished.err;
+  }
+  [[nodiscard]] bool exists(const std::string& name) const { return std::filesystem::exists(folder_ / name); }
+  TemporaryFolder folder_;
+};
+
+TEST_F(ProcedureTest, BadRequestsAreRefusedWithWhatIsPossible) {
+  expect_refusal(quantize("x", {}), "--method whose procedure shall run: ");
+  expect_refusal(quantize("x", {"--method", "qli"}), "did you mean 'qil'");
+  expect_refusal(quantize("x", {"--method", "lsq"}), "trainer train --method lsq");
+  expect_refusal(quantize("x", {"--method", "qil", "--wbits", "1"}), "2 to 8");
+  expect_refusal(quantize("x", {"--method", "gdrq", "--option", "group_size=0"}), "filters of a group");
+  expect_refusal(quantize("x", {"--method", "qil", "--net", "resnet-20"}),
+                 "--net is the float run's, 'cnn-small'");
+  expect_refusal(quantize("x", {"--method", "qil", "--data", "synthetic"}), "--data is the float run's");
+  expect_refusal(quantize("x", {"--method", "qil", "--until", "2-bit"}), "did you mean '2-bits'");
+  expect_refusal(quantize("x", {"--method", "qil", "--set", "3-bits"}), "STAGE.NAME=VALUE");
+  expect_refusal(quantize("x", {"--method", "qil", "--set", "3-bit.lr=1"}), "did you mean '3-bits'");
+  expect_refusal(quantize("x", {"--method", "qil", "--set", "3-bits.rl=1"}), "rl");
+  expect_refusal({"quantize", "--from", folder_ / "float", "--method", "qil"}, "--out runs/NAME");
+  EXPECT_FALSE(exists("x")) << "a refused procedure leaves no folder";
+  const Finished low = run(folder_, testing::train_arguments(folder_, "low", {"--method", "dorefa"}));
+  ASSERT_EQ(low.code, 0) << low.err;
+  expect_refusal({"quantize", "--from", folder_ / "low", "--method", "qil", "--out", folder_ / "x"},
+                 "starts from a run of method 'float'");
+}
+
+TEST_F(ProcedureTest, StagesRunOneByOneAndTheLastOneIsTheResult) {
+  const Arguments settings{"--method", "qil", "--option", "first_bits=3"};
+  const auto only = [&](Arguments more) {
+    more.insert(more.begin(), settings.begin(), settings.end());
+    return run(folder_, quantize("q", more));
+  };
+  const Finished gap = only({"--stages", "2-bits"});
+  EXPECT_EQ(gap.code, 2);
+  EXPECT_NE(gap.err.find("which is not done"), std::string::npos) << gap.err;
+  ASSERT_EQ(only({"--until", "3-bits"}).code, 0);
+  EXPECT_TRUE(exists("q/1-3-bits/model.safetensors"));
+  EXPECT_FALSE(exists("q/2-2-bits"));
+  const Finished early = run(folder_, {"eval", folder_ / "q"});
+  EXPECT_EQ(early.code, 3);
+  EXPECT_NE(early.err.find("q/1-3-bits"), std::string::npos) << early.err;
+  const Finished other = run(folder_, quantize("q", {"--method", "qil", "--lr", "0.5"}));
+  EXPECT_EQ(other.code, 2);
+  EXPECT_NE(other.err.find("lr was 0.02 and is 0.5"), std::string::npos) << other.err;
+
+  const Finished rest = run(folder_, {"resume", folder_ / "q", "--json"});
+  ASSERT_EQ(rest.code, 0) << rest.err;
+  const auto result = nlohmann::json::parse(rest.out);
+  EXPECT_EQ(result.at("ran").size(), 1U) << "the finished stage is skipped";
+  const Finished evaluated = run(folder_, {"eval", folder_ / "q", "--json"});
+  ASSERT_EQ(evaluated.code, 0) << evaluated.err;
+  EXPECT_EQ(nlohmann::json::parse(evaluated.out).at("test_accuracy"),
+            result.at("stages").at(1).at("test_accuracy"));
+  ASSERT_EQ(run(folder_, {"export", folder_ / "q", "--out", folder_ / "m"}).code, 0);
+  EXPECT_EQ(read_file_bytes(folder_ / "m"), read_file_bytes(folder_ / "q/2-2-bits/model.safetensors"));
+  // The intervals of 3 bits went on to 2, and nothing was left over.
+  const auto prepared = nlohmann::json::parse(read_file_text(folder_ / "q/2-2-bits.prepared.json"));
+  EXPECT_TRUE(prepared.at("fresh").empty()) << prepared;
+  EXPECT_TRUE(prepared.at("unused").empty()) << prepared;
+}
+
+TEST_F(ProcedureTest, KilledAtRandomMomentsItEndsWithTheSameBytes) {
+  const std::uint64_t seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  const auto arguments = [&](const std::string& out) {
+    return quantize(out, {"--method", "gdrq", "--epochs", "3", "--checkpoint-every", "1"});
+  };
+  const auto start = Clock::now();
+  const Finished whole = run(folder_, arguments("whole"));
+  ASSERT_EQ(whole.code, 0) << whole.err;
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  std::mt19937_64 random(seed);
+  std::uniform_real_distribution<double> delay(0.0, seconds / 3);
+  for (int kill = 0; kill < 8; ++kill) {
+    const bool begun = exists("killed/procedure.json");
+    Command command(folder_, begun ? Arguments{"resume", folder_ / "killed"} : arguments("killed"));
+    std::this_thread::sleep_for(std::chrono::duration<double>(delay(random)));
+    command.kill();
+    (void)command.wait();
+  }
+  const Finished end = run(folder_, arguments("killed"));
+  ASSERT_EQ(end.code, 0) << end.err;
+  for (const std::string stage : {"1-reshape", "2-fine-tune"}) {
+    for (const char* file : {"/model.safetensors", "/checkpoint-last.safetensors",
+                             "/checkpoint-best.safetensors", "/result.json", ".prepared.json"}) {
+      EXPECT_TRUE(read_file_text(folder_ / ("killed/" + stage + file)) ==
+                  read_file_text(folder_ / ("whole/" + stage + file)))
+          << stage << file;
+    }
+  }
+  EXPECT_EQ(read_file_text(folder_ / "killed/procedure.json"),
+            read_file_text(folder_ / "whole/procedure.json"));
+}
+
+TEST(CarryState, TakesWhatHasTheSameNameAndShapeAndListsTheRest) {
+  Config config = testing::small_config("", 2, 2);
+  const auto quantized = build_run_net(config, {28, 28, 1}, 10);
+  config = testing::small_config("", kFloatBits, kFloatBits);
+  config.seed = 99;
+  const auto plain = build_run_net(config, {28, 28, 1}, 10);
+  const CarriedState carried = carry_state(*plain, *quantized);
+  EXPECT_TRUE(carried.unused.empty());
+  EXPECT_EQ(carried.taken, named_parameters(*plain).size() + named_buffers(*plain).size());
+  ASSERT_FALSE(carried.fresh.empty());
+  for (const std::string& name : carried.fresh) EXPECT_NE(name.find("quant"), std::string::npos) << name;
+  const auto from = named_parameters(*plain);
+  for (const NamedParameter& p : named_parameters(*quantized)) {
+    const auto same = std::ranges::find(from, p.name, &NamedParameter::name);
+    if (same == from.end()) continue;
+    EXPECT_TRUE(std::ranges::equal(p.parameter->variable.value().values(),
+                                   same->parameter->variable.value().values()))
+        << p.name;
+  }
+}
+
+TEST(Procedures, EveryRowIsAMethodWithStagesThatResolve) {
+  for (const ProcedureInfo* procedure : procedures()) {
+    SCOPED_TRACE(std::string(procedure->method));
+    const MethodInfo& method = find_method(procedure->method);
+    PartialConfig flags;
+    flags.values.method = std::string(method.name);
+    flags.given.insert("method");
+    Config request = resolve_config({}, flags);
+    procedure->defaults(request);
+    const auto options = resolve_options("procedure", procedure->options, {});
+    const auto stages = procedure->stages(request, options);
+    ASSERT_FALSE(stages.empty());
+    Config last = request;
+    if (stages.back().change) stages.back().change(last);
+    EXPECT_EQ(last.wbits, request.wbits);
+    EXPECT_EQ(last.abits, request.abits);
+  }
+}
+
+}  // namespace
+}  // namespace bitplane::train

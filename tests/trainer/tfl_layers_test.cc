@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Transformation function learning of a whole net: what is written back computes what was learned.
+#include "trainer/procedures/tfl_layers.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "trainer/procedures/carry_state.h"
+#include "trainer/run/build.h"
+#include "trainer/run_support.h"
+#include "trainer/trainer_support.h"
+
+namespace bitplane::train {
+namespace {
+
+Config tsq_config(std::size_t wbits, const std::string& net) {
+  Config config = testing::small_config("", wbits, 2);
+  config.method = "tsq";
+  config.net = net;
+  config.options = resolve_method({"tsq", wbits, 2}).options;
+  return config;
+}
+
+Task task_of(const TrainingData& data) {
+  return {.input = {data.train.height, data.train.width, data.train.channels},
+          .labels = data.train.class_names,
+          .preprocessing = measure_preprocessing(data.train, "channel"),
+          .sample = {}};
+}
+
+/// A net with float weights whose running statistics are those of its batches, and the one with ternary
+/// weights that takes over.
+class TflLayersTest : public ::testing::Test {
+ protected:
+  void make(const std::string& name) {
+    before_ =
+        build_run_net(tsq_config(kFloatBits, name), task_.input, task_.labels.size(), task_.preprocessing);
+    ternary_ = tsq_config(2, name);
+    const Context train{.backend = backend_, .grad = GradMode::Off};
+    for (int i = 0; i < 20; ++i) (void)before_->forward(train, Variable(pictures()));
+    for (const NamedParameter& p : named_parameters(*before_)) {
+      // Signs and sizes that batch norm has after training.
+      if (!p.name.ends_with("gamma")) continue;
+      std::size_t c = 0;
+      for (float& v : p.parameter->variable.mutable_value().mutable_values())
+        v = (c++ % 3 == 0 ? -0.7F : 1.3F);
+    }
+  }
+  [[nodiscard]] Tensor pictures() const {
+    std::vector<std::uint32_t> indices(data_.train.count);
+    for (std::uint32_t i = 0; i < indices.size(); ++i) indices[i] = i;
+    return make_batch(data_.train, task_.preprocessing, indices).pictures;
+  }
+  std::unique_ptr<Module> learn(Backend& backend, const TflOptions& options) {
+    auto net = build_run_net(ternary_, task_.input, task_.labels.size(), task_.preprocessing);
+    EXPECT_TRUE(carry_state(*before_, *net).unused.empty());
+    found_ = learn_transformation(
+        {.config = ternary_, .data = data_, .task = task_, .backend = backend, .net = *net}, *before_,
+        options, [](const std::string&) {});
+    return net;
+  }
+  std::map<std::string, Tensor> outputs_of(Module& net) {
+    std::map<std::string, Tensor> outputs;
+    const Context eval{.backend = backend_, .mode = Mode::Eval, .grad = GradMode::Off};
+    net.watch(eval, Variable(pictures()), "",
+              [&](const std::string& name, const Variable& value) { outputs[name] = value.value(); });
+    return outputs;
+  }
+  /// Mean square difference of one layer's output, relative to its mean square.
+  double difference(Module& net, const std::string& layer) {
+    const Tensor a = outputs_of(*before_).at(layer), b = outputs_of(net).at(layer);
+    double sum = 0, power = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      const double d = static_cast<double>(a.data()[i]) - static_cast<double>(b.data()[i]);
+      sum += d * d;
+      power += static_cast<double>(a.data()[i]) * static_cast<double>(a.data()[i]);
+    }
+    return sum / power;
+  }
+
+  TrainingData data_ = testing::small_data(60, 10);
+  Task task_ = task_of(data_);
+  Backend backend_{{.threads = 2}};
+  std::unique_ptr<Module> before_;
+  Config ternary_;
+  nlohmann::ordered_json found_;
+};
+
+TEST_F(TflLayersTest, LearnedWeightsReproduceTheCodesBetterThanTheBestTernaryOnes) {
+  make("cnn-small");
+  const auto otwa = learn(backend_, {.lambdas = {}});
+  const auto learned = learn(backend_, {});
+  ASSERT_EQ(found_.at("layers").size(), 4U);
+  for (const auto& layer : found_.at("layers"))
+    EXPECT_LE(layer.at("end_error").get<double>(), layer.at("start_error").get<double>()) << layer;
+  // The first ternary layer (behind a pooling) sees the same codes in both; the last one has batch norm with
+  // scale and shift, and a ReLU.
+  for (const char* layer : {"quant2", "relu5"}) {
+    SCOPED_TRACE(layer);
+    EXPECT_LT(difference(*learned, layer), 0.95 * difference(*otwa, layer));
+    EXPECT_LT(difference(*learned, layer), 0.6) << "it has to do with the target";
+  }
+}
+
+TEST_F(TflLayersTest, WhatIsReportedIsWhatTheNetDoes) {
+  make("cnn-small");
+  // All positions of all pictures: the error of conv4, behind no pooling, is that of quant4.
+  const auto learned = learn(backend_, {.positions = 10000});
+  const auto& layer = found_.at("layers").at(2);
+  EXPECT_EQ(layer.at("layer"), "conv4");
+  EXPECT_NEAR(difference(*learned, "quant4"), layer.at("end_error").get<double>(), 1e-4);
+  const auto& last = found_.at("layers").at(3);
+  EXPECT_NEAR(difference(*learned, "relu5"), last.at("end_error").get<double>(), 1e-4);
+}
+
+TEST_F(TflLayersTest, NetsWithBranchesAndBatchNormsInFrontWork) {
+  make("resnet-20");
+  const auto learned = learn(backend_, {.pictures = 12, .positions = 4});
+  EXPECT_EQ(found_.at("layers").size(), quantized_layers(*learned).size());
+}
+
+TEST_F(TflLayersTest, ThreadsAndRunsChangeNothing) {
+  make("cnn-small");
+  const auto bits = [&](std::size_t threads) {
+    Backend backend{{.threads = threads}};
+    const auto net = learn(backend, {.start = TflStart::Random, .front = TflFront::Float, .pictures = 30});
+    std::vector<std::uint32_t> all;
+    for (const NamedParameter& p : named_parameters(*net)) {
+      const auto some = testing::bits_of(p.parameter->variable.value());
+      all.insert(all.end(), some.begin(), some.end());
+    }
+    return all;
+  };
+  const auto one = bits(1);
+  EXPECT_EQ(bits(3), one);
+}
+
+}  // namespace
+}  // namespace bitplane::train

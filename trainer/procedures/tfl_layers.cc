@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/procedures/tfl_layers.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <stdexcept>
+#include <utility>
+
+#include "engine/cli/shared/number_text.h"
+#include "trainer/math/random.h"
+#include "trainer/procedures/tfl_site.h"
+
+namespace bitplane::train {
+namespace {
+
+constexpr std::size_t kBatch = 100;
+constexpr std::size_t kSmallMap = 16;  ///< positions of a map that is taken as a whole
+constexpr float kNormEpsilon = BatchNormModuleOptions{}.epsilon;
+
+/// The same pictures for all layers.
+std::vector<std::uint32_t> sample_pictures(const StartPoint& point, std::size_t count) {
+  std::vector<std::uint32_t> order(point.data.train.count);
+  std::iota(order.begin(), order.end(), 0U);
+  Random random(point.config.seed, stream_of("transformation pictures"));
+  shuffle(order, random);
+  order.resize(std::min(count, order.size()));
+  return order;
+}
+
+/// Positions in the output map of one layer, for each picture.
+class Positions {
+ public:
+  Positions(const std::string& layer, std::uint64_t seed, std::size_t per_picture)
+      : random_(seed, stream_of("transformation positions of " + layer)), per_picture_(per_picture) {}
+  std::vector<std::uint32_t> next(std::size_t map) {
+    std::vector<std::uint32_t> chosen;
+    if (map <= std::max(kSmallMap, per_picture_)) {
+      chosen.resize(map);
+      std::iota(chosen.begin(), chosen.end(), 0U);
+      return chosen;
+    }
+    for (std::size_t i = 0; i < per_picture_; ++i)
+      chosen.push_back(random_.below(static_cast<std::uint32_t>(map)));
+    return chosen;
+  }
+
+ private:
+  Random random_;
+  std::size_t per_picture_;
+};
+
+/// Height times width of [n][h][w][c]; 1 of [n][c].
+std::size_t map_size(const Tensor& t) {
+  return t.shape().rank() == 4 ? t.shape()[1] * t.shape()[2] : 1;
+}
+
+/// Samples of one layer as they come in.
+struct Samples {
+  std::vector<std::vector<std::uint8_t>> inputs;  ///< by group: one receptive field after the other
+  std::vector<float> outputs;                     ///< [samples][out]
+};
+
+class LayerSampler {
+ public:
+  LayerSampler(const StartPoint& point, const TflSite& site, double delta, std::size_t levels)
+      : point_(point), site_(site), delta_(delta), levels_(levels) {}
+
+  /// Which pictures give what; `take` sees the two nodes' values of a batch.
+  Samples collect(Module& net, const std::vector<std::uint32_t>& pictures, std::size_t positions,
+                  bool outputs_too) const {
+    Samples samples;
+    samples.inputs.resize(site_.groups());
+    Positions chosen(site_.name, point_.config.seed, positions);
+    for (std::size_t first = 0; first < pictures.size(); first += kBatch) {
+      const std::span<const std::uint32_t> indices =
+          std::span(pictures).subspan(first, std::min(kBatch, pictures.size() - first));
+      const Batch batch = make_batch(point_.data.train, point_.task.preprocessing, indices);
+      Tensor input, output;
+      const Context ctx{.backend = point_.backend, .mode = Mode::Eval, .grad = GradMode::Off};
+      net.watch(ctx, Variable(batch.pictures), "", [&](const std::string& name, const Variable& value) {
+        if (name == site_.input) input = value.value();
+        if (name == site_.name) output = value.value();
+      });
+      if (!input.defined() || !output.defined())
+        throw std::logic_error("layer '" + site_.name + "' was not seen");
+      for (std::size_t i = 0; i < indices.size(); ++i) {
+        for (const std::uint32_t at : chosen.next(map_size(output))) {
+          add_fields(input, output, i, at, samples);
+          if (!outputs_too) continue;
+          const std::size_t channels = site_.out_channels();
+          const auto values = output.values().subspan((i * map_size(output) + at) * channels, channels);
+          samples.outputs.insert(samples.outputs.end(), values.begin(), values.end());
+        }
+      }
+    }
+    return samples;
+  }
+
+ private:
+  [[nodiscard]] std::uint8_t code_of(float value) const {
+    const double code = std::floor(static_cast<double>(value) / delta_ + 0.5);
+    const bool is_level = code >= 0 && code < static_cast<double>(levels_) &&
+                          std::fabs(static_cast<double>(value) - code * delta_) <= 1e-3 * delta_;
+    if (!is_level) {
+      throw std::invalid_argument("layer '" + site_.name +
+                                  "' reads numbers that are no codes of method 'tsq': its transformation "
+                                  "cannot be learned, train this net with `trainer train --method tsq`");
+    }
+    return static_cast<std::uint8_t>(code);
+  }
+
+  void add_fields(const Tensor& input, const Tensor& output, std::size_t picture, std::size_t at,
+                  Samples& samples) const {
+    if (site_.linear != nullptr) {
+      const std::size_t features = input.size() / input.shape()[0];
+      for (const float value : input.values().subspan(picture * features, features))
+        samples.inputs[0].push_back(code_of(value));
+      return;
+    }
+    const Conv2dOptions& conv = site_.conv->options();
+    const std::size_t height = input.shape()[1], width = input.shape()[2], channels = conv.in_channels;
+    const std::size_t row = at / output.shape()[2], column = at % output.shape()[2];
+    const std::size_t depth = channels / conv.groups;
+    for (std::size_t g = 0; g < conv.groups; ++g) {
+      for (std::size_t ky = 0; ky < conv.kernel; ++ky) {
+        for (std::size_t kx = 0; kx < conv.kernel; ++kx) {
+          // Below 0 wraps round and is outside too.
+          const std::size_t y = row * conv.stride + ky * conv.dilation - conv.pad;
+          const std::size_t x = column * conv.stride + kx * conv.dilation - conv.pad;
+          for (std::size_t c = 0; c < depth; ++c) {
+            const bool inside = y < height && x < width;
+            const std::size_t pixel = (picture * height + y) * width + x;
+            samples.inputs[g].push_back(inside ? code_of(input.values()[pixel * channels + g * depth + c])
+                                               : std::uint8_t{0});
+          }
+        }
+      }
+    }
+  }
+
+  const StartPoint& point_;
+  const TflSite& site_;
+  double delta_;
+  std::size_t levels_;
+};
+
+/// [samples][m] -> [m][samples]
+std::vector<std::uint8_t> transposed(const std::vector<std::uint8_t>& fields, std::size_t m) {
+  const std::size_t samples = fields.size() / m;
+  std::vector<std::uint8_t> codes(fields.size());
+  for (std::size_t n = 0; n < samples; ++n) {
+    for (std::size_t j = 0; j < m; ++j) codes[j * samples + n] = fields[n * m + j];
+  }
+  return codes;
+}
+
+struct LayerErrors {
+  double start = 0, end = 0, power = 0;  ///< |y - Q(v)|^2 and |y|^2, of all channels
+  std::size_t kept = 0;                  ///< channels whose start was better
+};
+
+/// One layer: its samples, all its channels, and what is written back.
+class LayerLearner {
+ public:
+  LayerLearner(const StartPoint& point, const TflSite& site, const TflOptions& options,
+               const ThresholdTable& table)
+      : point_(point),
+        site_(site),
+        options_(options),
+        table_(table),
+        delta_(static_cast<double>(table.levels[1])),
+        state_(point.net),
+        fold_(fold_behind(site, state_, kNormEpsilon)) {
+    const bool has_shift = !site.norm.empty() || state_.find(site.name + ".bias") != nullptr;
+    intercept_ = has_shift ? options.intercept : Intercept::None;
+    const Tensor& weight = state_.at(site.name + ".weight");
+    weights_.assign(weight.values().begin(), weight.values().end());
+  }
+
+  LayerErrors learn(Module& before, const std::vector<std::uint32_t>& pictures) {
+    const LayerSampler sampler(point_, site_, delta_, table_.levels.size());
+    const bool own_front = options_.front == TflFront::Ternary;
+    Samples target = sampler.collect(before, pictures, options_.positions, true);
+    if (own_front) target.inputs = sampler.collect(point_.net, pictures, options_.positions, false).inputs;
+    LayerErrors errors;
+    for (std::size_t g = 0; g < site_.groups(); ++g) {
+      const TflInputs inputs(point_.backend, transposed(target.inputs[g], site_.filter_size()),
+                             site_.filter_size(), table_.bits, intercept_);
+      learn_group(inputs, g, target.outputs, errors);
+    }
+    return errors;
+  }
+
+ private:
+  struct Learned {
+    TernaryChannel channel;
+    TflResult result;
+    double power = 0;
+  };
+
+  void learn_group(const TflInputs& inputs, std::size_t group, const std::vector<float>& outputs,
+                   LayerErrors& errors) {
+    const std::size_t channels = site_.out_channels() / site_.groups();
+    const TflProblem problem{.inputs = inputs,
+                             .output = site_.output,
+                             .table = &table_,
+                             .delta = delta_,
+                             .lambdas = options_.lambdas};
+    std::vector<Learned> learned(channels);
+    point_.backend.threads().parallel_for(channels, [&](std::size_t c, std::size_t) {
+      learned[c] = learn_channel(problem, group * channels + c, outputs);
+    });
+    for (const Learned& one : learned) {
+      write_channel(site_, state_, kNormEpsilon, one.channel);
+      errors.start += one.result.start_error;
+      errors.end += std::min(one.result.start_error, one.result.end_error);
+      errors.power += one.power;
+      errors.kept += one.result.start_error < one.result.end_error ? 1 : 0;
+    }
+  }
+
+  /// The target values of a channel: Q(v), max(0, v) or the layer's own output.
+  [[nodiscard]] std::vector<double> targets(std::size_t channel, const std::vector<float>& outputs) const {
+    const std::size_t channels = site_.out_channels();
+    const Tensor* bias = state_.find(site_.name + ".bias");
+    const double added = bias == nullptr ? 0.0 : static_cast<double>(bias->values()[channel]);
+    std::vector<double> y;
+    y.reserve(outputs.size() / channels);
+    for (std::size_t n = channel; n < outputs.size(); n += channels) {
+      const double v =
+          fold_.scale[channel] * (static_cast<double>(outputs[n]) - added) + fold_.shift[channel];
+      if (site_.output == TflOutput::Codes) {
+        std::size_t rank = 0;
+        for (const float t : table_.thresholds) rank += v > static_cast<double>(t) ? 1 : 0;
+        y.push_back(static_cast<double>(table_.levels[rank]));
+      } else {
+        y.push_back(site_.output == TflOutput::Relu ? std::max(0.0, v) : v);
+      }
+    }
+    return y;
+  }
+
+  [[nodiscard]] TflSolution start_of(std::size_t channel, TflSolver& solver,
+                                     std::span<const double> y) const {
+    const std::size_t m = site_.filter_size();
+    if (options_.start == TflStart::Random) {
+      Random random(point_.config.seed, stream_of("transformation start of " + site_.name + " channel " +
+                                                  std::to_string(channel)));
+      std::vector<std::int8_t> t(m);
+      for (std::int8_t& value : t) value = static_cast<std::int8_t>(static_cast<int>(random.below(3)) - 1);
+      return solver.fit(y, std::move(t));
+    }
+    std::vector<double> folded;
+    for (std::size_t j = 0; j < m; ++j)
+      folded.push_back(fold_.scale[channel] * static_cast<double>(weights_[channel * m + j]));
+    TernaryFilter filter = best_ternary(folded);
+    return {.t = std::move(filter.t), .alpha = filter.alpha, .b = fold_.shift[channel]};
+  }
+
+  [[nodiscard]] Learned learn_channel(const TflProblem& problem, std::size_t channel,
+                                      const std::vector<float>& outputs) const {
+    TflSolver solver(problem);
+    const std::vector<double> y = targets(channel, outputs);
+    Learned learned;
+    learned.result = solver.solve(y, start_of(channel, solver, y));
+    for (const double value : y) learned.power += value * value;
+    learned.channel = {.channel = channel,
+                       .solution = learned.result.solution,
+                       .sign = fold_.scale[channel] < 0 ? -1.0 : 1.0};
+    set_statistics(problem.inputs, learned.channel);
+    return learned;
+  }
+
+  /// Of alpha X^T t.
+  void set_statistics(const TflInputs& inputs, TernaryChannel& channel) const {
+    std::vector<std::int64_t> sums(inputs.samples());
+    for (std::size_t j = 0; j < inputs.m(); ++j) {
+      const int t = channel.solution.t[j];
+      if (t == 0) continue;
+      const std::span<const std::uint8_t> row = inputs.row(j);
+      for (std::size_t n = 0; n < sums.size(); ++n) sums[n] += t * static_cast<int>(row[n]);
+    }
+    double sum = 0, square = 0;
+    for (const std::int64_t value : sums) {
+      sum += static_cast<double>(value);
+      square += static_cast<double>(value) * static_cast<double>(value);
+    }
+    const auto count = static_cast<double>(sums.size());
+    const double step = channel.solution.alpha * delta_;
+    channel.mean = step * sum / count;
+    channel.variance = step * step * std::max(0.0, square / count - sum / count * sum / count);
+  }
+
+  const StartPoint& point_;
+  const TflSite& site_;
+  const TflOptions& options_;
+  const ThresholdTable& table_;
+  double delta_;
+  NetState state_;
+  ChannelFold fold_;
+  Intercept intercept_ = Intercept::Learned;
+  std::vector<float> weights_;
+};
+
+/// Of the codes that the layers read and write: one table for the net.
+ThresholdTable table_of(const LayerGraph& graph) {
+  for (const LayerNode& node : graph.nodes) {
+    const auto* const* quantize = std::get_if<const Quantize*>(&node.layer);
+    if (quantize != nullptr && (*quantize)->quantizer().name() == "tsq")
+      return (*quantize)->quantizer().table();
+  }
+  throw std::invalid_argument(
+      "this net has no activations that method 'tsq' quantizes: its transformation "
+      "cannot be learned; choose a net with quantized inner layers");
+}
+
+}  // namespace
+
+nlohmann::ordered_json learn_transformation(const StartPoint& point, Module& before,
+                                            const TflOptions& options,
+                                            const std::function<void(const std::string&)>& say) {
+  const LayerGraph graph = layer_graph(point.net);
+  const ThresholdTable table = table_of(graph);
+  const std::vector<std::uint32_t> pictures = sample_pictures(point, options.pictures);
+  nlohmann::ordered_json layers = nlohmann::ordered_json::array();
+  for (const TflSite& site : tfl_sites(graph)) {
+    LayerLearner learner(point, site, options, table);
+    const LayerErrors errors = learner.learn(before, pictures);
+    const double power = errors.power > 0 ? errors.power : 1.0;
+    say("layer '" + site.name + "': relative error " + cli::fixed(errors.start / power, 4) + " -> " +
+        cli::fixed(errors.end / power, 4));
+    layers.push_back({{"layer", site.name},
+                      {"channels", site.out_channels()},
+                      {"filter_size", site.filter_size()},
+                      {"start_error", errors.start / power},
+                      {"end_error", errors.end / power},
+                      {"kept_start", errors.kept}});
+  }
+  return {{"pictures", pictures.size()}, {"layers", layers}};
+}
+
+}  // namespace bitplane::train

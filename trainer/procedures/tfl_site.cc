@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/procedures/tfl_site.h"
+
+#include <algorithm>
+#include <cmath>
+#include <variant>
+
+namespace bitplane::train {
+namespace {
+
+/// The one node that reads `name`; nullptr when none or several do.
+const LayerNode* only_reader(const LayerGraph& graph, const std::string& name) {
+  const LayerNode* reader = nullptr;
+  for (const LayerNode& node : graph.nodes) {
+    if (std::ranges::find(node.inputs, name) == node.inputs.end()) continue;
+    if (reader != nullptr) return nullptr;
+    reader = &node;
+  }
+  return reader;
+}
+
+template <class Layer>
+const Layer* as(const LayerNode* node) {
+  if (node == nullptr) return nullptr;
+  const auto* const* layer = std::get_if<const Layer*>(&node->layer);
+  return layer != nullptr ? *layer : nullptr;
+}
+
+/// Past what commutes with rising functions of single numbers.
+const LayerNode* skip_pools(const LayerGraph& graph, const LayerNode* node) {
+  while (as<MaxPool>(node) != nullptr || as<Dropout>(node) != nullptr) node = only_reader(graph, node->name);
+  return node;
+}
+
+void follow_output(const LayerGraph& graph, TflSite& site) {
+  const LayerNode* node = skip_pools(graph, only_reader(graph, site.name));
+  std::string norm;
+  if (as<BatchNorm>(node) != nullptr) {
+    norm = node->name;
+    node = skip_pools(graph, only_reader(graph, node->name));
+  }
+  if (as<Relu>(node) == nullptr) return;
+  site.norm = norm;
+  site.output = TflOutput::Relu;
+  site.quantize = as<Quantize>(skip_pools(graph, only_reader(graph, node->name)));
+  if (site.quantize != nullptr) site.output = TflOutput::Codes;
+}
+
+double value_of(const Tensor* tensor, std::size_t i, double otherwise) {
+  return tensor == nullptr ? otherwise : static_cast<double>(tensor->values()[i]);
+}
+
+void set(Tensor& tensor, std::size_t i, double value) {
+  tensor.mutable_values()[i] = static_cast<float>(value);
+}
+
+}  // namespace
+
+std::size_t TflSite::out_channels() const {
+  return conv != nullptr ? conv->options().out_channels : linear->options().out_features;
+}
+
+std::size_t TflSite::filter_size() const {
+  const Tensor& weight = conv != nullptr ? conv->weight() : linear->weight();
+  return weight.size() / out_channels();
+}
+
+std::vector<TflSite> tfl_sites(const LayerGraph& graph) {
+  std::vector<TflSite> sites;
+  for (const LayerNode& node : graph.nodes) {
+    TflSite site{.name = node.name, .input = node.inputs.front()};
+    site.conv = as<Conv2d>(&node);
+    site.linear = as<Linear>(&node);
+    const WeightQuantizer* quantizer = site.conv != nullptr     ? site.conv->quantizer()
+                                       : site.linear != nullptr ? site.linear->quantizer()
+                                                                : nullptr;
+    // 8-bit first and last layers are none of ours.
+    if (quantizer == nullptr || quantizer->name() != "tsq") continue;
+    follow_output(graph, site);
+    sites.push_back(std::move(site));
+  }
+  return sites;
+}
+
+NetState::NetState(Module& net) {
+  for (const NamedParameter& p : named_parameters(net))
+    tensors_[p.name] = &p.parameter->variable.mutable_value();
+  for (const NamedBuffer& b : named_buffers(net)) tensors_[b.name] = b.buffer;
+}
+
+Tensor* NetState::find(const std::string& name) const {
+  const auto found = tensors_.find(name);
+  return found == tensors_.end() ? nullptr : found->second;
+}
+
+ChannelFold fold_behind(const TflSite& site, const NetState& state, float epsilon) {
+  ChannelFold fold;
+  const Tensor* bias = state.find(site.name + ".bias");
+  for (std::size_t o = 0; o < site.out_channels(); ++o) {
+    double scale = 1, shift = value_of(bias, o, 0);
+    if (!site.norm.empty()) {
+      const double variance = value_of(&state.at(site.norm + ".running_var"), o, 1);
+      scale = value_of(state.find(site.norm + ".gamma"), o, 1) /
+              std::sqrt(variance + static_cast<double>(epsilon));
+      shift = value_of(state.find(site.norm + ".beta"), o, 0) +
+              scale * (shift - value_of(&state.at(site.norm + ".running_mean"), o, 0));
+    }
+    fold.scale.push_back(scale);
+    fold.shift.push_back(shift);
+  }
+  return fold;
+}
+
+void write_channel(const TflSite& site, const NetState& state, float epsilon, const TernaryChannel& from) {
+  const std::size_t o = from.channel;
+  const TflSolution& s = from.solution;
+  const std::span<float> weights =
+      state.at(site.name + ".weight").mutable_values().subspan(o * s.t.size(), s.t.size());
+  for (std::size_t j = 0; j < s.t.size(); ++j)
+    weights[j] = static_cast<float>(from.sign * s.alpha) * static_cast<float>(s.t[j]);
+  Tensor* bias = state.find(site.name + ".bias");
+  if (site.norm.empty()) {
+    if (bias != nullptr) set(*bias, o, s.b);
+    return;
+  }
+  const double added = value_of(bias, o, 0);
+  Tensor& mean = state.at(site.norm + ".running_mean");
+  Tensor& variance = state.at(site.norm + ".running_var");
+  Tensor* gamma = state.find(site.norm + ".gamma");
+  if (gamma == nullptr) {
+    set(mean, o, added - s.b);
+    set(variance, o, 1.0 - static_cast<double>(epsilon));
+    return;
+  }
+  // Scale and shift undo the statistics, so that training sees the same function.
+  const double at = from.sign * from.mean + added;
+  set(mean, o, at);
+  set(variance, o, from.variance);
+  set(*gamma, o, from.sign * std::sqrt(from.variance + static_cast<double>(epsilon)));
+  set(state.at(site.norm + ".beta"), o, s.b + from.mean);
+}
+
+}  // namespace bitplane::train

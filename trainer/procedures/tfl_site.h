@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where in a net a layer stands, as transformation function learning sees it.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "trainer/nn/layers.h"
+#include "trainer/procedures/tfl.h"
+
+namespace bitplane::train {
+
+/// A quantized layer, what feeds it and what its output goes through.
+struct TflSite {
+  std::string name, input;       ///< of nodes
+  const Conv2d* conv = nullptr;  ///< or linear
+  const Linear* linear = nullptr;
+  std::string norm = {};  ///< the batch norm behind it; "": none
+  TflOutput output = TflOutput::Linear;
+  const Quantize* quantize = nullptr;  ///< of output Codes
+
+  [[nodiscard]] std::size_t out_channels() const;
+  [[nodiscard]] std::size_t groups() const { return conv != nullptr ? conv->options().groups : 1; }
+  /// Of one filter.
+  [[nodiscard]] std::size_t filter_size() const;
+};
+
+/// The layers with ternary weights, in forward order.
+[[nodiscard]] std::vector<TflSite> tfl_sites(const LayerGraph& graph);
+
+/// Parameters and buffers of a net by name.
+class NetState {
+ public:
+  explicit NetState(Module& net);
+  [[nodiscard]] Tensor* find(const std::string& name) const;
+  [[nodiscard]] Tensor& at(const std::string& name) const { return *tensors_.at(name); }
+
+ private:
+  std::map<std::string, Tensor*> tensors_;
+};
+
+/// v = scale[o] * u + shift[o]: batch norm behind a layer, or nothing. u is the layer's output without its
+/// bias.
+struct ChannelFold {
+  std::vector<double> scale, shift;
+};
+[[nodiscard]] ChannelFold fold_behind(const TflSite& site, const NetState& state, float epsilon);
+
+/// Writes filter `channel`: weights sign * alpha * t, and b where batch norm or bias holds it. `outputs`:
+/// mean and variance of alpha X^T t at the samples.
+struct TernaryChannel {
+  std::size_t channel = 0;
+  TflSolution solution = {};
+  double sign = 1, mean = 0, variance = 1;
+};
+void write_channel(const TflSite& site, const NetState& state, float epsilon, const TernaryChannel& from);
+
+}  // namespace bitplane::train
