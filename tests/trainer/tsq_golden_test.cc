@@ -160,7 +160,7 @@ double brute_force(const std::vector<double>& w) {
   for (const double v : w) power += v * v;
   std::size_t all = 1;
   for (std::size_t j = 0; j < w.size(); ++j) all *= 3;
-  for (std::size_t code = 1; code < all; ++code) {
+  for (std::size_t code = 0; code < all; ++code) {
     double dot = 0, size = 0;
     for (std::size_t j = 0, rest = code; j < w.size(); ++j, rest /= 3) {
       const double t = static_cast<double>(rest % 3) - 1.0;
@@ -319,9 +319,7 @@ TEST(Tfl, TargetsOfATernaryFilterAreReproduced) {
     for (std::size_t n = 0; n < kSamples; ++n) {
       double v = truth.b;
       for (std::size_t j = 0; j < kM; ++j) v += truth.alpha * delta * truth.t[j] * inputs.row(j)[n];
-      std::size_t rank = 0;
-      for (const float t : table.thresholds) rank += v > static_cast<double>(t) ? 1 : 0;
-      y.push_back(static_cast<double>(table.levels[rank]));
+      y.push_back(tfl_level(table, delta, v));
     }
     for (const TflOutput output : {TflOutput::Codes, TflOutput::Relu, TflOutput::Linear}) {
       TflSolver solver(

@@ -14,18 +14,18 @@ namespace {
 constexpr double kNothing = 1e-12, kGain = 1e-12, kLeastProgress = 1e-6;
 constexpr int kSweeps = 20;
 
-double level_at(const ThresholdTable& table, double v) {
-  std::size_t rank = 0;
-  for (const float t : table.thresholds) rank += v > static_cast<double>(t) ? 1 : 0;
-  return static_cast<double>(table.levels[rank]);
-}
-
 double top_of(const TflProblem& problem) {
   if (problem.output != TflOutput::Codes) return std::numeric_limits<double>::infinity();
-  return static_cast<double>(problem.table->levels.back());
+  return problem.delta * static_cast<double>(problem.table->thresholds.size());
 }
 
 }  // namespace
+
+double tfl_level(const ThresholdTable& table, double delta, double v) noexcept {
+  double rank = 0;
+  for (const float t : table.thresholds) rank += v > static_cast<double>(t) ? 1 : 0;
+  return rank * delta;
+}
 
 double tfl_best_z(double v, double y, double lambda, double top) noexcept {
   const double inside = std::min(top, std::max(0.0, (lambda * v + y) / (1.0 + lambda)));
@@ -96,7 +96,7 @@ double TflSolver::true_error(std::span<const double> y) const {
   double sum = 0;
   for (std::size_t n = 0; n < u_.size(); ++n) {
     const double v = value_at(n);
-    const double out = problem_.output == TflOutput::Codes  ? level_at(*problem_.table, v)
+    const double out = problem_.output == TflOutput::Codes  ? tfl_level(*problem_.table, problem_.delta, v)
                        : problem_.output == TflOutput::Relu ? std::max(0.0, v)
                                                             : v;
     sum += (y[n] - out) * (y[n] - out);

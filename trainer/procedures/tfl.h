@@ -71,7 +71,7 @@ struct TflProblem {
   const TflInputs& inputs;
   TflOutput output = TflOutput::Codes;
   const ThresholdTable* table = nullptr;  ///< of the output's codes
-  double delta = 1;                       ///< value of code 1 of the inputs
+  double delta = 1;                       ///< value of code 1, of inputs and outputs
   std::span<const TflLambda> lambdas = {};
 };
 
@@ -123,6 +123,8 @@ class TflSolver {
   double mean_z_ = 0, num_ = 0, den_ = 0, ratio_ = 0;
 };
 
+/// Q(v): the code of v times delta, in double.
+[[nodiscard]] double tfl_level(const ThresholdTable& table, double delta, double v) noexcept;
 /// (B) for one number.
 [[nodiscard]] double tfl_best_z(double v, double y, double lambda, double top) noexcept;
 

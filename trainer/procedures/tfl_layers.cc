@@ -232,9 +232,7 @@ class LayerLearner {
       const double v =
           fold_.scale[channel] * (static_cast<double>(outputs[n]) - added) + fold_.shift[channel];
       if (site_.output == TflOutput::Codes) {
-        std::size_t rank = 0;
-        for (const float t : table_.thresholds) rank += v > static_cast<double>(t) ? 1 : 0;
-        y.push_back(static_cast<double>(table_.levels[rank]));
+        y.push_back(tfl_level(table_, delta_, v));
       } else {
         y.push_back(site_.output == TflOutput::Relu ? std::max(0.0, v) : v);
       }
