@@ -22,10 +22,11 @@ constexpr std::array kSubcommands{
         "trainer import r18.safetensors --data cifar-10 --net resnet-18-cifar --init-missing keep --out "
         "runs/q",
         train::declare_import},
-    Subcommand{"quantize", "from a float run to bits, by the stages of a method's procedure",
-               "trainer quantize --from runs/f --method qil --wbits 2 --abits 2 --epochs 3 --out runs/q\n"
-               "trainer quantize --from runs/f --method gdrq --until reshape --set reshape.epochs=5 --out runs/g",
-               train::declare_quantize},
+    Subcommand{
+        "quantize", "from a float run to bits, by the stages of a method's procedure",
+        "trainer quantize --from runs/f --method qil --wbits 2 --abits 2 --epochs 3 --out runs/q\n"
+        "trainer quantize --from runs/f --method gdrq --until reshape --set reshape.epochs=5 --out runs/g",
+        train::declare_quantize},
     Subcommand{"resume", "go on with a run that was stopped, as if it never was", "trainer resume runs/a",
                train::declare_resume},
     Subcommand{"eval", "accuracy under the normative arithmetic, without the engine",

@@ -50,7 +50,8 @@ cli::ExitCode resume(const ResumeOptions& options) {
 
 cli::Action declare_resume(CLI::App& app) {
   auto options = std::make_shared<ResumeOptions>();
-  app.add_option("RUN", options->run, "run folder, or that of a procedure or of one of its stages")->required();
+  app.add_option("RUN", options->run, "run folder, or that of a procedure or of one of its stages")
+      ->required();
   app.add_option("--data-dir", options->data_dir, "where the data set is now, if it moved");
   app.add_option("--threads", options->threads, "another number of threads; the bits stay the same");
   app.add_flag("--json", options->json, "result as JSON");

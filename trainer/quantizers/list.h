@@ -46,7 +46,8 @@ struct QuantizerInfo {
   std::unique_ptr<WeightQuantizer> (*weights)(const WeightQuantizerOptions&);
   std::unique_ptr<ActivationQuantizer> (*activations)(const ActivationQuantizerOptions&);
   std::span<const OptionInfo> weight_options, activation_options;
-  /// With 32 bits: nullptr, or what moves float weights between steps (keeps_floats()); it may return nothing.
+  /// With 32 bits: nullptr, or what moves float weights between steps (keeps_floats()); it may return
+  /// nothing.
   std::unique_ptr<WeightQuantizer> (*float_weights)(const WeightQuantizerOptions&) = nullptr;
 
   [[nodiscard]] std::unique_ptr<WeightQuantizer> make_weights(const WeightQuantizerOptions& options) const;
