@@ -50,6 +50,7 @@ cat >"$place/rows.json" <<'LIST'
  "rows": [{"in": ["short"], "method": "float", "bits": "32/32"},
           {"in": ["short"], "method": "qil", "bits": "2/2", "variant": "taught", "twin": "teacher"},
           {"in": ["short"], "method": "lq-nets", "bits": "2/2"},
+          {"in": ["short"], "method": "gdrq", "bits": "2/2", "variant": "reshaped", "command": "quantize", "twin": "from", "epochs": 2},
           {"in": ["away"], "method": "float", "bits": "32/32"}],
  "papers": [{"data": "idx", "net": "cnn-small", "method": "lq-nets", "bits": "2/2", "float": 90, "accuracy": 88.5, "source": "a paper"}],
  "claims": [{"kind": "order", "claim": "first", "rows": ["short/lq-nets-2-2", "short/float-32-32"], "tolerance": 0.3},
@@ -77,10 +78,11 @@ expect 130 "a run that is stopped" run --only 'short/lq'
 expect 0 "what is missing" run --jobs 2
 [ "$(calls train) $(calls resume)" = "3 1" ] || complain "trained $(calls train) times and resumed $(calls resume) times, expected 3 and 1"
 [ "$(jq .sessions "$place/results/short/lq-nets-2-2.s1.json")" = 2 ] || complain "the row that was stopped does not say 2 sessions"
-for row in float-32-32 qil-2-2-taught lq-nets-2-2; do
+for row in float-32-32 qil-2-2-taught lq-nets-2-2 gdrq-2-2-reshaped; do
   [ -e "$place/results/short/$row.s1.json" ] || complain "no result of $row"
   grep -q "$place" "$place/results/short/$row.s1.json" && complain "the result of $row names a place of this machine"
 done
+grep -q '| 100 + 2 a stage |' "$place/page.md" || complain "the page does not say how long a procedure's stages train"
 grep -q "away/float-32-32.s1: left out" "$place/log" || complain "a row without its data set was not named"
 
 # Nothing is missing now.
