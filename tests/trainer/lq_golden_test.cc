@@ -16,9 +16,12 @@ constexpr double kSolveTolerance = 1e-7;
 
 Tensor& basis_of(Quantizer& quantizer) {
   Tensor* basis = nullptr;
-  quantizer.visit_state("", {.parameter = {}, .buffer = [&](const std::string& name, Tensor& t) {
-                               if (name == "basis") basis = &t;
-                             }});
+  const auto take = [&](const std::string& name, Tensor& t) {
+    if (name == "basis") basis = &t;
+  };
+  quantizer.visit_state("", {.parameter = [&](const std::string& name,
+                                              Parameter& p) { take(name, p.variable.mutable_value()); },
+                             .buffer = take});
   return *basis;
 }
 
@@ -122,6 +125,33 @@ TEST_F(LqGoldenTest, Activations) {
     backward(ctx_, y, tensor(c.at("upstream")));
     expect_close(x.grad().values(), doubles(c.at("grad_x")), 0.0, "grad_x");
     check_steps(kernels::Encoding::Unsigned, c, c.at("x").at("data").get<std::vector<float>>());
+  }
+}
+
+/// `optimize` = bp: the bases move by their gradient, that of activations divided by their number.
+TEST_F(LqGoldenTest, GradientsOfTheBases) {
+  const OptionValues bp{{"optimize", "bp"}};
+  for (const Json& c : golden::cases("lq_weights", "lq_weights")) {
+    if (c.at("T") != 1) continue;  // the gradient belongs to the codes of the last alternation
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    const Shape shape = shape_of(c.at("x"));
+    LqWeights quantizer(
+        {.bits = c.at("K"), .out_channels = shape[0], .filter_size = shape[1], .options = bp});
+    set_basis(quantizer, c.at("v"));
+    const Variable w(tensor(c.at("x")), Gradient::Required);
+    backward(ctx_, quantize_weights(ctx_, w, quantizer), tensor(c.at("upstream")));
+    expect_close(quantizer.trained().front().grad(), c.at("bp_grad_v"), "bp_grad_v");
+  }
+  for (const Json& c : golden::cases("lq_activations", "lq_activations")) {
+    if (c.at("T") != 1) continue;
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    LqActivations quantizer({.bits = c.at("K"), .options = bp});
+    set_basis(quantizer, c.at("v"));
+    const Variable x(tensor(c.at("x")), Gradient::Required);
+    backward(ctx_, quantize(ctx_, x, quantizer), tensor(c.at("upstream")));
+    std::vector<double> expected = doubles(c.at("bp_grad_v"));
+    for (double& g : expected) g /= static_cast<double>(x.value().size());
+    expect_close(quantizer.trained().front().grad().values(), expected, kFloatTolerance, "bp_grad_v");
   }
 }
 

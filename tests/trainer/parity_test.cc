@@ -4,14 +4,13 @@
 // and the same logits, bit for bit, in the trainer's own evaluation and in the engine, on every ISA.
 #include <gtest/gtest.h>
 
-#include <cstring>
 #include <initializer_list>
-#include <numeric>
 #include <utility>
 
 #include "bitplane/engine.h"
 #include "bitplane/kernels/isa.h"
 #include "bitplane/model_spec.h"
+#include "parity_support.h"
 #include "trainer/evaluation/evaluator.h"
 #include "trainer/export/export.h"
 #include "trainer/methods/method.h"
@@ -20,6 +19,9 @@
 
 namespace bitplane::train {
 namespace {
+
+using testing::Observation;
+using testing::observe;
 
 struct Case {
   std::size_t wbits, abits, train_pictures, test_pictures;
@@ -32,48 +34,6 @@ std::string name_of(const ::testing::TestParamInfo<Case>& info) {
   if (info.param.first_last != "float") name += "Ends" + info.param.first_last;
   std::erase(name, '-');
   return name;
-}
-
-/// What the trainer's evaluation saw on one picture.
-struct Observation {
-  std::vector<float> logits;
-  std::vector<std::vector<std::uint8_t>> codes;
-};
-
-std::vector<Observation> observe(const Evaluator& evaluator, const engine::data::PictureSet& set) {
-  Evaluator::Worker worker(evaluator);
-  std::vector<Observation> seen(set.count);
-  for (std::size_t i = 0; i < set.count; ++i) {
-    evaluator.run(set.picture(i), worker);
-    seen[i].logits.assign(worker.logits().begin(), worker.logits().end());
-    for (std::size_t q = 0; q < evaluator.quantizers().size(); ++q) {
-      seen[i].codes.emplace_back(worker.codes(q).begin(), worker.codes(q).end());
-    }
-  }
-  return seen;
-}
-
-void expect_engine_agrees(const engine::Model& model, std::string_view isa,
-                          const engine::data::PictureSet& set, const Evaluator& evaluator,
-                          const std::vector<Observation>& seen) {
-  auto session = engine::Session::create(
-      model, {.batch = 1, .threads = 1, .isa = std::string(isa), .capture_codes = true});
-  ASSERT_TRUE(session.ok()) << session.status().message();
-  ASSERT_EQ(session->quantizers().size(), evaluator.quantizers().size());
-  for (std::size_t q = 0; q < evaluator.quantizers().size(); ++q) {
-    ASSERT_EQ(session->quantizers()[q], evaluator.quantizers()[q].name);
-  }
-  for (std::size_t i = 0; i < set.count; ++i) {
-    ASSERT_TRUE(session->run(set.picture(i)).ok());
-    for (std::size_t q = 0; q < seen[i].codes.size(); ++q) {
-      ASSERT_TRUE(std::equal(seen[i].codes[q].begin(), seen[i].codes[q].end(), session->codes(q).begin(),
-                             session->codes(q).end()))
-          << "picture " << i << ", codes of " << session->quantizers()[q];
-    }
-    const auto logits = session->output();
-    ASSERT_EQ(logits.size(), seen[i].logits.size());
-    ASSERT_EQ(std::memcmp(logits.data(), seen[i].logits.data(), logits.size_bytes()), 0) << "picture " << i;
-  }
 }
 
 std::size_t codebooks_in(const engine::ModelSpec& spec) {
@@ -120,7 +80,8 @@ TEST_P(Parity, TrainerAndEngineGiveTheSameBits) {
     // A float net on scalar code is slow and the same one chain of fma for every picture.
     const bool slow = isa.isa == kernels::Isa::Scalar && c.abits == kFloatBits;
     const auto pictures = testing::first_pictures(data.test, slow ? 4 : data.test.count);
-    ASSERT_NO_FATAL_FAILURE(expect_engine_agrees(model.value(), isa.name, pictures, evaluator, seen));
+    ASSERT_NO_FATAL_FAILURE(
+        testing::expect_engine_agrees(model.value(), isa.name, pictures, evaluator, seen));
   }
 }
 
@@ -141,6 +102,7 @@ std::vector<Case> cases_of_methods() {
   std::vector<Case> cases;
   for (const MethodInfo& method : methods()) {
     if (method.name == "float" || method.name == "lq-nets") continue;  // above
+    if (method.start != MethodStart::Random) continue;                 // incremental_parity_test.cc
     const BitRange weights = weight_bits(method), activations = activation_bits(method);
     for (const auto& [wbits, abits] : std::initializer_list<std::pair<std::size_t, std::size_t>>{
              {1, 1}, {1, 2}, {2, 2}, {3, 3}, {8, 8}, {1, 32}, {2, 32}, {32, 2}}) {

@@ -31,6 +31,9 @@ struct Parameter {
   ParameterRole role = ParameterRole::Weight;
   Initialization init = {};
   float learning_rate_factor = 1.0F;
+  /// As many elements: optimizers pass over those whose mark is 1, decay and momentum included. Undefined:
+  /// all elements move.
+  Tensor frozen = {};
 };
 
 class WeightQuantizer;

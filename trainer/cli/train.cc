@@ -23,6 +23,7 @@ Config config_of(const TrainOptions& options) {
   const PartialConfig file =
       options.config_file.empty() ? PartialConfig{} : read_config_file(options.config_file);
   Config config = resolve_config(file, take_flags(*options.flags));
+  require_random_start(config.method);
   if (config.out.empty()) throw std::invalid_argument("give the run a folder: --out runs/NAME");
   RunFolder::refuse_existing_run(config.out);
   return config;

@@ -10,6 +10,25 @@
 namespace bitplane::train {
 namespace {
 
+/// The quantizers that have activations.
+constexpr std::array<std::string_view, 9> kAnyActivations{"gdrq", "lq-nets", "qil",  "lsq",    "dorefa",
+                                                          "pact", "hwgq",    "sign", "abc-net"};
+constexpr OptionInfo kActivations{.name = "activations",
+                                  .help = "whose activations the net takes where abits is not 32",
+                                  .kind = OptionKind::Choice,
+                                  .choices = kAnyActivations};
+
+constexpr std::array<std::string_view, 3> kAllLayers{"all", "not-last", "inner"};
+constexpr std::array<std::string_view, 3> kInnerLayers{"inner", "not-last", "all"};
+constexpr OptionInfo layers_option(std::span<const std::string_view> choices) {
+  return {.name = "layers",
+          .help = "whose weights are quantized: all, not-last, or inner (neither first nor last)",
+          .kind = OptionKind::Choice,
+          .choices = choices};
+}
+constexpr std::array kClusterOptions{layers_option(kAllLayers), kActivations};
+constexpr std::array kInqMethodOptions{layers_option(kInnerLayers), kActivations};
+
 constexpr std::array kMethods{
     MethodInfo{.name = "float",
                .description = "float32 everywhere: the twin to compare with",
@@ -121,6 +140,49 @@ constexpr std::array kMethods{
                .weight_quantizer = "ttq",
                .activation_quantizer = "gdrq",
                .defaults = {.wbits = 2, .abits = kFloatBits, .lr = 0.1, .weight_decay = 1e-4}},
+    MethodInfo{.name = "abc-net",
+               .description = "ABC-Net: sums of binary bases (Lin, Zhao, Pan, NIPS 2017)",
+               .weights = "sum of +-1 bases with least-squares shares, per layer",
+               .activations = "sum of +-1 steps with trained shares and shifts, per layer",
+               .weight_quantizer = "abc-net",
+               .activation_quantizer = "abc-net",
+               .defaults = {.wbits = 3, .abits = 3, .lr = 0.1, .weight_decay = 1e-4}},
+    MethodInfo{.name = "inq",
+               .description = "INQ: incremental network quantization (Zhou, Yao, Guo, Xu, Chen, ICLR 2017)",
+               .weights = "0 and powers of two of the layer, the largest weights first",
+               .activations = "float32; with bits as the option activations says",
+               .weight_quantizer = "inq",
+               .activation_quantizer = "gdrq",
+               .defaults = {.wbits = 5, .abits = kFloatBits, .lr = 0.01, .weight_decay = 5e-4},
+               .start = MethodStart::FloatNet,
+               .options = kInqMethodOptions},
+    MethodInfo{.name = "slq",
+               .description = "SLQ: clusters, quantized part by part (Xu, Wang, Zhou, Lin, Xiong, AAAI 2018)",
+               .weights = "2^(bits-1) + 1 centres of the layer, one of them 0",
+               .activations = "float32; with bits as the option activations says",
+               .weight_quantizer = "slq",
+               .activation_quantizer = "gdrq",
+               .defaults = {.wbits = 5, .abits = kFloatBits, .lr = 0.01, .weight_decay = 5e-4},
+               .start = MethodStart::FloatNet,
+               .options = kClusterOptions},
+    MethodInfo{.name = "eslq",
+               .description = "ESLQ: SLQ with centres of a prescribed type (Xu et al., AAAI 2018)",
+               .weights = "2^(bits-1) + 1 centres of the layer that are powers of two, or two digits",
+               .activations = "float32; with bits as the option activations says",
+               .weight_quantizer = "eslq",
+               .activation_quantizer = "gdrq",
+               .defaults = {.wbits = 5, .abits = kFloatBits, .lr = 0.01, .weight_decay = 5e-4},
+               .start = MethodStart::FloatNet,
+               .options = kClusterOptions},
+    MethodInfo{.name = "mlq",
+               .description = "MLQ: three centres, layers and clusters part by part (Xu et al., AAAI 2018)",
+               .weights = "three centres of the layer, not symmetric",
+               .activations = "float32; with bits as the option activations says",
+               .weight_quantizer = "mlq",
+               .activation_quantizer = "gdrq",
+               .defaults = {.wbits = 2, .abits = kFloatBits, .lr = 0.01, .weight_decay = 5e-4},
+               .start = MethodStart::FloatNet,
+               .options = kClusterOptions},
 };
 
 const QuantizerInfo* quantizer_of(std::string_view name) {
@@ -128,6 +190,24 @@ const QuantizerInfo* quantizer_of(std::string_view name) {
   const QuantizerInfo* quantizer = find_quantizer(name);
   if (quantizer == nullptr) throw std::logic_error("no quantizer '" + std::string(name) + "'");
   return quantizer;
+}
+
+bool has_option(const MethodInfo& method, std::string_view name) {
+  return std::any_of(method.options.begin(), method.options.end(),
+                     [&](const OptionInfo& option) { return option.name == name; });
+}
+
+const QuantizerInfo* activations_of(const MethodInfo& method, const OptionValues& options) {
+  if (!has_option(method, kActivations.name)) return quantizer_of(method.activation_quantizer);
+  return quantizer_of(OptionReader(method.options, options).choice(kActivations.name));
+}
+
+WeightReach reach_of(const MethodInfo& method, const OptionValues& options) {
+  if (!has_option(method, "layers")) return WeightReach::Inner;
+  const std::string layers = OptionReader(method.options, options).choice("layers");
+  return layers == "all"     ? WeightReach::All
+         : layers == "inner" ? WeightReach::Inner
+                             : WeightReach::AllButLast;
 }
 
 std::string title(const MethodInfo& method) {
@@ -140,7 +220,8 @@ void check_bits(const MethodInfo& method, const char* which, BitRange range, std
                               " bits are " + to_string(range) + ", or 32 for float");
 }
 
-void check_pair(const MethodInfo& method, std::size_t wbits, std::size_t abits) {
+void check_pair(const MethodInfo& method, const MethodSettings& settings) {
+  const std::size_t wbits = settings.wbits, abits = settings.abits;
   const bool quantizes = !method.weight_quantizer.empty();
   if (!quantizes && (wbits != kFloatBits || abits != kFloatBits)) {
     throw std::invalid_argument(
@@ -152,7 +233,8 @@ void check_pair(const MethodInfo& method, std::size_t wbits, std::size_t abits) 
     throw std::invalid_argument(title(method) + " with 32/32 bits quantizes nothing: choose method 'float'");
   }
   check_bits(method, "wbits", weight_bits(method), wbits);
-  check_bits(method, "abits", activation_bits(method), abits);
+  const QuantizerInfo* activations = activations_of(method, settings.options);
+  check_bits(method, "abits", activations != nullptr ? activations->activation_bits : BitRange{}, abits);
   if (wbits == kFloatBits && abits != kFloatBits && method.float_weights == FloatWeights::Refused) {
     throw std::invalid_argument("float weights (wbits 32) on quantized activations (abits " +
                                 std::to_string(abits) + ") have no bit-plane product: give wbits " +
@@ -186,7 +268,20 @@ std::vector<OptionInfo> method_options(const MethodInfo& method) {
   };
   if (const auto* quantizer = quantizer_of(method.weight_quantizer)) add(quantizer->weight_options);
   if (const auto* quantizer = quantizer_of(method.activation_quantizer)) add(quantizer->activation_options);
+  add(method.options);
+  if (has_option(method, kActivations.name)) {
+    for (const std::string_view name : kAnyActivations) add(quantizer_of(name)->activation_options);
+  }
   return options;
+}
+
+void require_random_start(std::string_view method) {
+  if (find_method(method).start == MethodStart::Random) return;
+  const std::string name(method);
+  throw std::invalid_argument("method '" + name +
+                              "' starts from a float net: train one with --method float, then: trainer "
+                              "quantize --from RUN --method " +
+                              name);
 }
 
 BitRange weight_bits(const MethodInfo& method) {
@@ -201,14 +296,14 @@ BitRange activation_bits(const MethodInfo& method) {
 
 MethodSettings resolve_method(MethodSettings settings) {
   const MethodInfo& method = find_method(settings.method);
-  check_pair(method, settings.wbits, settings.abits);
   settings.options = resolve_options(title(method), method_options(method), std::move(settings.options));
+  check_pair(method, settings);
   return settings;
 }
 
 QuantizationPlan make_plan(const MethodSettings& settings) {
   const MethodInfo& method = find_method(settings.method);
-  QuantizationPlan plan;
+  QuantizationPlan plan{.weights = {}, .activations = {}, .reach = reach_of(method, settings.options)};
   const QuantizerInfo* weights = quantizer_of(method.weight_quantizer);
   if (settings.wbits == kFloatBits && weights != nullptr && weights->float_weights != nullptr) {
     plan.weights = [weights, options = settings.options](WeightQuantizerOptions layer) {
@@ -227,7 +322,7 @@ QuantizationPlan make_plan(const MethodSettings& settings) {
     };
   }
   if (settings.abits != kFloatBits) {
-    const QuantizerInfo* quantizer = quantizer_of(method.activation_quantizer);
+    const QuantizerInfo* quantizer = activations_of(method, settings.options);
     plan.activations = [quantizer, bits = settings.abits, options = settings.options] {
       return quantizer->make_activations({.bits = bits, .options = options});
     };

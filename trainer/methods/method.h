@@ -29,13 +29,22 @@ struct MethodDefaults {
 /// Whether quantized activations may go with float weights: the first stages of procedures.
 enum class FloatWeights : std::uint8_t { Refused, Allowed };
 
+/// What its training begins with.
+enum class MethodStart : std::uint8_t {
+  Random,    ///< weights of the seed, or of a file
+  FloatNet,  ///< a trained float net: `trainer quantize`
+};
+
 struct MethodInfo {
   std::string_view name, description;
   std::string_view weights, activations;  ///< how each is quantized, for people
-  /// Names in quantizers(); "" where that side stays float.
+  /// Names in quantizers(); "" where that side stays float. A method with the option `activations` has its
+  /// choice of activation quantizers, and this is the default.
   std::string_view weight_quantizer, activation_quantizer;
   MethodDefaults defaults;
   FloatWeights float_weights = FloatWeights::Refused;
+  MethodStart start = MethodStart::Random;
+  std::span<const OptionInfo> options = {};  ///< beside those of its quantizers
 };
 
 /// The one list.
@@ -43,7 +52,10 @@ struct MethodInfo {
 /// Throws std::invalid_argument with the nearest known name.
 [[nodiscard]] const MethodInfo& find_method(std::string_view name);
 
-/// The options of the method's quantizers; one that both have is one option.
+/// Throws std::invalid_argument for a method that starts from a float net, saying how that is done.
+void require_random_start(std::string_view method);
+
+/// The options of the method's quantizers and its own; one that several have is one option.
 [[nodiscard]] std::vector<OptionInfo> method_options(const MethodInfo& method);
 [[nodiscard]] BitRange weight_bits(const MethodInfo& method);
 [[nodiscard]] BitRange activation_bits(const MethodInfo& method);

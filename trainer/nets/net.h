@@ -21,10 +21,14 @@
 
 namespace bitplane::train {
 
+/// Which layers take the plan's weights: the inner ones, the first too, or all.
+enum class WeightReach : std::uint8_t { Inner, AllButLast, All };
+
 /// What a method does at the places that a net offers. An empty function: that side stays float.
 struct QuantizationPlan {
   std::function<std::unique_ptr<WeightQuantizer>(const WeightQuantizerOptions& layer)> weights;
   std::function<std::unique_ptr<ActivationQuantizer>()> activations;
+  WeightReach reach = WeightReach::Inner;
 };
 
 struct PictureShape {

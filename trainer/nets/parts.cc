@@ -16,8 +16,11 @@ WeightStart he_fan_out(std::size_t area, std::size_t outputs) {
 
 std::unique_ptr<WeightQuantizer> NetParts::weight_quantizer(Place place,
                                                             const WeightQuantizerOptions& layer) const {
-  if (place == Place::Inner) return options_->plan.weights ? options_->plan.weights(layer) : nullptr;
-  if (options_->first_last == FirstLast::Float) return nullptr;
+  const QuantizationPlan& plan = options_->plan;
+  const bool reached = place == Place::Inner || plan.reach == WeightReach::All ||
+                       (plan.reach == WeightReach::AllButLast && place == Place::First);
+  if (place == Place::Inner || options_->first_last == FirstLast::Float)
+    return reached && plan.weights ? plan.weights(layer) : nullptr;
   ByteWeightsOptions bytes{.out_channels = layer.out_channels, .filter_size = layer.filter_size};
   if (place == Place::First) {
     bytes.picture_scale = options_->picture_scale;

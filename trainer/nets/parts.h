@@ -15,7 +15,8 @@
 namespace bitplane::train {
 
 /// Inner layers are quantized by the method, and multiply in the run's precision; first and last ones stay
-/// float32 or take 8 bits (NetOptions::first_last). LastSigned: a last one whose input no ReLU made.
+/// float32, take 8 bits (NetOptions::first_last), or the method's weights where it reaches that far
+/// (QuantizationPlan::reach). LastSigned: a last one whose input no ReLU made.
 enum class Place : std::uint8_t { First, Inner, Last, LastSigned };
 
 /// N(0, sqrt(2 / (area * outputs))), He's fan-out rule, which the ResNets start with.

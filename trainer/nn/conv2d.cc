@@ -39,6 +39,7 @@ Conv2d::Conv2d(const Conv2dOptions& options, std::unique_ptr<WeightQuantizer> qu
   const std::size_t in = options.in_channels / options.groups;
   const Shape shape{options.out_channels, options.kernel, options.kernel, in};
   weight_ = make_weight(shape, options.kernel * options.kernel * in, options.start);
+  if (quantizer_) weight_.frozen = quantizer_->frozen();
   if (options.bias == Bias::Learned) bias_ = make_bias(options.out_channels, options.start);
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "trainer/math/transcendental.h"
+#include "trainer/optim/frozen.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/tensor/row_loops.h"
 
@@ -35,15 +36,19 @@ class Adam final : public Optimizer {
       Parameter& p = *parameters_[i].parameter;
       if (!p.variable.has_grad()) continue;
       const kernels::AdamStep whole = whole_step(i, learning_rate);
+      const auto step = [&](std::size_t begin, std::size_t end) {
+        kernels::AdamStep part = whole;
+        part.size = end - begin;
+        part.gradient += begin;
+        part.mean += begin;
+        part.square += begin;
+        part.weight += begin;
+        backend.elementwise().adam_step(part);
+      };
+      const Moving moving{.weight = whole.weight, .state = {whole.mean, whole.square}};
       backend.threads().parallel_ranges(mean_[i].size(), kFlatGrain,
                                         [&](std::size_t begin, std::size_t end, std::size_t) {
-                                          kernels::AdamStep part = whole;
-                                          part.size = end - begin;
-                                          part.gradient += begin;
-                                          part.mean += begin;
-                                          part.square += begin;
-                                          part.weight += begin;
-                                          backend.elementwise().adam_step(part);
+                                          step_around_frozen(p.frozen, begin, end, moving, step);
                                         });
     }
   }

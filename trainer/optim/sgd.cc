@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <utility>
 
+#include "trainer/optim/frozen.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/tensor/row_loops.h"
 
@@ -28,17 +29,20 @@ class Sgd final : public Optimizer {
       const float* gradient = p.variable.grad().data();
       float* velocity = velocity_[i].mutable_data();
       float* weight = p.variable.mutable_value().mutable_data();
-      backend.threads().parallel_ranges(velocity_[i].size(), kFlatGrain,
-                                        [&](std::size_t begin, std::size_t end, std::size_t) {
-                                          backend.elementwise().sgd_step({.size = end - begin,
-                                                                          .rate = rate,
-                                                                          .momentum = momentum,
-                                                                          .decay = decay,
-                                                                          .rule = rule_,
-                                                                          .gradient = gradient + begin,
-                                                                          .velocity = velocity + begin,
-                                                                          .weight = weight + begin});
-                                        });
+      const auto step = [&](std::size_t begin, std::size_t end) {
+        backend.elementwise().sgd_step({.size = end - begin,
+                                        .rate = rate,
+                                        .momentum = momentum,
+                                        .decay = decay,
+                                        .rule = rule_,
+                                        .gradient = gradient + begin,
+                                        .velocity = velocity + begin,
+                                        .weight = weight + begin});
+      };
+      backend.threads().parallel_ranges(
+          velocity_[i].size(), kFlatGrain, [&](std::size_t begin, std::size_t end, std::size_t) {
+            step_around_frozen(p.frozen, begin, end, {.weight = weight, .state = {velocity}}, step);
+          });
     }
   }
 

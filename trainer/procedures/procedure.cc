@@ -9,7 +9,8 @@
 namespace bitplane::train {
 namespace {
 
-constexpr std::array kProcedures{&kTsqProcedure, &kQilProcedure, &kGdrqProcedure};
+constexpr std::array kProcedures{&kTsqProcedure,  &kQilProcedure, &kGdrqProcedure, &kSlqProcedure,
+                                 &kEslqProcedure, &kMlqProcedure, &kInqProcedure};
 
 }  // namespace
 

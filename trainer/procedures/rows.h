@@ -10,5 +10,9 @@ namespace bitplane::train {
 extern const ProcedureInfo kGdrqProcedure;
 extern const ProcedureInfo kQilProcedure;
 extern const ProcedureInfo kTsqProcedure;
+extern const ProcedureInfo kSlqProcedure;
+extern const ProcedureInfo kEslqProcedure;
+extern const ProcedureInfo kMlqProcedure;
+extern const ProcedureInfo kInqProcedure;
 
 }  // namespace bitplane::train

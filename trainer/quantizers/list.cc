@@ -12,7 +12,8 @@ namespace bitplane::train {
 namespace {
 
 constexpr std::array kQuantizers{
-    &kLqNets, &kQil, &kGdrq, &kLsq, &kDorefa, &kPact, &kHwgq, &kBwn, &kSign, &kTwn, &kTtq, &kTsq,
+    &kLqNets, &kQil, &kGdrq, &kLsq,    &kDorefa, &kPact, &kHwgq, &kBwn, &kSign,
+    &kTwn,    &kTtq, &kTsq,  &kAbcNet, &kInq,    &kSlq,  &kEslq, &kMlq,
 };
 
 void check_bits(const QuantizerInfo& info, const char* side, BitRange range, std::size_t bits) {

@@ -19,5 +19,10 @@ extern const QuantizerInfo kTtq;
 extern const QuantizerInfo kHwgq;
 extern const QuantizerInfo kPact;
 extern const QuantizerInfo kTsq;
+extern const QuantizerInfo kInq;
+extern const QuantizerInfo kAbcNet;
+extern const QuantizerInfo kSlq;
+extern const QuantizerInfo kEslq;
+extern const QuantizerInfo kMlq;
 
 }  // namespace bitplane::train

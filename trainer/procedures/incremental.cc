@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trainer/procedures/incremental.h"
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <utility>
+
+#include "trainer/data/batch.h"
+#include "trainer/ops/loss.h"
+
+namespace bitplane::train {
+namespace {
+
+constexpr std::size_t kSubset = 2048, kSubsetBatch = 256;
+
+}  // namespace
+
+std::vector<IncrementalLayer> incremental_layers(Module& net) {
+  std::vector<IncrementalLayer> found;
+  for (const QuantizedLayer& layer : quantized_layers(net)) {
+    if (auto* quantizer = dynamic_cast<IncrementalWeights*>(layer.quantizer))
+      found.push_back({.name = layer.name, .weights = layer.weights, .quantizer = quantizer});
+  }
+  if (found.empty())
+    throw std::invalid_argument("the net has no layer to quantize part by part: give --option layers=all");
+  return found;
+}
+
+IncrementalWeights::Loss loss_on_subset(const StartPoint& point) {
+  std::vector<std::uint32_t> order = epoch_order(point.config.seed, 0, point.data.train.count);
+  order.resize(std::min(order.size(), kSubset));
+  return [&point, order = std::move(order)] {
+    const Context ctx{.backend = point.backend,
+                      .mode = Mode::Eval,
+                      .grad = GradMode::Off,
+                      .seed = point.config.seed,
+                      .step = 0};
+    double sum = 0;
+    for (std::size_t first = 0; first < order.size(); first += kSubsetBatch) {
+      const std::size_t count = std::min(kSubsetBatch, order.size() - first);
+      const Batch batch =
+          make_batch(point.data.train, point.task.preprocessing, std::span(order).subspan(first, count));
+      const Variable logits = point.net.forward(ctx, Variable(batch.pictures));
+      const Variable loss = softmax_cross_entropy(ctx, logits, batch.labels);
+      sum += static_cast<double>(loss.value().values()[0]) * static_cast<double>(count);
+    }
+    return sum / static_cast<double>(order.size());
+  };
+}
+
+void quantize_next_part(const StageStart& start, const std::vector<IncrementalLayer>& layers,
+                        const IncrementalWeights::Loss& loss) {
+  Backend& backend = start.point.backend;
+  for (const IncrementalLayer& layer : layers) layer.quantizer->choose(backend, *layer.weights, loss);
+  for (const IncrementalLayer& layer : layers) layer.quantizer->freeze(backend, *layer.weights);
+}
+
+nlohmann::ordered_json report_parts(const StageStart& start) {
+  nlohmann::ordered_json report;
+  double frozen = 0, all = 0;
+  for (const IncrementalLayer& layer : incremental_layers(start.point.net)) {
+    const double share = layer.quantizer->frozen_share();
+    const auto size = static_cast<double>(layer.weights->size());
+    frozen += share * size;
+    all += size;
+    const std::span<const float> levels = layer.quantizer->levels();
+    report["layers"].push_back({{"name", layer.name},
+                                {"parts", layer.quantizer->parts_done()},
+                                {"frozen", share},
+                                {"levels", std::vector<float>(levels.begin(), levels.end())}});
+  }
+  report["frozen"] = frozen / all;
+  constexpr double kPerMille = 1000.0;
+  const auto rounded = static_cast<std::int64_t>(frozen / all * kPerMille + 0.5);
+  start.say(std::to_string(rounded / 10) + "." + std::to_string(rounded % 10) +
+            " % of the weights are quantized and stay; the others are trained");
+  return report;
+}
+
+void restart_rate(Config& config) {
+  constexpr std::uint64_t kNumerator = 3, kDenominator = 5;
+  if (config.schedule != "step" || !config.drops.empty() || config.epochs < 2) return;
+  config.drops = std::to_string(std::max<std::uint64_t>(1, config.epochs * kNumerator / kDenominator));
+}
+
+void incremental_defaults(Config& config) {
+  config.schedule = "step";
+  config.warmup = 0;
+  config.epochs = 8;
+}
+
+}  // namespace bitplane::train

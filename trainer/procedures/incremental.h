@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the procedures share whose stages quantize the next part of the weights and train the rest (SLQ, ESLQ,
+// MLQ, INQ).
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "trainer/procedures/procedure.h"
+#include "trainer/quantizers/incremental.h"
+
+namespace bitplane::train {
+
+struct IncrementalLayer {
+  std::string name;
+  Tensor* weights;
+  IncrementalWeights* quantizer;
+};
+/// In the order of the net. Throws std::invalid_argument when there is none.
+[[nodiscard]] std::vector<IncrementalLayer> incremental_layers(Module& net);
+
+/// Mean cross entropy of the net as it is, without training, on 2048 training pictures that the seed draws:
+/// the same ones in every stage.
+[[nodiscard]] IncrementalWeights::Loss loss_on_subset(const StartPoint& point);
+
+/// All of them choose first, each with the others as they were, and then freeze.
+void quantize_next_part(const StageStart& start, const std::vector<IncrementalLayer>& layers,
+                        const IncrementalWeights::Loss& loss);
+/// Of the net: how much is frozen now, and each layer's levels. Says the share.
+[[nodiscard]] nlohmann::ordered_json report_parts(const StageStart& start);
+
+/// A stage's rate: ten times less after 60 % of its epochs, where `drops` says nothing else.
+void restart_rate(Config& config);
+/// Settings of such procedures: the step schedule from a tenth of the usual rate, 8 epochs per stage.
+void incremental_defaults(Config& config);
+
+}  // namespace bitplane::train

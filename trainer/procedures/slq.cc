@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// SLQ, ESLQ and INQ: in each stage every layer quantizes its next part, and what is left is trained with the
+// schedule from its start. How many stages there are the method and its bits say.
+#include "trainer/procedures/incremental.h"
+#include "trainer/procedures/rows.h"
+#include "trainer/quantizers/list.h"
+
+namespace bitplane::train {
+namespace {
+
+std::size_t parts_of(const Config& request) {
+  const QuantizerInfo* info = find_quantizer(find_method(request.method).weight_quantizer);
+  const auto quantizer = info->make_weights({.bits = request.wbits, .options = request.options});
+  return dynamic_cast<const IncrementalWeights&>(*quantizer).parts();
+}
+
+std::vector<Stage> part_stages(const Config& request, const OptionValues& /*options*/) {
+  const std::size_t parts = parts_of(request);
+  std::vector<Stage> stages;
+  for (std::size_t part = 1; part <= parts; ++part) {
+    stages.push_back(
+        {.name = "part-" + std::to_string(part),
+         .description = "part " + std::to_string(part) + " of " + std::to_string(parts) + " is quantized" +
+                        (part < parts ? ", the rest trained" : ", what is not a weight trained"),
+         .change = restart_rate,
+         .prepare = [](const StageStart& start) {
+           quantize_next_part(start, incremental_layers(start.point.net), loss_on_subset(start.point));
+           return report_parts(start);
+         }});
+  }
+  return stages;
+}
+
+constexpr std::string_view kDescription = "quantizes the weights part by part and trains those that are left";
+
+}  // namespace
+
+constexpr ProcedureInfo kSlqProcedure{.method = "slq",
+                                      .description = kDescription,
+                                      .defaults = incremental_defaults,
+                                      .options = {},
+                                      .stages = part_stages};
+constexpr ProcedureInfo kEslqProcedure{.method = "eslq",
+                                       .description = kDescription,
+                                       .defaults = incremental_defaults,
+                                       .options = {},
+                                       .stages = part_stages};
+constexpr ProcedureInfo kInqProcedure{.method = "inq",
+                                      .description = kDescription,
+                                      .defaults = incremental_defaults,
+                                      .options = {},
+                                      .stages = part_stages};
+
+}  // namespace bitplane::train
