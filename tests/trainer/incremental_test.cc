@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Quantizing part by part: what is frozen stays, gradients and optimizers pass it over, k-means is the same
-// for any number of threads, and the rules of SLQ, ESLQ, MLQ and INQ.
+// Quantizing part by part: what is frozen stays, gradients and optimizers pass it over, every machine finds
+// the same bits; and INQ's rule.
 #include "trainer/quantizers/incremental.h"
 
 #include <gtest/gtest.h>
@@ -21,28 +21,10 @@
 #include "trainer/ops/quantize.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/quantizers/clustering/k_means.h"
-#include "trainer/quantizers/clustering/mlq.h"
-#include "trainer/quantizers/clustering/slq.h"
 #include "trainer_support.h"
 
 namespace bitplane::train::testing {
 namespace {
-
-std::unique_ptr<WeightQuantizer> make(std::string_view name, std::size_t bits, const Tensor& weights,
-                                      const OptionValues& options = {}) {
-  return find_quantizer(name)->make_weights({.bits = bits,
-                                             .out_channels = weights.shape().front(),
-                                             .filter_size = weights.size() / weights.shape().front(),
-                                             .options = options});
-}
-
-IncrementalWeights& incremental(WeightQuantizer& quantizer) {
-  return dynamic_cast<IncrementalWeights&>(quantizer);
-}
-
-double no_loss() {
-  return 0.0;
-}
 
 class IncrementalTest : public ::testing::Test {
  protected:
@@ -69,15 +51,10 @@ class IncrementalTest : public ::testing::Test {
   Context ctx_{backend_};
 };
 
-std::size_t count_frozen(const IncrementalWeights& quantizer) {
-  const Tensor frozen = quantizer.frozen();
-  return static_cast<std::size_t>(std::count(frozen.values().begin(), frozen.values().end(), 1.0F));
-}
-
 TEST_F(IncrementalTest, WhatIsFrozenNeverMovesAgainAndInTheEndAllIs) {
   for_each([&](std::string_view name, std::size_t bits) {
     Tensor weights = random_tensor({8, 3, 3, 13}, 11);
-    const auto owner = make(name, bits, weights);
+    const auto owner = make_quantizer(name, bits, weights);
     IncrementalWeights& quantizer = incremental(*owner);
     std::size_t before = 0;
     for (std::uint64_t part = 0; part < quantizer.parts(); ++part) {
@@ -112,7 +89,7 @@ TEST_F(IncrementalTest, WhatIsFrozenNeverMovesAgainAndInTheEndAllIs) {
 TEST_F(IncrementalTest, GradientsPassOverWhatIsFrozen) {
   for_each([&](std::string_view name, std::size_t bits) {
     Tensor weights = random_tensor({5, 3, 3, 2}, 12);
-    const auto owner = make(name, bits, weights);
+    const auto owner = make_quantizer(name, bits, weights);
     advance(incremental(*owner), weights);
     const Variable w(weights, Gradient::Required);
     const GradcheckReport report = gradcheck(
@@ -129,7 +106,7 @@ TEST_F(IncrementalTest, GradientsPassOverWhatIsFrozen) {
 TEST_F(IncrementalTest, StateIsWholeInACheckpoint) {
   for_each([&](std::string_view name, std::size_t bits) {
     Tensor weights = random_tensor({6, 50}, 13);
-    const auto first = make(name, bits, weights), second = make(name, bits, weights);
+    const auto first = make_quantizer(name, bits, weights), second = make_quantizer(name, bits, weights);
     advance(incremental(*first), weights);
     std::map<std::string, Tensor> saved;
     const auto buffers = [](const std::function<void(const std::string&, Tensor&)>& visit) {
@@ -156,8 +133,8 @@ TEST_F(IncrementalTest, OptimizersLeaveFrozenWeightsAlone) {
     free.add("w", start);
     held.add("w", start);
     held.parameters[0].frozen = frozen;
-    const auto free_optimizer = info.make(free.named(), {.weight_decay = 0.1});
-    const auto held_optimizer = info.make(held.named(), {.weight_decay = 0.1});
+    const auto free_optimizer = info.make_quantizer(free.named(), {.weight_decay = 0.1});
+    const auto held_optimizer = info.make_quantizer(held.named(), {.weight_decay = 0.1});
     for (int step = 0; step < 3; ++step) {
       give_gradient(backend_, free.parameters[0].variable, gradient.values());
       give_gradient(backend_, held.parameters[0].variable, gradient.values());
@@ -198,34 +175,6 @@ TEST_F(IncrementalTest, MaskedStepsAreTheReferences) {
   }
 }
 
-double squared_distance(std::span<const float> weights, std::span<const float> centres) {
-  double sum = 0;
-  for (const float w : weights) {
-    double least = std::numeric_limits<double>::infinity();
-    for (const float c : centres) least = std::min(least, std::pow(static_cast<double>(w - c), 2));
-    sum += least;
-  }
-  return sum;
-}
-
-TEST_F(IncrementalTest, KMeansNeverGetsWorse) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    const Tensor weights = random_tensor({3000}, seed);
-    std::vector<float> centres =
-        start_centres(ClusterStart::NonLinear, 9, largest_magnitude(weights.values()));
-    double last = squared_distance(weights.values(), centres);
-    lloyd(backend_, weights.values(), centres, [&](const ClusterSums& sums) {
-      for (std::size_t j = 1; j < centres.size(); ++j)
-        move_to_mean(sums, j, std::vector<float>(9, 0.0F), centres);
-      const double now = squared_distance(weights.values(), centres);
-      EXPECT_LE(now, last * (1.0 + 1e-6));
-      last = now;
-    });
-    EXPECT_EQ(centres[0], 0.0F);
-  }
-}
-
 TEST_F(IncrementalTest, EveryMachineFindsTheSameBits) {
   const Tensor start = random_tensor({50, 1000}, 21);  // several blocks of sums
   for_each([&](std::string_view name, std::size_t bits) {
@@ -234,7 +183,7 @@ TEST_F(IncrementalTest, EveryMachineFindsTheSameBits) {
       SCOPED_TRACE(machine.str());
       Backend backend(machine.options());
       Tensor weights = start.clone();
-      const auto quantizer = make(name, bits, weights);
+      const auto quantizer = make_quantizer(name, bits, weights);
       quantize_all_parts(backend, *quantizer, weights);
       if (expected.empty()) expected = bits_of(weights);
       EXPECT_EQ(bits_of(weights), expected);
@@ -242,90 +191,11 @@ TEST_F(IncrementalTest, EveryMachineFindsTheSameBits) {
   });
 }
 
-TEST_F(IncrementalTest, SlqWorkedExamples) {
-  const std::vector<float> w{.9F, -.62F, .33F, -.31F, .28F, .12F, -.14F, .05F, -.03F, .01F, -.47F, .55F};
-  struct Example {
-    std::size_t bits;
-    std::vector<double> centres;
-    std::vector<std::uint8_t> clusters;
-  };
-  const Example examples[] = {
-      {3, {0, .725, -.545, .305, -.225}, {1, 2, 3, 4, 3, 0, 4, 0, 0, 0, 2, 1}},
-      {4, {0, .725, -.545, .305, -.31, .12, -.14, .05, -.0625}, {1, 2, 3, 4, 3, 5, 6, 7, 0, 0, 2, 1}}};
-  for (const Example& e : examples) {
-    SCOPED_TRACE(e.bits);
-    std::vector<float> centres =
-        start_centres(ClusterStart::NonLinear, slq_levels(e.bits), largest_magnitude(w));
-    std::vector<float> pinned(centres.size(), 0.0F);
-    pinned[0] = 1.0F;
-    k_means(backend_, w, centres, pinned);
-    expect_close(std::span<const float>(centres), e.centres, 1e-6, "centres");
-    EXPECT_EQ(assign_clusters(backend_, w, centres), e.clusters);
-  }
-}
-
-TEST_F(IncrementalTest, SlqFreezesTheSharesThatGaussianWeightsHave) {
-  Tensor weights = random_tensor({100, 100}, 31);
-  for (float& w : weights.mutable_values()) w = std::clamp(w, -3.9F, 3.9F);
-  const auto owner = make("slq", 5, weights);
-  IncrementalWeights& quantizer = incremental(*owner);
-  for (const double share : {0.28, 0.60, 0.82, 0.91, 1.0}) {
-    advance(quantizer, weights);
-    EXPECT_NEAR(static_cast<double>(count_frozen(quantizer)) / 1e4, share, 0.03);
-  }
-}
-
-TEST_F(IncrementalTest, SlqByLossTakesTheClustersThatCostMost) {
-  Tensor weights = random_tensor({10, 40}, 32);
-  const Tensor float_weights = weights.clone();
-  const auto owner = make("slq", 3, weights, {{"order", "loss"}});
-  auto& quantizer = dynamic_cast<SlqWeights&>(*owner);
-  // A loss that only minds negative weights: clusters 2 and 4 cost something, the others nothing.
-  std::size_t asked = 0;
-  const auto loss = [&] {
-    ++asked;
-    double sum = 0;
-    for (std::size_t i = 0; i < weights.size(); ++i) {
-      if (float_weights.data()[i] < -0.2F)
-        sum += std::fabs(static_cast<double>(weights.data()[i] - float_weights.data()[i]));
-    }
-    return sum;
-  };
-  quantizer.choose(backend_, weights, loss);
-  EXPECT_EQ(asked, 5U);
-  EXPECT_EQ(bits_of(weights), bits_of(float_weights)) << "choosing moves nothing";
-  EXPECT_EQ(std::vector<float>(quantizer.quantized().begin(), quantizer.quantized().end()),
-            (std::vector<float>{0, 0, 1, 0, 1}));
-  quantizer.freeze(backend_, weights);
-  quantizer.choose(backend_, weights, loss);
-  EXPECT_EQ(asked, 8U) << "only clusters that wait are asked for";
-  quantizer.freeze(backend_, weights);
-  quantizer.choose(backend_, weights, loss);
-  EXPECT_EQ(asked, 8U) << "the last part has no choice";
-}
-
-TEST_F(IncrementalTest, EslqCentresAreOfTheirType) {
-  for (const char* type : {"power-of-two", "two-digit"}) {
-    for (const double beta : {0.0, 1e-3}) {
-      SCOPED_TRACE(std::string(type) + ", beta " + std::to_string(beta));
-      Tensor weights = random_tensor({20, 30}, 33);
-      const auto owner = make("eslq", 4, weights, {{"type", type}, {"beta", beta}});
-      quantize_all_parts(backend_, *owner, weights);
-      for (const float level : incremental(*owner).levels()) {
-        const auto c = static_cast<double>(level);
-        const double nearest =
-            std::string(type) == "two-digit" ? two_digits(c) : nearest_power_of_two(c, -10, 10);
-        EXPECT_EQ(level, static_cast<float>(nearest));
-      }
-    }
-  }
-}
-
 TEST_F(IncrementalTest, PowersOfTwoAreIntegerPlanes) {
   for (const auto& [name, planes] : {std::pair{"eslq", 9U}, std::pair{"inq", 9U}}) {
     SCOPED_TRACE(name);
     Tensor weights = random_tensor({20, 30}, 34);
-    const auto owner = make(name, 5, weights);
+    const auto owner = make_quantizer(name, 5, weights);
     quantize_all_parts(backend_, *owner, weights);
     const WeightExport e = owner->export_weights(weights);
     EXPECT_EQ(e.planes, planes);
@@ -337,30 +207,11 @@ TEST_F(IncrementalTest, PowersOfTwoAreIntegerPlanes) {
 TEST_F(IncrementalTest, AllZeroLayersStayZero) {
   for_each([&](std::string_view name, std::size_t bits) {
     Tensor weights = Tensor::zeros({4, 9});
-    const auto owner = make(name, bits, weights);
+    const auto owner = make_quantizer(name, bits, weights);
     quantize_all_parts(backend_, *owner, weights);
     EXPECT_EQ(bits_of(weights), bits_of(Tensor::zeros({4, 9})));
     EXPECT_NO_THROW(static_cast<void>(owner->export_weights(weights)));
   });
-}
-
-TEST_F(IncrementalTest, MlqDifferencesOfCentresAreExact) {
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    Tensor weights = random_tensor({7, 11}, seed);
-    for (float& w : weights.mutable_values()) w = 0.03F * w + 0.01F;
-    const auto owner = make("mlq", 2, weights);
-    quantize_all_parts(backend_, *owner, weights);
-    const auto levels = incremental(*owner).levels();
-    for (const float boundary : {levels[0], levels[2]}) {
-      const float difference = boundary - levels[1];
-      EXPECT_EQ(static_cast<double>(difference),
-                static_cast<double>(boundary) - static_cast<double>(levels[1]));
-      EXPECT_EQ(levels[1] + difference, boundary);
-    }
-    EXPECT_LT(levels[0], levels[1]);
-    EXPECT_LT(levels[1], levels[2]);
-  }
 }
 
 /// The nearest of the levels in the sense of the paper: powers of two divide at (alpha + beta) / 2, the
@@ -386,7 +237,7 @@ TEST_F(IncrementalTest, InqQuantizesTheLargestByThePapersRule) {
       const auto largest = static_cast<double>(largest_magnitude(weights.values()));
       const int n1 = static_cast<int>(std::floor(std::log2(4 * largest / 3))),
                 n2 = n1 + 1 - (1 << (bits - 1)) / 2;
-      const auto owner = make("inq", bits, weights, {{"shares", shares}});
+      const auto owner = make_quantizer("inq", bits, weights, {{"shares", shares}});
       IncrementalWeights& quantizer = incremental(*owner);
       const bool halves = std::string(shares) == "50-75-87.5-100";
       for (const double share :

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The rules of SLQ, ESLQ and MLQ: k-means, the order of clusters, the types of centres.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "golden_support.h"
+#include "incremental_support.h"
+#include "trainer/quantizers/clustering/k_means.h"
+#include "trainer/quantizers/clustering/mlq.h"
+#include "trainer/quantizers/clustering/slq.h"
+#include "trainer_support.h"
+
+namespace bitplane::train::testing {
+namespace {
+
+class ClusteringTest : public ::testing::Test {
+ protected:
+  void advance(IncrementalWeights& quantizer, Tensor& weights) {
+    quantizer.choose(backend_, weights, no_loss);
+    quantizer.freeze(backend_, weights);
+  }
+  Backend backend_{{.threads = 2}};
+};
+
+double squared_distance(std::span<const float> weights, std::span<const float> centres) {
+  double sum = 0;
+  for (const float w : weights) {
+    double least = std::numeric_limits<double>::infinity();
+    for (const float c : centres) least = std::min(least, std::pow(static_cast<double>(w - c), 2));
+    sum += least;
+  }
+  return sum;
+}
+
+TEST_F(ClusteringTest, KMeansNeverGetsWorse) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const Tensor weights = random_tensor({3000}, seed);
+    std::vector<float> centres =
+        start_centres(ClusterStart::NonLinear, 9, largest_magnitude(weights.values()));
+    double last = squared_distance(weights.values(), centres);
+    lloyd(backend_, weights.values(), centres, [&](const ClusterSums& sums) {
+      for (std::size_t j = 1; j < centres.size(); ++j)
+        move_to_mean(sums, j, std::vector<float>(9, 0.0F), centres);
+      const double now = squared_distance(weights.values(), centres);
+      EXPECT_LE(now, last * (1.0 + 1e-6));
+      last = now;
+    });
+    EXPECT_EQ(centres[0], 0.0F);
+  }
+}
+
+TEST_F(ClusteringTest, SlqWorkedExamples) {
+  const std::vector<float> w{.9F, -.62F, .33F, -.31F, .28F, .12F, -.14F, .05F, -.03F, .01F, -.47F, .55F};
+  struct Example {
+    std::size_t bits;
+    std::vector<double> centres;
+    std::vector<std::uint8_t> clusters;
+  };
+  const Example examples[] = {
+      {3, {0, .725, -.545, .305, -.225}, {1, 2, 3, 4, 3, 0, 4, 0, 0, 0, 2, 1}},
+      {4, {0, .725, -.545, .305, -.31, .12, -.14, .05, -.0625}, {1, 2, 3, 4, 3, 5, 6, 7, 0, 0, 2, 1}}};
+  for (const Example& e : examples) {
+    SCOPED_TRACE(e.bits);
+    std::vector<float> centres =
+        start_centres(ClusterStart::NonLinear, slq_levels(e.bits), largest_magnitude(w));
+    std::vector<float> pinned(centres.size(), 0.0F);
+    pinned[0] = 1.0F;
+    k_means(backend_, w, centres, pinned);
+    expect_close(std::span<const float>(centres), e.centres, 1e-6, "centres");
+    EXPECT_EQ(assign_clusters(backend_, w, centres), e.clusters);
+  }
+}
+
+TEST_F(ClusteringTest, SlqFreezesTheSharesThatGaussianWeightsHave) {
+  Tensor weights = random_tensor({100, 100}, 31);
+  for (float& w : weights.mutable_values()) w = std::clamp(w, -3.9F, 3.9F);
+  const auto owner = make_quantizer("slq", 5, weights);
+  IncrementalWeights& quantizer = incremental(*owner);
+  for (const double share : {0.28, 0.60, 0.82, 0.91, 1.0}) {
+    advance(quantizer, weights);
+    EXPECT_NEAR(static_cast<double>(count_frozen(quantizer)) / 1e4, share, 0.03);
+  }
+}
+
+TEST_F(ClusteringTest, SlqByLossTakesTheClustersThatCostMost) {
+  Tensor weights = random_tensor({10, 40}, 32);
+  const Tensor float_weights = weights.clone();
+  const auto owner = make_quantizer("slq", 3, weights, {{"order", "loss"}});
+  auto& quantizer = dynamic_cast<SlqWeights&>(*owner);
+  // A loss that only minds negative weights: clusters 2 and 4 cost something, the others nothing.
+  std::size_t asked = 0;
+  const auto loss = [&] {
+    ++asked;
+    double sum = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      if (float_weights.data()[i] < -0.6F)
+        sum += std::fabs(static_cast<double>(weights.data()[i] - float_weights.data()[i]));
+    }
+    return sum;
+  };
+  quantizer.choose(backend_, weights, loss);
+  EXPECT_EQ(asked, 5U);
+  EXPECT_EQ(bits_of(weights), bits_of(float_weights)) << "choosing moves nothing";
+  EXPECT_EQ(std::vector<float>(quantizer.quantized().begin(), quantizer.quantized().end()),
+            (std::vector<float>{0, 0, 1, 0, 1}));
+  quantizer.freeze(backend_, weights);
+  quantizer.choose(backend_, weights, loss);
+  EXPECT_EQ(asked, 8U) << "only clusters that wait are asked for";
+  quantizer.freeze(backend_, weights);
+  quantizer.choose(backend_, weights, loss);
+  EXPECT_EQ(asked, 8U) << "the last part has no choice";
+}
+
+TEST_F(ClusteringTest, EslqCentresAreOfTheirType) {
+  for (const char* type : {"power-of-two", "two-digit"}) {
+    for (const double beta : {0.0, 1e-3}) {
+      SCOPED_TRACE(std::string(type) + ", beta " + std::to_string(beta));
+      Tensor weights = random_tensor({20, 30}, 33);
+      const auto owner = make_quantizer("eslq", 4, weights, {{"type", type}, {"beta", beta}});
+      quantize_all_parts(backend_, *owner, weights);
+      for (const float level : incremental(*owner).levels()) {
+        const auto c = static_cast<double>(level);
+        const double nearest =
+            std::string(type) == "two-digit" ? two_digits(c) : nearest_power_of_two(c, -10, 10);
+        EXPECT_EQ(level, static_cast<float>(nearest));
+      }
+    }
+  }
+}
+
+TEST_F(ClusteringTest, MlqDifferencesOfCentresAreExact) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Tensor weights = random_tensor({7, 11}, seed);
+    for (float& w : weights.mutable_values()) w = 0.03F * w + 0.01F;
+    const auto owner = make_quantizer("mlq", 2, weights);
+    quantize_all_parts(backend_, *owner, weights);
+    const auto levels = incremental(*owner).levels();
+    for (const float boundary : {levels[0], levels[2]}) {
+      const float difference = boundary - levels[1];
+      EXPECT_EQ(static_cast<double>(difference),
+                static_cast<double>(boundary) - static_cast<double>(levels[1]));
+      EXPECT_EQ(levels[1] + difference, boundary);
+    }
+    EXPECT_LT(levels[0], levels[1]);
+    EXPECT_LT(levels[1], levels[2]);
+  }
+}
+
+}  // namespace
+}  // namespace bitplane::train::testing
