@@ -133,8 +133,8 @@ TEST_F(IncrementalTest, OptimizersLeaveFrozenWeightsAlone) {
     free.add("w", start);
     held.add("w", start);
     held.parameters[0].frozen = frozen;
-    const auto free_optimizer = info.make_quantizer(free.named(), {.weight_decay = 0.1});
-    const auto held_optimizer = info.make_quantizer(held.named(), {.weight_decay = 0.1});
+    const auto free_optimizer = info.make(free.named(), {.weight_decay = 0.1});
+    const auto held_optimizer = info.make(held.named(), {.weight_decay = 0.1});
     for (int step = 0; step < 3; ++step) {
       give_gradient(backend_, free.parameters[0].variable, gradient.values());
       give_gradient(backend_, held.parameters[0].variable, gradient.values());
