@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "engine/cli/shared/number_text.h"
 #include "trainer/data/batch.h"
 #include "trainer/ops/loss.h"
 
@@ -71,10 +72,7 @@ nlohmann::ordered_json report_parts(const StageStart& start) {
                                 {"levels", std::vector<float>(levels.begin(), levels.end())}});
   }
   report["frozen"] = frozen / all;
-  constexpr double kPerMille = 1000.0;
-  const auto rounded = static_cast<std::int64_t>(frozen / all * kPerMille + 0.5);
-  start.say(std::to_string(rounded / 10) + "." + std::to_string(rounded % 10) +
-            " % of the weights are quantized and stay; the others are trained");
+  start.say(cli::percent(frozen / all) + " of the weights are quantized and stay; the others are trained");
   return report;
 }
 

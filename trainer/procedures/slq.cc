@@ -32,22 +32,22 @@ std::vector<Stage> part_stages(const Config& request, const OptionValues& /*opti
   return stages;
 }
 
-constexpr std::string_view kDescription = "quantizes the weights part by part and trains those that are left";
+constexpr std::string_view kPartByPart = "quantizes the weights part by part and trains those that are left";
 
 }  // namespace
 
 constexpr ProcedureInfo kSlqProcedure{.method = "slq",
-                                      .description = kDescription,
+                                      .description = kPartByPart,
                                       .defaults = incremental_defaults,
                                       .options = {},
                                       .stages = part_stages};
 constexpr ProcedureInfo kEslqProcedure{.method = "eslq",
-                                       .description = kDescription,
+                                       .description = kPartByPart,
                                        .defaults = incremental_defaults,
                                        .options = {},
                                        .stages = part_stages};
 constexpr ProcedureInfo kInqProcedure{.method = "inq",
-                                      .description = kDescription,
+                                      .description = kPartByPart,
                                       .defaults = incremental_defaults,
                                       .options = {},
                                       .stages = part_stages};
