@@ -107,6 +107,26 @@ TEST_F(ProcedureTest, StagesRunOneByOneAndTheLastOneIsTheResult) {
   EXPECT_TRUE(prepared.at("unused").empty()) << prepared;
 }
 
+TEST_F(ProcedureTest, WhatLiesInAStagesFolderIsNotLost) {
+  const Arguments settings{"--method", "qil", "--option", "first_bits=3"};
+  std::filesystem::create_directories(folder_ / "q/1-3-bits");
+  write_file_text(folder_ / "q/1-3-bits/notes.txt", "mine");
+  Arguments first = settings;
+  first.insert(first.end(), {"--until", "3-bits"});
+  const Finished done = run(folder_, quantize("q", first));
+  ASSERT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(read_file_text(folder_ / "q/1-3-bits/notes.txt"), "mine");
+
+  // A stage whose last checkpoint somebody removed: its best one is what is left of it.
+  std::filesystem::create_directories(folder_ / "q/2-2-bits");
+  for (const char* file : {"config.json", "checkpoint-best.safetensors"})
+    std::filesystem::copy(folder_ / ("q/1-3-bits/" + std::string(file)), folder_ / "q/2-2-bits/");
+  const Finished refused = run(folder_, {"resume", folder_ / "q"});
+  EXPECT_NE(refused.code, 0);
+  EXPECT_NE(refused.err.find("checkpoint-last.safetensors' is gone"), std::string::npos) << refused.err;
+  EXPECT_TRUE(exists("q/2-2-bits/checkpoint-best.safetensors"));
+}
+
 TEST_F(ProcedureTest, KilledAtRandomMomentsItEndsWithTheSameBytes) {
   const std::uint64_t seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));

@@ -76,21 +76,21 @@ void prepare_stage(const ProcedureFolder& folder, std::size_t index, const Start
   write_file_text(folder.prepared_file(index), report.dump(2) + "\n");
 }
 
-/// A folder without its first checkpoint is what a kill left of a stage that had not begun.
+/// A run without any checkpoint is what a kill left of a stage that had not begun. Its own files go, and
+/// nothing else that may lie there.
 void remove_unbegun(const Config& config) {
-  std::error_code error;
-  const std::filesystem::path folder(config.out);
-  if (!std::filesystem::exists(folder / "checkpoint-last.safetensors", error))
-    std::filesystem::remove_all(folder, error);
+  if (!RunFolder::is_at(config.out)) return;
+  const RunFolder run = RunFolder::open(config.out);
+  if (run.has_checkpoint(Which::Last) || run.has_checkpoint(Which::Best)) return;
+  run.remove_leftovers();
+  run.discard();
 }
 
 Training begin_or_resume(const ProcedureFolder& folder, std::size_t index, const TrainingData& data) {
   const Config& config = folder.plan().stages[index].config;
   remove_unbegun(config);
-  std::error_code error;
-  if (std::filesystem::exists(config.out, error)) {
+  if (RunFolder::is_at(config.out))
     return Training::resume(RunFolder::open(config.out), data, thread_count(config));
-  }
   return Training::start(config, data, [&](const StartPoint& point) { prepare_stage(folder, index, point); });
 }
 

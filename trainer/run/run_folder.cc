@@ -34,6 +34,11 @@ void make_folder(const fs::path& path) {
 
 }  // namespace
 
+bool RunFolder::is_at(const std::string& path) {
+  std::error_code error;
+  return fs::exists(fs::path(path) / kConfigName, error);
+}
+
 void RunFolder::refuse_existing_run(const std::string& path) {
   const fs::path folder(path);
   std::error_code error;

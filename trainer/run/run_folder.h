@@ -38,6 +38,8 @@ class RunFolder {
   static RunFolder create(const std::string& path, const Config& config, std::size_t checkpoint_bytes);
   /// Of a run that exists. Throws cli::CommandError when there is none, with the reason.
   static RunFolder open(const std::string& path);
+  /// Does the folder hold a run, begun or not?
+  [[nodiscard]] static bool is_at(const std::string& path);
   /// Throws cli::CommandError when `path` holds a run already; writes nothing.
   static void refuse_existing_run(const std::string& path);
 

@@ -78,7 +78,7 @@ typedef void (*bitplane_executor)(void* context, size_t tasks, bitplane_task tas
 /* bitplane_session_options options = {0}; options.struct_size = sizeof options; zero is the default of all
  * else. */
 typedef struct bitplane_session_options {
-  size_t struct_size;         /* so that later versions may add members at the end */
+  size_t struct_size;         /* required: later versions may add members at the end */
   size_t batch;               /* pictures per run; 0: 1 */
   size_t height, width;       /* of the pictures; 0: those of the training */
   size_t threads;             /* 0: 1. Results do not depend on it */

@@ -77,7 +77,10 @@ void run_on_executor(void* context, std::size_t tasks, void (*task)(void*, std::
   executor.run(executor.context, tasks, task, task_context);
 }
 
-/// Of a caller that may have been compiled with a shorter struct.
+/// What the first version's struct has: no caller's is shorter.
+constexpr std::size_t kFirstOptionsSize = sizeof(bitplane_session_options);
+
+/// Of a caller that may have been compiled with another length of the struct.
 bitplane_session_options complete(const bitplane_session_options* given) noexcept {
   bitplane_session_options options{};
   if (given != nullptr) std::memcpy(&options, given, std::min(given->struct_size, sizeof(options)));
@@ -175,6 +178,10 @@ bitplane_status bitplane_session_create(const bitplane_model* model, const bitpl
   if (session == nullptr) return null_argument("bitplane_session_create: session is NULL");
   *session = nullptr;
   if (model == nullptr) return null_argument("bitplane_session_create: model is NULL");
+  if (options != nullptr && options->struct_size < kFirstOptionsSize) {
+    return failed(engine::StatusCode::InvalidArgument,
+                  "bitplane_session_create: options->struct_size is too small: set it to sizeof *options");
+  }
   return make(session, [&]() -> engine::Result<bitplane_session*> {
     auto executor = std::make_unique<ExecutorOfC>();
     const engine::SessionOptions translated = translate(complete(options), *executor);

@@ -62,6 +62,10 @@ static void use(bitplane_model* model) {
   CHECK(bitplane_model_self_test(model) == BITPLANE_OK);
 
   bitplane_session_options options = {0};
+  bitplane_session* unsized = NULL;
+  options.threads = 2;
+  CHECK(bitplane_session_create(model, &options, &unsized) == BITPLANE_INVALID_ARGUMENT && unsized == NULL);
+  CHECK(strstr(bitplane_last_message(), "struct_size") != NULL); /* not: options that nobody reads */
   options.struct_size = sizeof(options);
   options.batch = 2;
   options.threads = 2;
