@@ -15,7 +15,7 @@ using namespace kernels;
 namespace {
 
 /// As many as the engine's lowering turns into integers.
-constexpr std::size_t kMostIntegerThresholds = 1;
+constexpr std::size_t kMostIntegerThresholds = kMostPassed;
 
 }  // namespace
 
@@ -93,13 +93,15 @@ Epilogue LowBitProblem::to_floats(float* out) const {
   return {.kind = EpilogueKind::Float, .affine = {ones_.data(), zeros_.data()}, .out = out};
 }
 
-Epilogue LowBitProblem::to_planes(std::byte* out) const {
-  return {.kind = EpilogueKind::Planes,
-          .affine = {ones_.data(), zeros_.data()},
-          .ranks = {thresholds_.data(), thresholds_.size(), code_of_rank_.data()},
-          .integer = {integer_thresholds_.empty() ? nullptr : integer_thresholds_.data(), flip_.data()},
-          .out_planes = out,
-          .layout = out_layout()};
+Epilogue LowBitProblem::to_planes(const LowBitConv& conv, std::byte* out) const {
+  Epilogue epilogue{.kind = EpilogueKind::Planes,
+                    .affine = {ones_.data(), zeros_.data()},
+                    .ranks = {thresholds_.data(), thresholds_.size(), code_of_rank_.data()},
+                    .out_planes = out,
+                    .layout = out_layout()};
+  if (!integer_thresholds_.empty() && conv.prefers_integers(epilogue.ranks, epilogue.layout))
+    epilogue.integer = {integer_thresholds_.data(), flip_.data()};
+  return epilogue;
 }
 
 ActivationLayout LowBitProblem::out_layout() const {

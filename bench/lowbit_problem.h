@@ -36,9 +36,9 @@ class LowBitProblem {
   void check_planes(std::span<const std::byte> planes);
 
   /// An epilogue to floats that changes nothing, and one that quantizes to the widths of the input: by
-  /// integer thresholds where the engine would.
+  /// integer thresholds where the convolution prefers them, as in the engine.
   [[nodiscard]] kernels::Epilogue to_floats(float* out) const;
-  [[nodiscard]] kernels::Epilogue to_planes(std::byte* out) const;
+  [[nodiscard]] kernels::Epilogue to_planes(const kernels::LowBitConv& conv, std::byte* out) const;
   [[nodiscard]] kernels::ActivationLayout out_layout() const;
   [[nodiscard]] std::size_t outputs() const { return shape_.out_pixels() * shape_.out_channels; }
 

@@ -10,7 +10,7 @@ using namespace kernels;
 RunHere run_to_planes(const std::shared_ptr<LowBitRun>& p, const EpilogueKernels& epilogues) {
   const RowRange rows{0, p->problem->shape().out_height()};
   const std::size_t plane_bytes = p->problem->out_layout().picture_bytes();
-  const Epilogue epilogue = p->problem->to_planes(shared_output(plane_bytes));
+  const Epilogue epilogue = p->problem->to_planes(*p->conv, shared_output(plane_bytes));
   std::byte* scratch = shared_scratch(p->conv->scratch_bytes());
   RunHere run = [=, &epilogues] { p->conv->run(p->problem->input(), rows, epilogues, epilogue, scratch); };
   run();

@@ -8,7 +8,7 @@ set(BITPLANE_FLAGS_neon $<$<CXX_COMPILER_ID:GNU>:-fno-schedule-insns>)
 set(BITPLANE_FLAGS_neondot -march=armv8.2-a+dotprod ${BITPLANE_FLAGS_neon})
 set(BITPLANE_FLAGS_avx2 -mavx2 -mfma -mpopcnt)
 set(BITPLANE_FLAGS_avxvnni -mavxvnni ${BITPLANE_FLAGS_avx2})
-set(BITPLANE_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vpopcntdq -mavx512vbmi -mavx512vnni
+set(BITPLANE_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vpopcntdq -mavx512bitalg -mavx512vbmi -mavx512vnni
     -mavx2 -mfma -mpopcnt -mprefer-vector-width=512)
 set(BITPLANE_FLAGS_avx512bf16 -mavx512bf16 ${BITPLANE_FLAGS_avx512})
 set(BITPLANE_FLAGS_amx -mamx-tile -mamx-int8 -mamx-bf16 ${BITPLANE_FLAGS_avx512bf16})

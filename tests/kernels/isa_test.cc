@@ -75,8 +75,8 @@ TEST(Isa, DetectionAgreesWithTheCompilersRuntime) {
       __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("popcnt");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-                      __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512vbmi") &&
-                      __builtin_cpu_supports("avx512vnni");
+                      __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("avx512bitalg") &&
+                      __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
   const CpuFeatures features = detect_cpu();
   EXPECT_EQ(features.has(Isa::Avx2), avx2 && isa_is_built(Isa::Avx2));
   EXPECT_EQ(features.has(Isa::Avx512), avx512 && isa_is_built(Isa::Avx512));

@@ -9,11 +9,8 @@
 namespace bitplane::engine {
 namespace {
 
-/// With one threshold the integer test is as fast as conversion, affine and comparison, and reads half as
-/// much; with three it already loses, since the float thresholds are one number for all channels and the
-/// integer ones are not (a 3x3 layer of 64 channels, 56x56, 1/2 with its epilogue: 275 us against 262 through
-/// t; AVX-512).
-constexpr std::size_t kMostThresholds = 1;
+/// As many as kernels compare integers with (LowBitConv::prefers_integers).
+constexpr std::size_t kMostThresholds = kernels::kMostPassed;
 
 constexpr std::int32_t kAlways = std::numeric_limits<std::int32_t>::min();
 constexpr std::int32_t kNever = std::numeric_limits<std::int32_t>::max();

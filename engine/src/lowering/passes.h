@@ -55,7 +55,7 @@ void lay_out_planes(const ModelSpec& spec, Program& program);
 /// Does a quantizer see fma(z, g, h) and nothing else?
 [[nodiscard]] bool compares_one_affine(const Stages& stages) noexcept;
 
-/// Fills Step::integers where such a step has few thresholds: the kernels then compare A itself, and neither
+/// Fills Step::integers where such a step has few thresholds: kernels may then compare A itself, and neither
 /// convert it nor apply the affine. Exact: the integer tests are found on the predicate that they replace.
 void compare_integers(const ModelSpec& spec, Program& program);
 

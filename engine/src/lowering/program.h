@@ -107,7 +107,7 @@ struct Step {
   std::vector<std::size_t> channels;     ///< of the parts
   NodeShape in_shape;                    ///< as the node sees its input: behind Flatten not the value's own
   Stages stages;                         ///< Convolution, Elementwise
-  std::optional<IntegerStage> integers;  ///< instead of the stages: Convolution of uniform planes
+  std::optional<IntegerStage> integers;  ///< the stages once more: Convolution of uniform planes
   std::optional<std::size_t> pool{};     ///< Convolution: the max-pool node behind its stages
   std::vector<std::uint8_t> minimum;     ///< MaxPool on ranks: channels that take the minimum
   std::size_t constant_channels = 0;

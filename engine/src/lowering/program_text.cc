@@ -53,9 +53,8 @@ std::string affine_text(const std::optional<Affine>& affine) {
 std::string stages_text(const Program& program, const Step& step) {
   const Stages& stages = step.stages;
   std::string text;
-  if (step.integers) {
-    const std::size_t channels = program.values[step.out].shape.channels;
-    return " | " + std::to_string(step.integers->thresholds.size() / std::max<std::size_t>(channels, 1)) +
+  if (step.integers && stages.quantize->thresholds.size() <= 1) {
+    return " | " + std::to_string(stages.quantize->thresholds.size()) +
            " thresholds per channel on the integer sums";
   }
   text += affine_text(stages.affine);
@@ -67,6 +66,7 @@ std::string stages_text(const Program& program, const Step& step) {
   text += affine_text(stages.after);
   if (stages.relu) text += " | relu";
   if (stages.quantize) text += " | " + std::to_string(stages.quantize->thresholds.size()) + " thresholds";
+  if (step.integers) text += " (or per channel on the integer sums, where the kernel prefers them)";
   return text;
 }
 

@@ -25,6 +25,10 @@ constexpr KernelInfo kBitSerialInfos[] = {
      .family = Family::BitSerial,
      .isa = Isa::Neon,
      .tile = "16 channels x 2 pixels"},
+    {.name = "bitserial_pixels_4x64_avx512",
+     .family = Family::BitSerial,
+     .isa = Isa::Avx512,
+     .tile = "4 channels x 64 bytes of pixels"},
 };
 
 }  // namespace bitplane::kernels

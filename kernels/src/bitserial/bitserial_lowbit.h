@@ -6,6 +6,7 @@
 #include "bitplane/kernels/bitserial.h"
 #include "bitserial/bitserial_infos.h"
 #include "bitserial/tile.h"
+#include "pixel_lanes/lane_conv.h"
 
 namespace bitplane::kernels {
 
@@ -98,6 +99,8 @@ constexpr LowBitKernel kBitSerialLowBit[] = {
 #endif
 #ifdef BITPLANE_HAVE_AVX512
     {kBitSerialInfos[2], bitserial_supports, bitserial_cost<Isa::Avx512>, make_bit_conv<kBitSerialAvx512>},
+    {kBitSerialInfos[4], lane_supports<kLaneCountsAvx512>, lane_cost<kLaneCountsAvx512>,
+     make_lane_conv<kLaneCountsAvx512>},
 #endif
 };
 

@@ -48,6 +48,10 @@ LowBitConv::LowBitConv(const BitConvSpec& spec)
                     .groups = spec.shape.groups,
                     .encoding = spec.activation_encoding} {}
 
+bool LowBitConv::prefers_integers(const RankCodes& ranks, const ActivationLayout& /*out*/) const noexcept {
+  return ranks.count <= 1;
+}
+
 std::span<const LowBitKernel* const> lowbit_kernels() noexcept {
   return kKernels;
 }

@@ -119,6 +119,12 @@ class PlaneConvolution final : public Runner {
         layout_(planes_layout(context.value(in_.value))),
         epilogue_(make_epilogue(context, context.model.program.steps[step])) {
     assert(layout_ == convolution_.input_layout());
+    const Step& s = context.model.program.steps[step];
+    kernels::Epilogue& epilogue = epilogue_.epilogue;
+    if (s.integers && epilogue.kind == kernels::EpilogueKind::Planes &&
+        convolution_.prefers_integers(epilogue.ranks, epilogue.layout)) {
+      epilogue.integer = integers_of(s);
+    }
   }
 
   [[nodiscard]] std::size_t rows() const noexcept override {

@@ -17,15 +17,17 @@ void describe_ranks(const RunnerContext& context, const Step& step, kernels::Epi
   epilogue.ranks = {.thresholds = stage.thresholds.data(),
                     .count = stage.thresholds.size(),
                     .code_of_rank = quantize.code_of_rank.data()};
-  if (step.integers) {
-    epilogue.integer = {.thresholds = step.integers->thresholds.data(), .flip = step.integers->flip.data()};
-  }
+  if (step.integers && epilogue.ranks.count <= 1) epilogue.integer = integers_of(step);
   epilogue.kind =
       out.form == ValueForm::Planes ? kernels::EpilogueKind::Planes : kernels::EpilogueKind::Ranks;
   if (out.form == ValueForm::Planes) epilogue.layout = planes_layout(out);
 }
 
 }  // namespace
+
+kernels::IntegerThresholds integers_of(const Step& step) noexcept {
+  return {.thresholds = step.integers->thresholds.data(), .flip = step.integers->flip.data()};
+}
 
 StepEpilogue make_epilogue(const RunnerContext& context, const Step& step) {
   const Stages& stages = step.stages;

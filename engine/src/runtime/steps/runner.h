@@ -73,7 +73,10 @@ struct StepEpilogue {
   /// With them.
   [[nodiscard]] kernels::Epilogue in(const Buffers& buffers) const noexcept;
 };
+/// With one threshold on integers, where the step has such (see LowBitConv::prefers_integers for more).
 [[nodiscard]] StepEpilogue make_epilogue(const RunnerContext& context, const Step& step);
+/// Of a step that has them.
+[[nodiscard]] kernels::IntegerThresholds integers_of(const Step& step) noexcept;
 
 [[nodiscard]] std::unique_ptr<Runner> make_preprocess(const RunnerContext& context);
 [[nodiscard]] std::unique_ptr<Runner> make_float_convolution(const RunnerContext& context, std::size_t step);

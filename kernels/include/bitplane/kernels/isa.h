@@ -27,7 +27,7 @@ inline constexpr std::array<IsaInfo, 8> kIsas{{
     {Isa::NeonDot, "neondot", "Advanced SIMD with the dot product extension"},
     {Isa::Avx2, "avx2", "AVX2, FMA"},
     {Isa::AvxVnni, "avxvnni", "AVX2, AVX-VNNI"},
-    {Isa::Avx512, "avx512", "AVX-512 F, BW, DQ, VL, VPOPCNTDQ, VBMI, VNNI"},
+    {Isa::Avx512, "avx512", "AVX-512 F, BW, DQ, VL, VPOPCNTDQ, BITALG, VBMI, VNNI"},
     {Isa::Avx512Bf16, "avx512bf16", "AVX-512 as above, BF16"},
     {Isa::Amx, "amx", "AVX-512 as above, AMX tiles, INT8, BF16"},
 }};

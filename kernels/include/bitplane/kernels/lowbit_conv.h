@@ -70,6 +70,12 @@ class LowBitConv {
   /// `epilogues` may be of any ISA: it writes the same bits.
   virtual void run(const PackedActivations& input, RowRange rows, const EpilogueKernels& epilogues,
                    const Epilogue& epilogue, std::byte* scratch) const noexcept = 0;
+  /// For planes of layout `out`: is Epilogue::integer sooner done than the same thresholds on t? (Where
+  /// nothing is added to t.) With one threshold it is: no conversion and no affine. With more, thresholds per
+  /// channel are more to read than one for all channels (a 3x3 layer of 64 channels, 56x56, 1/2 with its
+  /// epilogue, AVX-512: 275 us against 262), except where pixels are in the lanes.
+  [[nodiscard]] virtual bool prefers_integers(const RankCodes& ranks,
+                                              const ActivationLayout& out) const noexcept;
   /// The bare integer accumulators A (UniformBoth; offsets are left out): out[row][pixel][out_channels], the
   /// rows of `rows` only, so out points at the first of them.
   virtual void run_integer(const PackedActivations& input, RowRange rows, std::int32_t* out,
