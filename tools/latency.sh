@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The latency of whole nets: writes untrained ones, measures them with `bitplane bench`, prints a Markdown table.
-# Of several rounds, in which all variants of a row take turns, each cell is the median of the rounds' medians.
+# Of several rounds, in which all variants of a row take turns, each cell is the median of the rounds' medians, in
+# milliseconds; start-up is from the file to the first picture.
 set -euo pipefail
 
 usage() {
@@ -70,7 +71,7 @@ median() { sort -n | awk '{ x[NR] = $1 } END { print (x[int((NR + 1) / 2)] + x[i
 
 # measure NET BITS ISA THREADS: a line of the table. An instruction set that the CPU lacks is said on stderr.
 measure() {
-  local net=$1 bits=$2 isa=$3 threads=$4 variant round file cells="" name
+  local net=$1 bits=$2 isa=$3 threads=$4 variant round file cells="" name start
   local flags=(--json --threads "$threads" --repetitions 100)
   if [ -n "$isa" ]; then flags+=(--isa "$isa"); fi
   for ((round = 0; round < rounds; ++round)); do
@@ -82,20 +83,21 @@ measure() {
       fi
       jq -c --arg net "$net" --arg bits "$bits" --arg variant "$variant" --argjson threads "$threads" \
         --argjson bytes "$(stat -c %s "$file")" \
-        '{$net, $bits, $variant, isa, $threads, us: .median_us_per_picture, $bytes}' "$work/one.json" |
+        '{$net, $bits, $variant, isa, $threads, us: .median_us_per_picture, start_ms: (.load_ms + .create_ms), $bytes}' "$work/one.json" |
         tee -a "$rows" >>"$work/$variant.row"
     done
   done
+  start=$(jq .start_ms "$work/${variants[0]}.row" | median)
   for variant in "${variants[@]}"; do
     cells+=$(jq .us "$work/$variant.row" | median | awk '{ printf " %.3f |", $1 / 1000 }')
     name=$(jq -r .isa "$work/$variant.row" | head -n 1)
     rm "$work/$variant.row"
   done
-  echo "| $net | $bits | $name | $threads |$cells $(stat -c %s "$(model "$net" "$bits" ${variants[0]})") |"
+  echo "| $net | $bits | $name | $threads |$cells $(printf %.1f "$start") | $(stat -c %s "$(model "$net" "$bits" ${variants[0]})") |"
 }
 
-echo "| net | W/A | ISA | threads | uniform, 8-bit first and last | learned, 8-bit | uniform, float | learned, float | bytes (uniform, 8-bit) |"
-echo "|---|---|---|---|---|---|---|---|---|"
+echo "| net | W/A | ISA | threads | uniform, 8-bit first and last | learned, 8-bit | uniform, float | learned, float | start-up (uniform, 8-bit) | bytes |"
+echo "|---|---|---|---|---|---|---|---|---|---|"
 for entry in "${nets[@]}"; do
   read -r net bits isas threads_list <<<"$entry"
   IFS='|' read -r -a isas <<<"$isas"

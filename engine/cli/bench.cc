@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/resource.h>
 
+#include <chrono>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -41,6 +42,26 @@ std::size_t peak_memory() {
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
 }
+
+/// Milliseconds from the file to the first picture.
+struct StartUp {
+  double load = 0.0;    ///< reading, checking and lowering the model
+  double create = 0.0;  ///< the session: choosing kernels, packing, planning memory
+};
+
+class Stopwatch {
+ public:
+  /// Milliseconds since it was made or asked.
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double, std::milli> passed = now - start_;
+    start_ = now;
+    return passed.count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
 
 /// What was measured, by one thread's work per nanosecond where peaks are concerned.
 struct Measured {
@@ -115,8 +136,12 @@ Json peaks_json(const PeakShares& shares) {
 }
 
 ExitCode bench(const BenchOptions& options) {
+  StartUp start_up;
+  Stopwatch stopwatch;
   const auto model = load_model(options.model.path);
+  start_up.load = stopwatch.lap();
   auto session = take(engine::Session::create(model, session_options(options.model, options.batch)));
+  start_up.create = stopwatch.lap();
   PeakShares shares(session.steps());
   shares.measure();
   const Timings timings = measure_latency(session, make_pictures(model.input(), options.batch),
@@ -135,6 +160,8 @@ ExitCode bench(const BenchOptions& options) {
                 {"median_us_per_picture", median / 1e3},
                 {"p95_us_per_picture", p95 / 1e3},
                 {"pictures_per_second", 1e9 / median},
+                {"load_ms", start_up.load},
+                {"create_ms", start_up.create},
                 {"session_bytes", session.memory_bytes()},
                 {"peak_memory_bytes", peak_memory()},
                 {"peaks", peaks_json(shares)},
@@ -145,7 +172,9 @@ ExitCode bench(const BenchOptions& options) {
             << (options.model.threads == 1 ? " thread" : " threads") << ", batch " << options.batch << ", "
             << options.repetitions << " runs after " << options.warm_up << " to warm up\nlatency     "
             << fixed(median / 1e3, 1) << " us per picture (median), " << fixed(p95 / 1e3, 1)
-            << " us (95 % of the runs)\nspeed       " << fixed(1e9 / median, 0) << " pictures/s\nmemory      "
+            << " us (95 % of the runs)\nspeed       " << fixed(1e9 / median, 0) << " pictures/s\nstart-up    "
+            << fixed(start_up.load + start_up.create, 1) << " ms (" << fixed(start_up.load, 1)
+            << " to load and check, " << fixed(start_up.create, 1) << " to plan and pack)\nmemory      "
             << short_bytes(session.memory_bytes()) << " of the session, " << short_bytes(peak_memory())
             << " of the process at most\n\n";
   print_profile(measured);

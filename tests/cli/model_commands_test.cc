@@ -134,6 +134,8 @@ TEST_F(ModelCommands, BenchProfilesEveryStep) {
   const auto json = nlohmann::json::parse(document.out);
   EXPECT_EQ(json.at("isa"), "scalar");
   EXPECT_GT(json.at("peak_memory_bytes"), json.at("session_bytes"));
+  EXPECT_GT(json.at("load_ms"), 0.0);
+  EXPECT_GT(json.at("create_ms"), 0.0);
   EXPECT_TRUE(json.at("peaks").is_array());
   EXPECT_LE(json.at("median_us_per_picture"), json.at("p95_us_per_picture"));
   EXPECT_FALSE(json.at("steps").empty());
