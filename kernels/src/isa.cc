@@ -53,9 +53,10 @@ std::uint32_t isas_above_avx2(std::uint32_t ebx, std::uint32_t ecx, std::uint32_
   std::uint32_t isas = 0, eax1 = 0, ebx1 = 0, ecx1 = 0, edx1 = 0;
   if (__get_cpuid_count(7, 1, &eax1, &ebx1, &ecx1, &edx1) != 0 && all(eax1, kAvxVnni))
     isas |= isa_bit(Isa::AvxVnni);
-  const bool avx512 = all(ebx, std::uint64_t{bit_AVX512F} | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL) &&
-                      all(ecx, std::uint64_t{bit_AVX512VPOPCNTDQ} | bit_AVX512BITALG | bit_AVX512VBMI | bit_AVX512VNNI) &&
-                      all(saved, kZmmState);
+  const bool avx512 =
+      all(ebx, std::uint64_t{bit_AVX512F} | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL) &&
+      all(ecx, std::uint64_t{bit_AVX512VPOPCNTDQ} | bit_AVX512BITALG | bit_AVX512VBMI | bit_AVX512VNNI) &&
+      all(saved, kZmmState);
   if (!avx512) return isas;
   isas |= isa_bit(Isa::Avx512);
   if (!all(eax1, kAvx512Bf16)) return isas;

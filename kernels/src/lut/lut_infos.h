@@ -19,7 +19,10 @@ constexpr KernelInfo kLutInfos[] = {
      .isa = Isa::Avx2,
      .tile = "64 plane pixels x 4 channels"},
     {.name = "lut_32x8_neon", .family = Family::Lut, .isa = Isa::Neon, .tile = "32 plane rows x 8 pixels"},
-    {.name = "lut_pixels_1x96_avx2", .family = Family::Lut, .isa = Isa::Avx2, .tile = "1 channel x 96 pixels"},
+    {.name = "lut_pixels_1x96_avx2",
+     .family = Family::Lut,
+     .isa = Isa::Avx2,
+     .tile = "1 channel x 96 pixels"},
 };
 
 }  // namespace bitplane::kernels

@@ -52,7 +52,8 @@ constexpr std::initializer_list<LowBitKernel> kLutLowBit = {
     {kLutInfos[0], lut_supports<kLutLayoutAvx2>, lut_cost<kLutLayoutAvx2>, make_lut_conv<kLutAvx2>},
     {kLutInfos[2], lut_weights_support<kLutLayoutAvx2>, lut_weights_cost<kLutLayoutAvx2>,
      make_lut_weights_conv<kLutAvx2>},
-    {kLutInfos[4], lane_supports<kLaneTablesAvx2>, lane_cost<kLaneTablesAvx2>, make_lane_conv<kLaneTablesAvx2>},
+    {kLutInfos[4], lane_supports<kLaneTablesAvx2>, lane_cost<kLaneTablesAvx2>,
+     make_lane_conv<kLaneTablesAvx2>},
 #endif
 #ifdef BITPLANE_HAVE_AVX512
     {kLutInfos[1], lut_supports<kLutLayoutAvx512>, lut_cost<kLutLayoutAvx512>, make_lut_conv<kLutAvx512>},
