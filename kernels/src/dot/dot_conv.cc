@@ -13,15 +13,16 @@ namespace {
 std::vector<std::int16_t> weight_values(const BitConvSpec& spec) {
   const PlaneMatrixView& planes = spec.weights;
   const bool bipolar = spec.weight_encoding == Encoding::Bipolar;
-  std::vector<std::int16_t> values(planes.rows * planes.k);
-  for (std::size_t row = 0; row < planes.rows; ++row) {
-    for (std::size_t k = 0; k < planes.k; ++k) {
-      std::int32_t value = 0;
-      for (std::size_t i = 0; i < planes.planes; ++i) {
-        const bool bit = ((planes.row(i, row)[k / 64] >> (k % 64)) & 1U) != 0;
-        if (bit || bipolar) value += bit ? spec.weight_multiples[i] : -spec.weight_multiples[i];
-      }
-      values[row * planes.k + k] = static_cast<std::int16_t>(value);
+  std::int32_t base = 0;  // of a weight without set bits
+  for (std::size_t i = 0; i < planes.planes && bipolar; ++i) base -= spec.weight_multiples[i];
+  std::vector<std::int16_t> values(planes.rows * planes.k, static_cast<std::int16_t>(base));
+  for (std::size_t i = 0; i < planes.planes; ++i) {
+    const auto step = static_cast<std::int16_t>(spec.weight_multiples[i] * (bipolar ? 2 : 1));
+    for (std::size_t row = 0; row < planes.rows; ++row) {
+      const std::uint64_t* const words = planes.row(i, row);
+      std::int16_t* const to = values.data() + row * planes.k;
+      for (std::size_t k = 0; k < planes.k; ++k)
+        to[k] = static_cast<std::int16_t>(to[k] + ((words[k / 64] >> (k % 64) & 1U) != 0 ? step : 0));
     }
   }
   return values;

@@ -31,6 +31,7 @@ struct PackedLutConv {
   std::vector<std::int32_t> factors;  ///< [weight plane] of the sums in A
   std::vector<std::int32_t> activation_multiples;
   std::int32_t window_factor = 0;  ///< of the window's sum in A: bipolar weights
+  std::size_t group_channels = 0;  ///< output channels of one group of the convolution
   std::vector<LutUnit> units;
   std::size_t group_indices = 0;  ///< bytes of one group's indices
   AlignedArray<std::uint8_t> indices, tables;

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "bitserial/gather.h"
+#include "lut/filter_window.h"
 #include "lut/part_tables.h"
 
 namespace bitplane::kernels {
@@ -22,24 +23,13 @@ std::span<const std::int32_t> weight_multiples(const BitConvSpec& spec) {
   return {spec.weight_multiples, spec.weights.planes};
 }
 
-/// The window order of gather.h: [tap][channel, padded to the granule].
-std::size_t window_bit(const ConvShape& shape, const ActivationLayout& input, std::size_t k) {
-  const std::size_t channels = shape.channels / shape.groups;
-  return k / channels * input.pixel_bits() + k % channels;
-}
-
 /// The planes b' of one channel.
 void write_window(const BitConvSpec& spec, const ActivationLayout& input, std::size_t channel,
                   std::span<std::uint64_t> window) {
   const std::size_t words = window.size() / spec.weights.planes;
   for (std::size_t plane = 0; plane < spec.weights.planes; ++plane) {
-    const std::uint64_t* row = spec.weights.row(plane, channel);
     const std::span<std::uint64_t> to = window.subspan(plane * words, words);
-    std::fill(to.begin(), to.end(), std::uint64_t{0});
-    for (std::size_t k = 0; k < spec.weights.k; ++k) {
-      const std::size_t bit = window_bit(spec.shape, input, k);
-      to[bit / 64] |= ((row[k / 64] >> (k % 64)) & 1U) << (bit % 64);
-    }
+    write_filter_window(spec.weights.row(plane, channel), spec.shape, input, to);
     if (spec.weight_multiples[plane] < 0) {
       for (std::uint64_t& word : to) word = ~word;
     }
