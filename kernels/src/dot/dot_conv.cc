@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
 #include <cassert>
+#include <span>
 
 #include "bitplane/kernels/dot.h"
 #include "dot/cost.h"
@@ -9,6 +11,29 @@
 namespace bitplane::kernels {
 namespace {
 
+/// What the 8 bits of a byte add to 8 weights.
+using ByteSteps = std::array<std::array<std::int16_t, 8>, 256>;
+
+ByteSteps byte_steps(std::int16_t step) {
+  ByteSteps steps{};
+  for (std::size_t byte = 0; byte < steps.size(); ++byte) {
+    for (std::size_t bit = 0; bit < 8; ++bit) steps[byte][bit] = (byte >> bit & 1U) != 0 ? step : 0;
+  }
+  return steps;
+}
+
+void add_plane(const std::uint64_t* words, const ByteSteps& steps, std::span<std::int16_t> values) {
+  const auto byte_of = [words](std::size_t k) { return words[k / 64] >> (k % 64) & 255U; };
+  const auto add = [](std::int16_t a, std::int16_t b) { return static_cast<std::int16_t>(a + b); };
+  std::size_t k = 0;
+  for (; k + 8 <= values.size(); k += 8) {
+    const auto& of_byte = steps[byte_of(k)];
+    for (std::size_t bit = 0; bit < 8; ++bit) values[k + bit] = add(values[k + bit], of_byte[bit]);
+  }
+  for (std::size_t bit = 0; k + bit < values.size(); ++bit)
+    values[k + bit] = add(values[k + bit], steps[byte_of(k)][bit]);
+}
+
 /// The integer of every weight: [out channel][K].
 std::vector<std::int16_t> weight_values(const BitConvSpec& spec) {
   const PlaneMatrixView& planes = spec.weights;
@@ -17,13 +42,10 @@ std::vector<std::int16_t> weight_values(const BitConvSpec& spec) {
   for (std::size_t i = 0; i < planes.planes && bipolar; ++i) base -= spec.weight_multiples[i];
   std::vector<std::int16_t> values(planes.rows * planes.k, static_cast<std::int16_t>(base));
   for (std::size_t i = 0; i < planes.planes; ++i) {
-    const auto step = static_cast<std::int16_t>(spec.weight_multiples[i] * (bipolar ? 2 : 1));
-    for (std::size_t row = 0; row < planes.rows; ++row) {
-      const std::uint64_t* const words = planes.row(i, row);
-      std::int16_t* const to = values.data() + row * planes.k;
-      for (std::size_t k = 0; k < planes.k; ++k)
-        to[k] = static_cast<std::int16_t>(to[k] + ((words[k / 64] >> (k % 64) & 1U) != 0 ? step : 0));
-    }
+    const ByteSteps steps =
+        byte_steps(static_cast<std::int16_t>(spec.weight_multiples[i] * (bipolar ? 2 : 1)));
+    for (std::size_t row = 0; row < planes.rows; ++row)
+      add_plane(planes.row(i, row), steps, std::span(values).subspan(row * planes.k, planes.k));
   }
   return values;
 }

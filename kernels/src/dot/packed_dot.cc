@@ -132,29 +132,34 @@ class WeightPacker {
     return (vectors + fields - 1) / fields;
   }
 
-  /// Byte `byte` of step `step` of a channel.
-  [[nodiscard]] std::uint8_t byte_at(std::size_t channel, std::size_t step, std::size_t byte) const {
+  /// Where a byte of a step comes from, in every channel: an element of its row, and which byte of it.
+  struct Source {
+    std::size_t k = 0;
+    unsigned shift = 0;
+    bool padding = true;
+  };
+  [[nodiscard]] Source source_of(std::size_t step, std::size_t byte) const {
     const std::size_t size = packed_.format->element_bytes, in_run = step % runs_.steps * kStepBytes + byte;
     const std::size_t element = in_run / size;
-    if (element >= runs_.elements) return 0;
-    const std::size_t k = step / runs_.steps * runs_.elements + element;
-    const auto value =
-        static_cast<std::uint16_t>(operands_.weights[channel * packed_.shape.filter_size() + k]);
-    return static_cast<std::uint8_t>(value >> (8 * (in_run % size)));
+    if (element >= runs_.elements) return {};
+    return {step / runs_.steps * runs_.elements + element, static_cast<unsigned>(8 * (in_run % size)), false};
   }
 
   void pack_chunk(std::size_t group, const DotBlock& block, const DotChunk& chunk, std::byte* to) const {
     const std::size_t lanes = packed_.kernels->lanes, registers = registers_of(block);
-    const std::size_t fields = 8 / packed_.code_bits;
-    const std::size_t first = group * (packed_.group_outputs()) + block.first;
+    const std::size_t fields = 8 / packed_.code_bits, row = packed_.shape.filter_size();
+    const std::int16_t* const weights =
+        operands_.weights.data() + (group * packed_.group_outputs() + block.first) * row;
     for (std::size_t step = 0; step < chunk.steps; ++step) {
-      for (std::size_t c = 0; c < block.channels; ++c) {
-        const std::size_t vector = step * registers + c / lanes;
-        std::byte* lane = to + vector / fields * vector_bytes_ + c % lanes * kStepBytes;
-        const std::size_t shift = vector % fields * packed_.code_bits;
-        for (std::size_t b = 0; b < kStepBytes; ++b) {
-          const std::uint8_t value = byte_at(first + c, chunk.first_step + step, b);
-          lane[b] |= static_cast<std::byte>((packed_.code_bits == 8 ? value : code_of_[value]) << shift);
+      for (std::size_t b = 0; b < kStepBytes; ++b) {
+        const Source source = source_of(chunk.first_step + step, b);
+        for (std::size_t c = 0; c < block.channels; ++c) {
+          const auto element =
+              source.padding ? std::uint16_t{0} : static_cast<std::uint16_t>(weights[c * row + source.k]);
+          const auto value = static_cast<std::uint8_t>(element >> source.shift);
+          const std::size_t vector = step * registers + c / lanes;
+          to[vector / fields * vector_bytes_ + c % lanes * kStepBytes + b] |= static_cast<std::byte>(
+              (packed_.code_bits == 8 ? value : code_of_[value]) << (vector % fields * packed_.code_bits));
         }
       }
     }
