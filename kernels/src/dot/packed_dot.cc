@@ -153,13 +153,17 @@ class WeightPacker {
     for (std::size_t step = 0; step < chunk.steps; ++step) {
       for (std::size_t b = 0; b < kStepBytes; ++b) {
         const Source source = source_of(chunk.first_step + step, b);
-        for (std::size_t c = 0; c < block.channels; ++c) {
-          const auto element =
-              source.padding ? std::uint16_t{0} : static_cast<std::uint16_t>(weights[c * row + source.k]);
-          const auto value = static_cast<std::uint8_t>(element >> source.shift);
-          const std::size_t vector = step * registers + c / lanes;
-          to[vector / fields * vector_bytes_ + c % lanes * kStepBytes + b] |= static_cast<std::byte>(
-              (packed_.code_bits == 8 ? value : code_of_[value]) << (vector % fields * packed_.code_bits));
+        for (std::size_t first = 0; first < block.channels; first += lanes) {
+          const std::size_t vector = step * registers + first / lanes;
+          std::byte* const lane = to + vector / fields * vector_bytes_ + b;
+          const std::size_t shift = vector % fields * packed_.code_bits;
+          for (std::size_t c = first; c < std::min(first + lanes, block.channels); ++c) {
+            const auto element =
+                source.padding ? std::uint16_t{0} : static_cast<std::uint16_t>(weights[c * row + source.k]);
+            const auto value = static_cast<std::uint8_t>(element >> source.shift);
+            lane[(c - first) * kStepBytes] |=
+                static_cast<std::byte>((packed_.code_bits == 8 ? value : code_of_[value]) << shift);
+          }
         }
       }
     }
