@@ -212,6 +212,21 @@ TEST_P(PixelLanes, LargestSums) {
   }
 }
 
+/// Where a granule of the output has a bit per channel, and only there.
+TEST_P(PixelLanes, PrefersIntegersWhereItComparesInTheLanes) {
+  const RankCodes three{.count = 3}, one{.count = 1};
+  const auto prefers = [&](std::size_t out_channels, const RankCodes& ranks) {
+    Random random(out_channels);
+    const Layer layer = random_layer(random, same_3x3(4, 6, 16, out_channels), {1, 2});
+    const ActivationLayout out{.height = 4, .width = 6, .channels = out_channels, .planes = 2};
+    return LayerRunner(layer, *GetParam()).conv().prefers_integers(ranks, out);
+  };
+  EXPECT_TRUE(prefers(16, three));
+  EXPECT_FALSE(prefers(15, three));
+  EXPECT_FALSE(prefers(32, three));
+  EXPECT_TRUE(prefers(15, one));
+}
+
 TEST_P(PixelLanes, RefusesWhatItsLanesCannotHold) {
   Random random(1);
   const Layer plain = random_layer(random, same_3x3(4, 6, 64, 8), {2, 2});

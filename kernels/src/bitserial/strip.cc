@@ -5,26 +5,10 @@
 #include <cmath>
 
 #include "bitserial/gather.h"
+#include "scratch_cutter.h"
 
 namespace bitplane::kernels {
 namespace {
-
-/// Cuts arrays from a block of memory, each on a cache line of its own.
-class Cutter {
- public:
-  explicit Cutter(std::byte* base) : base_(base) {}
-  template <class T>
-  T* take(std::size_t count) noexcept {
-    std::byte* at = base_ == nullptr ? nullptr : base_ + used_;
-    used_ += (count * sizeof(T) + 63) / 64 * 64;
-    return reinterpret_cast<T*>(at);
-  }
-  [[nodiscard]] std::size_t used() const noexcept { return used_; }
-
- private:
-  std::byte* base_;
-  std::size_t used_ = 0;
-};
 
 /// Unsigned: modulo 2^32, as in the micro-kernel.
 std::int32_t product(std::int32_t a, std::int32_t b) noexcept {
@@ -70,20 +54,20 @@ std::size_t window_bytes(const ConvShape& shape, const PackedBitConv& packed, st
 
 StripScratch cut_scratch(const ConvShape& shape, const PackedBitConv& packed, std::size_t planes,
                          std::byte* base) noexcept {
-  Cutter cutter(base);
+  ScratchCutter cutter(base);
   const std::size_t pixels = packed.strip.pixels;
   StripScratch scratch;
-  scratch.windows = cutter.take<std::byte>(window_bytes(shape, packed, planes));
-  scratch.pixels = cutter.take<const std::byte*>(pixels);
-  scratch.channel_terms = cutter.take<const std::int32_t*>(pixels);
-  scratch.weight_sums = cutter.take<const float*>(pixels);
-  scratch.pixel_terms = cutter.take<std::int32_t>(pixels * packed.terms.size());
-  scratch.activation_sums = cutter.take<float>(pixels);
-  scratch.counts = cutter.take<std::int32_t>(pixels * planes);
-  scratch.z = cutter.take<float>(packed.strip.rows * shape.out_width() * shape.out_channels);
+  cutter.take(scratch.windows, window_bytes(shape, packed, planes));
+  cutter.take(scratch.pixels, pixels);
+  cutter.take(scratch.channel_terms, pixels);
+  cutter.take(scratch.weight_sums, pixels);
+  cutter.take(scratch.pixel_terms, pixels * packed.terms.size());
+  cutter.take(scratch.activation_sums, pixels);
+  cutter.take(scratch.counts, pixels * planes);
+  cutter.take(scratch.z, packed.strip.rows * shape.out_width() * shape.out_channels);
   scratch.integers = reinterpret_cast<std::int32_t*>(scratch.z);
   scratch.passed = reinterpret_cast<std::byte*>(scratch.z);
-  scratch.bytes = cutter.used();
+  scratch.bytes = cutter.bytes();
   return scratch;
 }
 

@@ -28,7 +28,7 @@ const std::size_t (&pixel_sizes(const LutKernels& kernels, std::size_t unit_regi
 LutScratch cut_scratch(const LutKernels& kernels, const ConvShape& shape, const PackedLutConv& packed,
                        std::size_t planes, std::byte* base) {
   LutScratch scratch;
-  LutScratchCutter cutter(base);
+  ScratchCutter cutter(base);
   const std::size_t pixels = packed.strip_pixels;
   std::size_t tile = 0;  // registers x pixels
   for (const LutUnit& unit : packed.units) {

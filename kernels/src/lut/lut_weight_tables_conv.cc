@@ -25,7 +25,7 @@ LutScratch cut_scratch(const LutKernels& kernels, const ConvShape& shape, const 
                        std::byte* base) {
   const std::size_t planes = packed.factors.size(), window = planes * packed.words * sizeof(std::uint64_t);
   LutScratch scratch;
-  LutScratchCutter cutter(base);
+  ScratchCutter cutter(base);
   cutter.take(scratch.windows, packed.strip_pixels * window + sizeof(std::uint64_t));
   cutter.take(scratch.indices,
               packed.strip_pixels * planes * packed.groups / kernels.layout.groups_per_byte());

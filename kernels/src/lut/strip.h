@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What both roles of the family do around their tiles: cutting scratch, walking the pixels of a strip, and
+// What both roles of the family do around their tiles: walking the pixels of a strip, and
 // handing rows of results to the epilogue.
 #pragma once
 
@@ -10,25 +10,9 @@
 
 #include "bitplane/kernels/lowbit_conv.h"
 #include "bitserial/gather.h"
+#include "scratch_cutter.h"
 
 namespace bitplane::kernels {
-
-/// Cuts arrays from a block of memory, each on cache lines of its own. With base = null only bytes() means
-/// anything.
-class LutScratchCutter {
- public:
-  explicit LutScratchCutter(std::byte* base) : base_(base) {}
-  template <class T>
-  void take(T*& array, std::size_t count) noexcept {
-    array = base_ == nullptr ? nullptr : reinterpret_cast<T*>(base_ + bytes_);
-    bytes_ += (count * sizeof(T) + 63) / 64 * 64;
-  }
-  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
-
- private:
-  std::byte* base_;
-  std::size_t bytes_ = 0;
-};
 
 /// Where the results of consecutive output pixels go: floats, or the bare integers if z is null.
 struct LutOutput {

@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "bitplane/kernels/epilogue.h"
 #include "bitplane/kernels/registry.h"
 
 namespace bitplane::kernels {
@@ -39,13 +40,12 @@ using LaneWord = std::int32_t;
 struct LaneCodes {
   std::byte* planes = nullptr;   ///< [plane] at plane_stride: a granule per position; null: sums are wanted
   std::size_t plane_stride = 0;  ///< bytes
-  std::size_t plane_count = 0, threshold_count = 0;
-  const LaneWord* thresholds = nullptr;  ///< [threshold][channel], ascending
-  const LaneWord* flip = nullptr;        ///< [channel]
-  std::uint8_t first = 0;                ///< the code of rank 0
-  const std::uint8_t* flips = nullptr;   ///< [threshold]
+  std::size_t plane_count = 0, threshold_count = 0;  ///< up to kMostPassedPlanes, kMostPassed
+  const LaneWord* thresholds = nullptr;              ///< [threshold][channel], ascending
+  const LaneWord* flip = nullptr;                    ///< [channel]
+  std::uint8_t first = 0;                            ///< the code of rank 0
+  const std::uint8_t* flips = nullptr;               ///< [threshold]
 };
-inline constexpr std::size_t kLaneThresholds = 15, kLaneCodePlanes = 4;
 
 /// One group of a band. The sums are exact modulo 2^16, and the results fit 16 bits.
 struct LaneBand {

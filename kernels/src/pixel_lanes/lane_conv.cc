@@ -6,6 +6,8 @@
 #include <cassert>
 #include <cstring>
 
+#include "scratch_cutter.h"
+
 namespace bitplane::kernels {
 namespace {
 
@@ -21,17 +23,13 @@ struct LaneScratch {
 LaneScratch cut_scratch(const ConvShape& shape, const PackedLanes& packed, std::size_t planes,
                         std::byte* base) noexcept {
   LaneScratch scratch;
-  const auto take = [&](auto*& array, std::size_t count) {
-    array = base == nullptr
-                ? nullptr
-                : reinterpret_cast<std::remove_reference_t<decltype(array)>>(base + scratch.bytes);
-    scratch.bytes += (count * sizeof *array + 63) / 64 * 64;
-  };
+  ScratchCutter cutter(base);
+  cutter.take(scratch.planes, planes * packed.plane_stride);
   // 7 channels more: the transposition reads blocks of 8.
-  take(scratch.planes, planes * packed.plane_stride);
-  take(scratch.sums, (shape.groups * packed.padded_channels + 7) * packed.sum_stride);
-  take(scratch.tables, packed.table_stride * packed.geometry.quads * 16);
-  take(scratch.row, shape.out_width() * shape.out_channels);
+  cutter.take(scratch.sums, (shape.groups * packed.padded_channels + 7) * packed.sum_stride);
+  cutter.take(scratch.tables, packed.table_stride * packed.geometry.quads * 16);
+  cutter.take(scratch.row, shape.out_width() * shape.out_channels);
+  scratch.bytes = cutter.bytes();
   return scratch;
 }
 
@@ -173,8 +171,8 @@ bool compares_in_lanes(const LaneKernels& kernels, const ConvShape& shape, const
                        const ActivationLayout& out) {
   return shape.groups == 1 && out.groups == 1 && shape.out_channels == out.pixel_bits() &&
          out.pixel_bits() == ActivationLayout{.channels = shape.channels}.pixel_bits() &&
-         out.pixel_bytes() <= kernels.code_bytes && ranks.count <= kLaneThresholds &&
-         out.planes <= kLaneCodePlanes;
+         out.pixel_bytes() <= kernels.code_bytes && ranks.count <= kMostPassed &&
+         out.planes <= kMostPassedPlanes;
 }
 
 /// An epilogue's thresholds on integers as 16 bits: what no sum reaches may be nearer.
@@ -206,8 +204,8 @@ class LaneThresholds {
   }
 
  private:
-  LaneWord thresholds_[kLaneThresholds * 64], flip_[64];
-  std::uint8_t flips_[kLaneThresholds];
+  LaneWord thresholds_[kMostPassed * 64], flip_[64];
+  std::uint8_t flips_[kMostPassed];
 };
 
 /// One row of a band's codes to the epilogue's planes.

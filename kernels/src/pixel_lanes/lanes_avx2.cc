@@ -166,7 +166,7 @@ template <std::size_t kRegisters>
 /// The bits of the thresholds that are passed, kWords words of 16 channels at each position.
 template <std::size_t kRegisters, std::size_t kWords>
 struct PassedBits {
-  WordSums<kRegisters> at[kLaneThresholds][kWords];
+  WordSums<kRegisters> at[kMostPassed][kWords];
 };
 
 [[gnu::always_inline]] inline __m256i broadcast(LaneWord word) {

@@ -138,7 +138,7 @@ void write_sums(const LaneBand& band, std::size_t position) noexcept {
 template <class Granule, LanePairOp kOp, std::size_t kPlanes>
 void write_codes(const LaneBand& band, std::size_t position) noexcept {
   const LaneCodes& codes = band.codes;
-  __m512i passed[kLaneThresholds];
+  __m512i passed[kMostPassed];
   for (std::size_t l = 0; l < codes.threshold_count; ++l) passed[l] = _mm512_setzero_si512();
   for (std::size_t channel = 0; channel < band.channels; channel += kLaneChannelTile) {
     ChannelTotals totals = count_channels<Granule, kOp, kPlanes>(band, position, channel);
