@@ -73,7 +73,9 @@ measured as $rows
     "- **Model**: bytes of the file. **Latency**: `bitplane bench`, one picture, one thread, median over the seeds' medians. Other work ran on",
     "  the machine, so compare latencies with care.",
     "- Commands run in the work folder with `data` a link to `--data-dir`; `trainer` and `bitplane` are those of the row's `revisions`.", "",
-    "\([$rows[].done[]] | length) of \([$rows[].seeds] | add) runs of \($rows | length) rows are done.", ""]
+    "\([$rows[].done[]] | length) of \([$rows[].seeds] | add) runs of \($rows | length) rows are done." + (
+      [$results[0][] | select(.outdated) | "\(.row), seed \(.seed): \(.accuracy.final * 100 | two) %"]
+      | if . == [] then "" else " Done with settings that the list no longer has, and to run again: \(join("; "))." end), ""]
    + (if machines == [] then [] else ["Made on: \(machines | join("; ")).", ""] end)
    + (if digests == [] then [] else
         ["| data | SHA-256 of training and test pictures |", "|---|---|"]
