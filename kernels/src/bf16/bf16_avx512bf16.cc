@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// 6 rows x 4 vectors of 16 columns: 24 accumulators, four vectors of pairs of b, one broadcast pair of a.
+// Tiles of up to 24 accumulators: R vectors of 16 columns, by tile_rows(R) rows; R vectors of pairs of b, one
+// broadcast pair of a.
 // What the generated code showed (GCC 12): see run_rows().
+#include <algorithm>
+#include <array>
+#include <utility>
+
 #include "bf16/bf16_infos.h"
 #include "bf16/bf16_kernels.h"
 #include "bf16/round_rows.h"
@@ -10,7 +15,12 @@
 namespace bitplane::kernels {
 namespace {
 
-constexpr std::size_t kTileRows = 6, kTileRegisters = 4;
+constexpr std::size_t kTileRegisters = 4, kMaxTileRows = 12;
+
+/// A product of pairs takes 6 cycles and one begins in each, so narrow tiles need rows.
+constexpr std::size_t tile_rows(std::size_t registers) {
+  return std::min(kMaxTileRows, 24 / registers);
+}
 
 [[gnu::always_inline]] inline __m512 add_pairs(__m512 sums, std::uint32_t a, __m512i b) {
   // The types of the operands differ between compilers, the bits do not.
@@ -66,10 +76,12 @@ void run_rows(const DotPanel& panel, std::size_t first) {
 
 template <std::size_t kRegisters>
 void run_panel(const DotPanel& panel) noexcept {
+  constexpr std::size_t kTileRows = tile_rows(kRegisters);
   using RunRows = void (*)(const DotPanel&, std::size_t);
-  static constexpr RunRows kRun[kTileRows] = {run_rows<1, kRegisters>, run_rows<2, kRegisters>,
-                                              run_rows<3, kRegisters>, run_rows<4, kRegisters>,
-                                              run_rows<5, kRegisters>, run_rows<6, kRegisters>};
+  static constexpr auto kRun = []<std::size_t... kLess>(std::index_sequence<kLess...>) {
+    return std::array<RunRows, kTileRows>{run_rows<kLess + 1, kRegisters>...};
+  }
+  (std::make_index_sequence<kTileRows>{});
   for (std::size_t row = 0; row < panel.pixel_count;) {
     const std::size_t left = panel.pixel_count - row, parts = (left + kTileRows - 1) / kTileRows;
     const std::size_t rows = (left + parts - 1) / parts;  // 28 rows: 6 6 6 5 5
@@ -86,7 +98,7 @@ constinit const Bf16Kernels kBf16Avx512Bf16{
     .segment_steps = 1,
     .slack_rows = 0,
     .chunk_steps = 512,
-    .row_block = kTileRows,
+    .row_block = kMaxTileRows,
     .run_panel = {run_panel<1>, run_panel<2>, run_panel<3>, run_panel<4>},
     .round_row = round_row,
     .pair_rows = pair_rows,
