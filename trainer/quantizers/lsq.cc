@@ -17,6 +17,7 @@
 #include "trainer/quantizers/rows.h"
 #include "trainer/quantizers/trained_scalar.h"
 #include "trainer/quantizers/uniform.h"
+#include "trainer/tensor/row_loops.h"
 
 namespace bitplane::train {
 namespace {
@@ -145,9 +146,16 @@ class LsqActivations final : public ActivationQuantizer {
     table.pass_up_to = just_below(step() * static_cast<float>(highest()));
     return table;
   }
-  std::vector<Tensor> backward(const Context& ctx, const ThresholdTable&, const Tensor& x,
+  std::vector<Tensor> backward(const Context& ctx, const ThresholdTable& used, const Tensor& x,
                                Tensor grad_output) override {
-    return step_gradients(ctx.backend, rule(x), static_cast<double>(step()), x, grad_output);
+    TrainedGradients found = trained_gradients(
+        ctx.backend,
+        {.pass = pass_interval({.table = &used}), .factor = -1.0F / step(), .thresholds = used.thresholds}, x,
+        std::move(grad_output));
+    std::vector<Tensor> gradients;
+    gradients.push_back(std::move(found.dx));
+    gradients.push_back(scalar_tensor(rule(x).gain * found.trained));
+    return gradients;
   }
   [[nodiscard]] std::vector<double> surrogate(const SurrogatePoint& point) const override {
     return step_surrogate(rule(point.at), static_cast<double>(step()), point);

@@ -7,10 +7,10 @@
 #include <array>
 #include <utility>
 
-#include "trainer/quantizers/blocked_sums.h"
 #include "trainer/quantizers/rows.h"
 #include "trainer/quantizers/trained_scalar.h"
 #include "trainer/quantizers/uniform.h"
+#include "trainer/tensor/row_loops.h"
 
 namespace bitplane::train {
 namespace {
@@ -47,16 +47,13 @@ class PactActivations final : public ActivationQuantizer {
   }
   std::vector<Tensor> backward(const Context& ctx, const ThresholdTable& used, const Tensor& x,
                                Tensor grad_output) override {
-    const float top = largest();
-    const float* dy = grad_output.data();
-    const std::vector<double> sums = blocked_sums(
-        ctx.backend, x.size(), 1, [&](std::size_t begin, std::size_t end, std::span<double> sum) {
-          for (std::size_t i = begin; i < end; ++i) {
-            sum[0] += x.data()[i] >= top ? static_cast<double>(dy[i]) : 0.0;
-          }
-        });
-    std::vector<Tensor> gradients = ActivationQuantizer::backward(ctx, used, x, std::move(grad_output));
-    gradients.push_back(scalar_tensor(sums[0]));
+    const float top = just_below(largest());
+    TrainedGradients found =
+        trained_gradients(ctx.backend, {.pass = pass_interval({.table = &used}), .thresholds = {&top, 1}}, x,
+                          std::move(grad_output));
+    std::vector<Tensor> gradients;
+    gradients.push_back(std::move(found.dx));
+    gradients.push_back(scalar_tensor(found.trained));
     return gradients;
   }
   [[nodiscard]] std::vector<double> surrogate(const SurrogatePoint& point) const override {

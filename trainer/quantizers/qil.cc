@@ -10,6 +10,7 @@
 #include "trainer/quantizers/blocked_sums.h"
 #include "trainer/quantizers/rows.h"
 #include "trainer/quantizers/uniform.h"
+#include "trainer/tensor/row_loops.h"
 
 namespace bitplane::train {
 
@@ -242,9 +243,19 @@ class QilActivations final : public ActivationQuantizer {
   }
   std::vector<Tensor> backward(const Context& ctx, const ThresholdTable&, const Tensor& x,
                                Tensor grad_output) override {
-    const QilInterval now = parameters_.interval();
-    return interval_gradients(ctx.backend, x, grad_output,
-                              [&](double value) { return unit_slopes(value, now); });
+    const auto [c, d] = parameters_.interval();
+    TrainedGradients found =
+        trained_gradients(ctx.backend,
+                          {.pass = {just_below(static_cast<float>(c - d)), static_cast<float>(c + d)},
+                           .slope = static_cast<float>(1.0 / (2.0 * d)),
+                           .factor = -1.0F,
+                           .shift = static_cast<float>(c)},
+                          x, std::move(grad_output));
+    std::vector<Tensor> gradients;
+    gradients.push_back(std::move(found.dx));
+    gradients.push_back(scalar_tensor(-found.passed / (2.0 * d)));
+    gradients.push_back(scalar_tensor(found.trained / (2.0 * d * d)));
+    return gradients;
   }
   [[nodiscard]] std::vector<double> surrogate(const SurrogatePoint& point) const override {
     const QilInterval now{.c = point.trained[0][0], .d = point.trained[1][0]};

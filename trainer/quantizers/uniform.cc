@@ -2,6 +2,7 @@
 #include "trainer/quantizers/uniform.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -102,7 +103,15 @@ double mean_magnitude(std::span<const float> x) noexcept {
 double mean_of_magnitudes(Backend& backend, const Tensor& x) {
   const std::vector<double> sums =
       blocked_sums(backend, x.size(), 1, [&](std::size_t begin, std::size_t end, std::span<double> sum) {
-        for (std::size_t i = begin; i < end; ++i) sum[0] += std::fabs(static_cast<double>(x.data()[i]));
+        // Lanes, because one chain of sums took a tenth of GDRQ's step.
+        std::array<double, 8> lanes{};
+        std::size_t i = begin;
+        for (; i + lanes.size() <= end; i += lanes.size()) {
+          for (std::size_t lane = 0; lane < lanes.size(); ++lane)
+            lanes[lane] += std::fabs(static_cast<double>(x.data()[i + lane]));
+        }
+        for (; i < end; ++i) lanes[0] += std::fabs(static_cast<double>(x.data()[i]));
+        for (const double lane : lanes) sum[0] += lane;
       });
   return sums[0] / static_cast<double>(std::max<std::size_t>(1, x.size()));
 }

@@ -110,6 +110,31 @@ Tensor mask_gradient(Backend& backend, kernels::PassInterval pass, const Tensor&
   return dx;
 }
 
+TrainedGradients trained_gradients(Backend& backend, const TrainedRule& rule, const Tensor& x, Tensor dy) {
+  const std::size_t channels = x.shape().back(), blocks = block_count(x.shape().rows());
+  const float* from = dy.data();
+  TrainedGradients found{.dx = dy.unique() ? std::move(dy) : Tensor(x.shape())};
+  Tensor passed({blocks, channels}), trained({blocks, channels});
+  float *to = found.dx.mutable_data(), *e = passed.mutable_data(), *p = trained.mutable_data();
+  for_each_block(backend, x.shape(), [&](const BlockAt& at) {
+    backend.elementwise().trained_gradient({.block = at.block,
+                                            .pass = rule.pass,
+                                            .slope = rule.slope,
+                                            .factor = rule.factor,
+                                            .shift = rule.shift,
+                                            .thresholds = rule.thresholds.data(),
+                                            .count = rule.thresholds.size(),
+                                            .x = x.data() + at.offset,
+                                            .dy = from + at.offset,
+                                            .dx = to + at.offset,
+                                            .sum_e = e + at.index * channels,
+                                            .sum_trained = p + at.index * channels});
+  });
+  for (const float v : passed.values()) found.passed += static_cast<double>(v);
+  for (const float v : trained.values()) found.trained += static_cast<double>(v);
+  return found;
+}
+
 void add_to(Backend& backend, Tensor& sum, const Tensor& more) {
   float* to = sum.mutable_data();
   backend.threads().parallel_ranges(

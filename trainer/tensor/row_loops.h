@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "bitplane/kernels/elementwise.h"
 #include "trainer/tensor/backend.h"
@@ -54,6 +55,20 @@ void map_rows(Backend& backend, const RowMap& map, const Tensor& x, Tensor& y);
                                               Tensor& y);
 /// dx = dy where x passes, else +0.
 [[nodiscard]] Tensor mask_gradient(Backend& backend, kernels::PassInterval pass, const Tensor& x, Tensor dy);
+
+/// kernels::TrainedGradient without its arrays.
+struct TrainedRule {
+  kernels::PassInterval pass{};
+  float slope = 1.0F, factor = 0.0F, shift = 0.0F;
+  std::span<const float> thresholds = {};
+};
+struct TrainedGradients {
+  Tensor dx;
+  double passed = 0;   ///< sum of dy where x passes
+  double trained = 0;  ///< sum of dy times the position
+};
+[[nodiscard]] TrainedGradients trained_gradients(Backend& backend, const TrainedRule& rule, const Tensor& x,
+                                                 Tensor dy);
 /// sum += more
 void add_to(Backend& backend, Tensor& sum, const Tensor& more);
 

@@ -20,6 +20,7 @@ constexpr ElementwiseKernels make_elementwise_kernels(const KernelInfo& info) {
           .channel_moments = channel_moments<V>,
           .map_rows = map_rows<V>,
           .mask_gradient = mask_gradient<V>,
+          .trained_gradient = trained_gradient<V>,
           .norm_sums = norm_sums<V>,
           .norm_gradient = norm_gradient<V>,
           .add = add_arrays<V>,

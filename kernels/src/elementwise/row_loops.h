@@ -59,6 +59,31 @@ void mask_gradient(const MaskGradient& a) noexcept {
 }
 
 template <class V>
+void trained_gradient(const TrainedGradient& a) noexcept {
+  const V zero = V::broadcast(0.0F), one = V::broadcast(1.0F), slope = V::broadcast(a.slope);
+  const V factor = V::broadcast(a.factor), shift = V::broadcast(a.shift);
+  const PassedGradient<V> passed(a.pass);
+  for_columns<V>(a.block.channels, [&](std::size_t c, const auto& column) {
+    V sum_e = zero, sum_trained = zero;
+    const float *x = a.x + c, *dy = a.dy + c;
+    float* dx = a.dx + c;
+    for (std::size_t r = 0; r < a.block.rows; ++r) {
+      const V value = column.load(x), gradient = column.load(dy);
+      const V e = passed(value, gradient);
+      V position = passed(value, fma(value, factor, shift));
+      for (std::size_t l = 0; l < a.count; ++l)
+        position = add(position, select(above(value, V::broadcast(a.thresholds[l])), one, zero));
+      sum_e = add(sum_e, e);
+      sum_trained = fma(gradient, position, sum_trained);
+      column.store(dx, fma(e, slope, zero));
+      x += a.block.channels, dy += a.block.channels, dx += a.block.channels;
+    }
+    column.store(a.sum_e + c, sum_e);
+    column.store(a.sum_trained + c, sum_trained);
+  });
+}
+
+template <class V>
 void norm_sums(const NormSums& a) noexcept {
   const NormBackward& of = a.of;
   const PassedGradient<V> passed(of.pass);

@@ -83,6 +83,23 @@ struct MaskGradient {
   float* dx = nullptr;
 };
 
+/// Backward of a quantizer with trained parameters; e = dy where x passes, else +0. dx = fma(e, slope, +0),
+/// and may be dy. sum_e[c] = chain of e; sum_trained[c] = chain of fma(dy, p, sum_trained): p starts at
+/// fma(x, factor, shift) where x passes, else +0, and one is added for each threshold below x, in their
+/// order.
+struct TrainedGradient {
+  RowBlock block{};
+  PassInterval pass{};
+  float slope = 1.0F, factor = 0.0F, shift = 0.0F;
+  const float* thresholds = nullptr;  ///< [count]
+  std::size_t count = 0;
+  const float* x = nullptr;
+  const float* dy = nullptr;
+  float* dx = nullptr;
+  float* sum_e = nullptr;        ///< [channels]
+  float* sum_trained = nullptr;  ///< [channels]
+};
+
 /// Backward of y = f(t), t = fma(x, scale, shift), with e = dy where t passes, else +0.
 struct NormBackward {
   RowBlock block{};
@@ -182,6 +199,7 @@ struct ElementwiseKernels {
   void (*channel_moments)(const ChannelMoments&) noexcept;
   void (*map_rows)(const MapRows&) noexcept;
   void (*mask_gradient)(const MaskGradient&) noexcept;
+  void (*trained_gradient)(const TrainedGradient&) noexcept;
   void (*norm_sums)(const NormSums&) noexcept;
   void (*norm_gradient)(const NormGradient&) noexcept;
   void (*add)(const AddArrays&) noexcept;
