@@ -68,7 +68,7 @@ measured as $rows
     "  trainer's. Mean over the seeds ± their standard deviation.",
     "- **Epochs**: a row like `6 + 2 a stage` starts from the run of its float row and trains so long in each stage of its procedure.",
     "- **Gap to float**: points above or below the float row of the same table: same data, net, epochs and schedule of the learning",
-    "  rate. Methods differ in weight decay (the method's default where the command names none) and, where it is said, in the peak.",
+    "  rate. Methods differ in weight decay where the command names none: then it is the method's default.",
     "- **Paper's gap**: the same difference in the paper's table, for the same net (at full width), data and bits; papers train much longer.",
     "- **Model**: bytes of the file. **Latency**: `bitplane bench`, one picture, one thread, median over the seeds' medians. Other work ran on",
     "  the machine, so compare latencies with care.",
