@@ -32,9 +32,7 @@ struct StepRule {
   static StepRule of(double lowest, double highest, std::size_t count) {
     return {lowest, highest, 1.0 / std::sqrt(static_cast<double>(count) * highest)};
   }
-  [[nodiscard]] double code(double ratio) const {
-    return round_half_away(std::clamp(ratio, lowest, highest));
-  }
+  [[nodiscard]] double code(double ratio) const { return std::round(std::clamp(ratio, lowest, highest)); }
   [[nodiscard]] bool inside(double ratio) const { return ratio > lowest && ratio < highest; }
   [[nodiscard]] double slope_of_step(double ratio) const {
     return gain * (code(ratio) - (inside(ratio) ? ratio : 0.0));

@@ -69,8 +69,9 @@ constexpr std::array kQilWeightOptions{
 /// From where on magnitude code k + 1 begins.
 std::vector<float> lower_ends(const QilInterval& interval, double q) {
   std::vector<float> ends;
-  for (double j = 1; j <= q; ++j) {
-    ends.push_back(static_cast<float>(interval.c - interval.d + (2.0 * j - 1.0) * interval.d / q));
+  for (std::size_t j = 1; j <= static_cast<std::size_t>(q); ++j) {
+    const double steps = 2.0 * static_cast<double>(j) - 1.0;
+    ends.push_back(static_cast<float>(interval.c - interval.d + steps * interval.d / q));
   }
   return ends;
 }

@@ -17,12 +17,6 @@ namespace bitplane::train {
 /// The largest float below x: "x > just_below(t)" is "x >= t".
 [[nodiscard]] float just_below(float x) noexcept;
 
-/// Half away from zero.
-[[nodiscard]] inline double round_half_away(double x) noexcept {
-  return x < 0 ? -static_cast<double>(static_cast<std::int64_t>(0.5 - x))
-               : static_cast<double>(static_cast<std::int64_t>(x + 0.5));
-}
-
 /// levels k * scale, k = 0..2^bits - 1; level k from lowest(k) on (included), k >= 1. No pass interval.
 [[nodiscard]] ThresholdTable uniform_table(std::size_t bits, float scale,
                                            const std::function<double(std::size_t k)>& lowest);

@@ -23,7 +23,7 @@ double step_of(std::span<const float> centres) {
 
 float snapped(float centre, double step) {
   if (step == 0) return centre;
-  return static_cast<float>(round_half_away(static_cast<double>(centre) / step) * step);
+  return static_cast<float>(std::round(static_cast<double>(centre) / step) * step);
 }
 
 }  // namespace
