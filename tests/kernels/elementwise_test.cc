@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/elementwise_support.h"
 #include "kernels/f32_support.h"
 
 namespace bitplane::kernels {
@@ -18,16 +19,8 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr std::size_t kRowCounts[] = {1, 2, 7, 64};
 constexpr std::size_t kChannelCounts[] = {1, 3, 15, 16, 17, 32, 47, 64};
 
-class ElementwiseTest : public testing::TestWithParam<IsaInfo> {
+class ElementwiseTest : public ElementwiseIsaTest {
  protected:
-  void SetUp() override {
-    if (!detect_cpu().has(GetParam().isa)) GTEST_SKIP() << GetParam().name << " cannot run here";
-    ASSERT_EQ(kernels().isa, GetParam().isa);
-  }
-  const ElementwiseKernels& kernels() const {
-    return select_elementwise(detect_cpu().limited_to(GetParam().isa));
-  }
-
   /// body(block, numbers) for each size, with its own seed.
   template <class Body>
   void for_blocks(Body body) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bitplane/kernels/elementwise.h"
+#include "kernels/elementwise_support.h"
 #include "kernels/f32_support.h"
 
 namespace bitplane::kernels {
@@ -42,15 +43,8 @@ Sums reference(const TrainedGradient& a) {
   return expected;
 }
 
-class TrainedGradientTest : public testing::TestWithParam<IsaInfo> {
+class TrainedGradientTest : public ElementwiseIsaTest {
  protected:
-  void SetUp() override {
-    if (!detect_cpu().has(GetParam().isa)) GTEST_SKIP() << GetParam().name << " cannot run here";
-    ASSERT_EQ(kernels().isa, GetParam().isa);
-  }
-  const ElementwiseKernels& kernels() const {
-    return select_elementwise(detect_cpu().limited_to(GetParam().isa));
-  }
   void expect_reference(TrainedGradient a) {
     const Sums expected = reference(a);
     Sums got = garbage(a.block);

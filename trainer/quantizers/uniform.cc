@@ -103,7 +103,7 @@ double mean_magnitude(std::span<const float> x) noexcept {
 double mean_of_magnitudes(Backend& backend, const Tensor& x) {
   const std::vector<double> sums =
       blocked_sums(backend, x.size(), 1, [&](std::size_t begin, std::size_t end, std::span<double> sum) {
-        // Lanes, because one chain of sums took a tenth of GDRQ's step.
+        // Lanes: with one chain of sums GDRQ trains cnn-small 5 % slower.
         std::array<double, 8> lanes{};
         std::size_t i = begin;
         for (; i + lanes.size() <= end; i += lanes.size()) {

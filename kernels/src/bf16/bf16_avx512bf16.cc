@@ -84,7 +84,7 @@ void run_panel(const DotPanel& panel) noexcept {
   (std::make_index_sequence<kTileRows>{});
   for (std::size_t row = 0; row < panel.pixel_count;) {
     const std::size_t left = panel.pixel_count - row, parts = (left + kTileRows - 1) / kTileRows;
-    const std::size_t rows = (left + parts - 1) / parts;  // 28 rows: 6 6 6 5 5
+    const std::size_t rows = (left + parts - 1) / parts;  // 12 rows in tiles of 8: 6 6
     kRun[rows - 1](panel, row);
     row += rows;
   }
