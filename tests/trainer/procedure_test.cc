@@ -127,6 +127,28 @@ TEST_F(ProcedureTest, WhatLiesInAStagesFolderIsNotLost) {
   EXPECT_TRUE(exists("q/2-2-bits/checkpoint-best.safetensors"));
 }
 
+TEST_F(ProcedureTest, ADeletedStageRunsAgainUnlessALaterOneIsThere) {
+  const Finished whole = run(folder_, quantize("q", {"--method", "gdrq"}));
+  ASSERT_EQ(whole.code, 0) << whole.err;
+  const auto model = read_file_bytes(folder_ / "q/2-fine-tune/model.safetensors");
+  const auto resume = [&] { return run(folder_, {"resume", folder_ / "q", "--json"}); };
+
+  std::filesystem::remove_all(folder_ / "q/2-fine-tune");
+  const Finished missing = run(folder_, {"eval", folder_ / "q"});
+  EXPECT_EQ(missing.code, 3);
+  EXPECT_NE(missing.err.find("go on with `trainer resume"), std::string::npos) << missing.err;
+  const Finished again = resume();
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(nlohmann::json::parse(again.out).at("ran").size(), 1U);
+  EXPECT_EQ(read_file_bytes(folder_ / "q/2-fine-tune/model.safetensors"), model);
+
+  std::filesystem::remove_all(folder_ / "q/1-reshape");
+  const Finished nothing = resume();
+  ASSERT_EQ(nothing.code, 0) << nothing.err;
+  EXPECT_TRUE(nlohmann::json::parse(nothing.out).at("ran").empty()) << "to free its disk space is allowed";
+  EXPECT_FALSE(exists("q/1-reshape"));
+}
+
 TEST_F(ProcedureTest, KilledAtRandomMomentsItEndsWithTheSameBytes) {
   const std::uint64_t seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));

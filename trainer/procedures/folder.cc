@@ -72,11 +72,20 @@ ProcedureFolder ProcedureFolder::open(const std::string& path) {
                                      .count = result.at("count"),
                                      .correct = result.at("correct")};
     }
+    folder.forget_deleted();
     return folder;
   } catch (const nlohmann::json::exception& error) {
     throw CommandError(ExitCode::BadInput, file + ": " + error.what());
   } catch (const std::invalid_argument& error) {
     throw CommandError(ExitCode::BadInput, file + ": " + error.what());
+  }
+}
+
+void ProcedureFolder::forget_deleted() {
+  for (std::size_t i = results_.size(); i > 0; --i) {
+    if (!is_done(i - 1)) continue;
+    if (RunFolder::is_at(plan_.stages[i - 1].config.out)) return;
+    results_[i - 1].reset();
   }
 }
 

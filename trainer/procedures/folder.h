@@ -19,7 +19,8 @@ class ProcedureFolder {
   /// A new folder (its procedure.json is written), or the one that holds the same procedure. Throws
   /// std::invalid_argument where it holds another one or something else.
   static ProcedureFolder create(ProcedurePlan plan);
-  /// Throws cli::CommandError.
+  /// A stage whose run somebody deleted is not done, unless a later one is there to go on from. Throws
+  /// cli::CommandError.
   static ProcedureFolder open(const std::string& path);
 
   [[nodiscard]] const ProcedurePlan& plan() const noexcept { return plan_; }
@@ -35,6 +36,7 @@ class ProcedureFolder {
  private:
   explicit ProcedureFolder(ProcedurePlan plan) : plan_(std::move(plan)), results_(plan_.stages.size()) {}
   void write() const;
+  void forget_deleted();
   ProcedurePlan plan_;
   std::vector<std::optional<RunResult>> results_;
 };
