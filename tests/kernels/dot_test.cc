@@ -372,5 +372,30 @@ TEST(Dot, SelectionFollowsTheFeatures) {
   }
 }
 
+/// Null where the level was not built.
+const LowBitKernel* kernel_of_level(Isa isa) {
+  for (const LowBitKernel* kernel : lowbit_kernels())
+    if (kernel->info.family == Family::Dot && kernel->info.isa == isa) return kernel;
+  return nullptr;
+}
+
+TEST(DotCost, TheSameInstructionOnTwiceTheLanesIsCheaper) {
+  const LowBitKernel* narrow = kernel_of_level(Isa::AvxVnni);
+  const LowBitKernel* wide = kernel_of_level(Isa::Avx512);
+  if (narrow == nullptr || wide == nullptr) GTEST_SKIP() << "avxvnni or avx512 was not built";
+  const std::int32_t multiples[] = {1, 2, 4, 8};
+  for (const std::size_t planes : {1U, 2U, 3U, 4U}) {
+    for (const std::size_t channels : {64U, 1024U}) {
+      const BitConvSpec spec{
+          .shape = {.height = 32, .width = 32, .channels = channels, .out_channels = channels},
+          .weights = {.planes = planes, .rows = channels, .k = channels},
+          .activation_planes = planes,
+          .weight_multiples = multiples,
+          .activation_multiples = multiples};
+      EXPECT_LT(wide->cost(spec), narrow->cost(spec)) << planes << " bits, " << channels << " channels";
+    }
+  }
+}
+
 }  // namespace
 }  // namespace bitplane::kernels

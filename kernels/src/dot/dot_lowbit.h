@@ -20,9 +20,9 @@ bool dot_kernel_supports(const BitConvSpec& spec) noexcept {
 // AVX2 and AVX-512: fitted to minima over many runs on one core (Zen 4, 3.5 GHz) of GEMM and 3x3 layers with
 // 10 to 1024 channels, 1 to 3136 pixels, 1/1 to 8/8 bits; they are within 15 % there, the smallest layers (an
 // epilogue of few channels costs more) within 40 %. A product is one of 0.28 ns = 1 cycle of VPDPBUSD on zmm
-// registers, 1.57 per cycle of VPMADDUBSW + VPADDW on ymm. AVX-VNNI and AMX: from the throughput that their
-// instructions have on Golden Cove (2 per cycle; one tile in 16 cycles, of which the best known kernels reach
-// 60 %), not measured.
+// registers, 1.57 per cycle of VPMADDUBSW + VPADDW on ymm. AVX-VNNI: 0.79 to 0.81 of
+// AVX2's time on S5 where both run (Zen 5, whose AVX-512 takes half of that again). AMX: from the throughput
+// on Golden Cove (a tile in 16 cycles, of which the best known kernels reach 60 %), not measured.
 inline constexpr DotRates kDotRatesAvx2{.product = 0.172,
                                         .widened = 0.32,
                                         .tile = 12.0,
@@ -31,7 +31,7 @@ inline constexpr DotRates kDotRatesAvx2{.product = 0.172,
                                         .output = 0.40,
                                         .tile_pixels = 6};
 inline constexpr DotRates kDotRatesAvxVnni{
-    .product = 0.14, .tile = 12.0, .expanded = 0.45, .row = 10.0, .tile_pixels = 6};
+    .product = 0.15, .tile = 12.0, .expanded = 0.45, .row = 10.0, .output = 0.40, .tile_pixels = 6};
 inline constexpr DotRates kDotRatesAvx512{
     .product = 0.28, .tile = 15.0, .expanded = 0.8, .row = 10.0, .output = 0.20, .tile_pixels = 6};
 inline constexpr DotRates kDotRatesAmx{
