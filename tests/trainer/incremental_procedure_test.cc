@@ -96,6 +96,31 @@ TEST_F(IncrementalProcedure, MlqTakesGroupsOfLayersTwice) {
   expect_stages_freeze("mlq", {"1-boundaries-1", "2-boundaries-2", "3-hearts-1", "4-hearts-2"});
 }
 
+TEST_F(IncrementalProcedure, MlqNeedsNoGroupForALinearLayerThatStaysFloat) {
+  const Arguments one_group{"--method", "mlq",           "--option", "layers=inner",
+                            "--option", "conv_groups=1", "--option"};
+  const auto with = [&](const char* linear_groups) {
+    Arguments arguments = one_group;
+    arguments.emplace_back(linear_groups);
+    return arguments;
+  };
+  const Finished idle = run(folder_, quantize("idle", with("linear_groups=1")));
+  ASSERT_EQ(idle.code, 0) << idle.err;
+  EXPECT_NE(idle.err.find("group 2 has no layers, this stage only trains"), std::string::npos) << idle.err;
+  const Finished none = run(folder_, quantize("none", with("linear_groups=0")));
+  ASSERT_EQ(none.code, 0) << none.err;
+  EXPECT_EQ(none.err.find("has no layers"), std::string::npos) << none.err;
+  expect_stages_freeze("none", {"1-boundaries-1", "2-hearts-1"});
+}
+
+TEST_F(IncrementalProcedure, MlqOrdersLinearLayersAmongConvolutionsWhenTheyHaveNoGroup) {
+  const Finished finished =
+      run(folder_,
+          quantize("among", {"--method", "mlq", "--option", "conv_groups=1", "--option", "linear_groups=0"}));
+  ASSERT_EQ(finished.code, 0) << finished.err;
+  expect_stages_freeze("among", {"1-boundaries-1", "2-hearts-1"});
+}
+
 TEST_F(IncrementalProcedure, KilledAtRandomMomentsItEndsWithTheSameBytes) {
   using Clock = std::chrono::steady_clock;
   const std::uint64_t seed = std::random_device{}();

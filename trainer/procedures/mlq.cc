@@ -22,9 +22,9 @@ constexpr std::array kMlqOptions{
                .min = 1,
                .max = 64},
     OptionInfo{.name = "linear_groups",
-               .help = "groups of linear layers, behind those of the convolutions",
+               .help = "groups of linear layers, behind those of the convolutions; 0: among these",
                .default_value = 1,
-               .min = 1,
+               .min = 0,
                .max = 64},
 };
 
@@ -69,7 +69,7 @@ void divide_layers(const StageStart& start, const Groups& groups) {
   const IncrementalWeights::Loss loss = loss_on_subset(start.point);
   std::vector<std::pair<double, IncrementalLayer>> conv, linear;
   for (const IncrementalLayer& layer : incremental_layers(start.point.net))
-    (is_linear(layer) ? linear : conv).emplace_back(cost_of(start, layer, loss), layer);
+    (groups.linear > 0 && is_linear(layer) ? linear : conv).emplace_back(cost_of(start, layer, loss), layer);
   set_groups(std::move(conv), 0, groups.conv);
   set_groups(std::move(linear), groups.conv, groups.linear);
 }
@@ -77,6 +77,9 @@ void divide_layers(const StageStart& start, const Groups& groups) {
 nlohmann::ordered_json quantize_group(const StageStart& start, std::size_t group) {
   std::vector<IncrementalLayer> members = incremental_layers(start.point.net);
   std::erase_if(members, [&](const IncrementalLayer& layer) { return mlq(layer).group() != group; });
+  if (members.empty())
+    start.say("group " + std::to_string(group + 1) +
+              " has no layers, this stage only trains: ask for fewer conv_groups or linear_groups");
   quantize_next_part(start, members, {});
   nlohmann::ordered_json report{{"group", nlohmann::ordered_json::array()}};
   for (const IncrementalLayer& layer : members) report["group"].push_back(layer.name);
