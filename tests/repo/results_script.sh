@@ -50,7 +50,7 @@ cat >"$place/rows.json" <<'LIST'
  "rows": [{"in": ["short"], "method": "float", "bits": "32/32"},
           {"in": ["short"], "method": "qil", "bits": "2/2", "variant": "taught", "twin": "teacher"},
           {"in": ["short"], "method": "lq-nets", "bits": "2/2"},
-          {"in": ["short"], "method": "gdrq", "bits": "2/2", "variant": "reshaped", "command": "quantize", "twin": "from", "epochs": 2},
+          {"in": ["short"], "method": "gdrq", "bits": "2/2", "variant": "reshaped", "command": "quantize", "twin": "from-and-teacher", "epochs": 2},
           {"in": ["away"], "method": "float", "bits": "32/32"}],
  "papers": [{"data": "idx", "net": "cnn-small", "method": "lq-nets", "bits": "2/2", "float": 90, "accuracy": 88.5, "source": "a paper"}],
  "claims": [{"kind": "order", "claim": "first", "rows": ["short/lq-nets-2-2", "short/float-32-32"], "tolerance": 0.3},
@@ -82,6 +82,8 @@ for row in float-32-32 qil-2-2-taught lq-nets-2-2 gdrq-2-2-reshaped; do
   [ -e "$place/results/short/$row.s1.json" ] || complain "no result of $row"
   grep -q "$place" "$place/results/short/$row.s1.json" && complain "the result of $row names a place of this machine"
 done
+jq -r '.commands[0]' "$place/results/short/gdrq-2-2-reshaped.s1.json" | grep -q -- '--from short/float-32-32.s1/run --teacher short/float-32-32.s1/run ' ||
+  complain "the procedure with a teacher was run by another command"
 grep -q '| 100 + 2 a stage |' "$place/page.md" || complain "the page does not say how long a procedure's stages train"
 grep -q "away/float-32-32.s1: left out" "$place/log" || complain "a row without its data set was not named"
 

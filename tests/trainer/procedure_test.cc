@@ -107,6 +107,22 @@ TEST_F(ProcedureTest, StagesRunOneByOneAndTheLastOneIsTheResult) {
   EXPECT_TRUE(prepared.at("unused").empty()) << prepared;
 }
 
+TEST_F(ProcedureTest, AScheduleThatIsGivenBringsItsOwnWarmup) {
+  const auto warmup = [&](const std::string& out, const Arguments& more) {
+    Arguments arguments{"--method", "tsq", "--until", "sparse", "--epochs", "0"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Finished finished = run(folder_, quantize(out, arguments));
+    EXPECT_EQ(finished.code, 0) << finished.err;
+    const auto config = nlohmann::json::parse(read_file_text(folder_ / (out + "/1-sparse/config.json")));
+    return config.at("warmup").get<double>();
+  };
+  EXPECT_EQ(warmup("own", {}), 0.0);  // the method's polynomial
+  EXPECT_EQ(warmup("all", {"--schedule", "one-cycle"}), 0.3);
+  EXPECT_EQ(warmup("stage", {"--set", "sparse.schedule=one-cycle"}), 0.3);
+  EXPECT_EQ(warmup("given", {"--schedule", "one-cycle", "--warmup", "0.1"}), 0.1);
+  EXPECT_EQ(warmup("both", {"--set", "sparse.schedule=one-cycle", "--set", "sparse.warmup=0.2"}), 0.2);
+}
+
 TEST_F(ProcedureTest, WhatLiesInAStagesFolderIsNotLost) {
   const Arguments settings{"--method", "qil", "--option", "first_bits=3"};
   std::filesystem::create_directories(folder_ / "q/1-3-bits");

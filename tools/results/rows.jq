@@ -6,6 +6,9 @@ def bits_of: (.bits | split("/")) as $both | {wbits: ($both[0] | tonumber), abit
 
 def slug: "\(.method)-\(.wbits)-\(.abits)" + (if .variant then "-\(.variant)" else "" end);
 
+# What a row's float twin is to it -> the flags that take the twin's run.
+def twin_flags: {"from": ["--from"], "teacher": ["--teacher"], "from-and-teacher": ["--from", "--teacher"]};
+
 # The list's rows, one object per row and schedule, in the list's order; .name is the row's name everywhere.
 def expanded:
   . as $list
@@ -25,6 +28,8 @@ def expanded:
   | (map(.name)) as $names
   | [.[] | select(.twin) | .twin.row as $twin | select($names | index($twin) | not) | .name] as $alone
   | if $alone != [] then error("rows.json: no float row on the same schedule for \($alone | join(", "))") else . end
+  | [.[] | select(.twin and twin_flags[.twin.how] == null) | "\(.name): twin is \(.twin.how | tojson), expected one of \(twin_flags | keys | join(", "))"] as $strange
+  | if $strange != [] then error("rows.json: \($strange | join("; "))") else . end
   | (map({key: .name, value: {epochs, flags}}) | from_entries) as $all
   | map(if .twin then .twin += $all[.twin.row] else . end);
 
@@ -37,8 +42,9 @@ def settings: {command, method, wbits, abits, data, net, epochs, flags, options,
 # The arguments of the command that trains a row. $folders: data set -> folder to give as --data-dir.
 def training_arguments($seed; $threads; $folders):
   folder($seed) as $here
+  | (if .twin then "\(.twin.row).s\($seed)/run" else null end) as $twin_run
   | ["trainer", .command]
-  + (if .twin then (if .twin.how == "from" then ["--from"] else ["--teacher"] end) + ["\(.twin.row).s\($seed)/run"] else [] end)
+  + (if .twin then [twin_flags[.twin.how][] | ., $twin_run] else [] end)
   + ["--data", .data] + (if $folders[.data] then ["--data-dir", $folders[.data]] else [] end)
   + ["--net", .net, "--method", .method]
   + (if .method == "float" then [] else ["--wbits", "\(.wbits)", "--abits", "\(.abits)"] end)

@@ -78,6 +78,7 @@ void add_defaults(const ProcedureInfo& procedure, const PartialConfig& flags, Pa
   changed.epochs = Config{}.epochs;
   Config before = changed;
   procedure.defaults(changed);
+  if (flags.given.contains("schedule")) changed.warmup = before.warmup;  // it belongs to the other schedule
   for (const ConfigField& field : config_fields()) {
     std::visit(
         [&](auto member) {
@@ -119,6 +120,9 @@ bool is_config_field(const std::string& name) {
 /// Takes the fields through the same door as a config file: types, names, ranges.
 Config with_special(const Config& config, const std::string& stage, const std::vector<StageSetting>& all) {
   nlohmann::json json = config_to_json(config);
+  const bool other_schedule = std::ranges::any_of(
+      all, [&](const StageSetting& setting) { return setting.stage == stage && setting.name == "schedule"; });
+  if (other_schedule) json.erase("warmup");
   for (const StageSetting& setting : all) {
     if (setting.stage != stage) continue;
     if (is_config_field(setting.name) || !config.options.contains(setting.name)) {
