@@ -61,6 +61,21 @@ std::map<std::string, std::vector<std::uint32_t>> train(const BackendOptions& op
   return state;
 }
 
+TEST(Layers, WeightsLearnAtTheRateThatTheirQuantizerSays) {
+  const auto rate_of = [](Module& layer) {
+    return named_parameters(layer).front().parameter->learning_rate_factor;
+  };
+  const QuantizerInfo& sign = *find_quantizer("sign");
+  const Conv2dOptions conv{.in_channels = 6, .out_channels = 10};
+  Conv2d plain(conv);
+  Conv2d signs(conv, sign.make_weights({.bits = 1, .out_channels = 10, .filter_size = 54, .kernel_area = 9}));
+  Linear linear({.in_features = 6, .out_features = 10},
+                sign.make_weights({.bits = 1, .out_channels = 10, .filter_size = 6}));
+  EXPECT_EQ(rate_of(plain), 1.0F);
+  EXPECT_FLOAT_EQ(rate_of(signs), 9.797959F);    // sqrt((54 + 90) / 1.5)
+  EXPECT_FLOAT_EQ(rate_of(linear), 3.2659863F);  // sqrt((6 + 10) / 1.5)
+}
+
 TEST(ReproducibilityTest, TrainingGivesTheSameBitsOnEveryIsaWithAnyThreads) {
   for (const std::size_t bits : {2U, 4U}) {
     const auto expected = train({kernels::detect_cpu(), 1}, Fusion::On, bits);

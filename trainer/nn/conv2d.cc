@@ -8,11 +8,16 @@
 
 namespace bitplane::train {
 
-Parameter make_weight(const Shape& shape, std::size_t fan_in, const WeightStart& start) {
+Parameter make_weight(const Shape& shape, std::size_t fan_in, const WeightStart& start,
+                      const WeightQuantizer* quantizer) {
   Parameter weight{.variable = Variable(Tensor(shape), Gradient::Required),
                    .role = ParameterRole::Weight,
                    .init = {.rule = InitRule::HeFanIn, .fan_in = fan_in}};
   if (start.deviation) weight.init = {.rule = InitRule::Normal, .value = *start.deviation};
+  if (quantizer != nullptr) {
+    weight.learning_rate_factor = quantizer->learning_rate_factor();
+    weight.frozen = quantizer->frozen();
+  }
   return weight;
 }
 
@@ -38,8 +43,7 @@ Conv2d::Conv2d(const Conv2dOptions& options, std::unique_ptr<WeightQuantizer> qu
   }
   const std::size_t in = options.in_channels / options.groups;
   const Shape shape{options.out_channels, options.kernel, options.kernel, in};
-  weight_ = make_weight(shape, options.kernel * options.kernel * in, options.start);
-  if (quantizer_) weight_.frozen = quantizer_->frozen();
+  weight_ = make_weight(shape, options.kernel * options.kernel * in, options.start, quantizer_.get());
   if (options.bias == Bias::Learned) bias_ = make_bias(options.out_channels, options.start);
 }
 

@@ -21,7 +21,9 @@ struct WeightStart {
   float bias_rate = 1.0F;  ///< learning rate of the bias, relative to the run's
 };
 /// Not filled yet (initialize_parameters()): a big net that is only measured takes no memory.
-[[nodiscard]] Parameter make_weight(const Shape& shape, std::size_t fan_in, const WeightStart& start);
+/// `quantizer` may be nullptr: float weights.
+[[nodiscard]] Parameter make_weight(const Shape& shape, std::size_t fan_in, const WeightStart& start,
+                                    const WeightQuantizer* quantizer);
 [[nodiscard]] Parameter make_bias(std::size_t outputs, const WeightStart& start);
 
 /// The part of visit_state() of a layer's quantizer. `prefix` ends with '.'.

@@ -9,8 +9,8 @@ namespace bitplane::train {
 
 Linear::Linear(const LinearOptions& options, std::unique_ptr<WeightQuantizer> quantizer)
     : options_(options), quantizer_(std::move(quantizer)) {
-  weight_ = make_weight({options.out_features, options.in_features}, options.in_features, options.start);
-  if (quantizer_) weight_.frozen = quantizer_->frozen();
+  weight_ = make_weight({options.out_features, options.in_features}, options.in_features, options.start,
+                        quantizer_.get());
   if (options.bias == Bias::Learned) bias_ = make_bias(options.out_features, options.start);
 }
 

@@ -10,7 +10,7 @@ namespace bitplane::train {
 namespace {
 
 constexpr std::array kProcedures{&kTsqProcedure,  &kQilProcedure, &kGdrqProcedure, &kSlqProcedure,
-                                 &kEslqProcedure, &kMlqProcedure, &kInqProcedure};
+                                 &kEslqProcedure, &kMlqProcedure, &kInqProcedure,  &kTtqProcedure};
 
 }  // namespace
 

@@ -14,5 +14,6 @@ extern const ProcedureInfo kSlqProcedure;
 extern const ProcedureInfo kEslqProcedure;
 extern const ProcedureInfo kMlqProcedure;
 extern const ProcedureInfo kInqProcedure;
+extern const ProcedureInfo kTtqProcedure;
 
 }  // namespace bitplane::train

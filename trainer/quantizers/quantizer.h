@@ -101,6 +101,8 @@ class WeightQuantizer : public Quantizer {
   [[nodiscard]] virtual bool reads_picture() const noexcept { return false; }
   /// The weights stay float: the method only moves them between steps. Nothing is exported but themselves.
   [[nodiscard]] virtual bool keeps_floats() const noexcept { return false; }
+  /// Learning rate of the weights, relative to the run's.
+  [[nodiscard]] virtual float learning_rate_factor() const noexcept { return 1.0F; }
   /// 1 where a weight stays where it is, shared with the quantizer's state; undefined: all weights move.
   [[nodiscard]] virtual Tensor frozen() const { return {}; }
   /// Default: the identity.

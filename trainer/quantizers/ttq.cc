@@ -5,7 +5,7 @@
 //
 //   dp = sum of g on the positive set, dn = -sum of g on the negative set
 //   dw = p g on the positive set, n g on the negative set, g on the zero set
-//   p and n start at the mean magnitude of the weights above t.
+//   p and n start at the mean magnitude of the weights above t, and learn at 1/100 of the rate.
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
@@ -20,6 +20,10 @@ namespace {
 
 constexpr std::string_view kTtqName = "ttq";
 constexpr float kSmallestLevel = 1e-6F;
+/// Of the levels: their gradients are sums over a layer's weights. On cnn-small (Fashion-MNIST, 6 epochs, one
+/// seed) 89.7 % against 79.8 with the full rate, where p and n of a layer became 0.4 and 30; from a float net
+/// 92.7 against 92.6.
+constexpr float kLevelRate = 0.01F;
 
 /// Bit 0: positive, bit 1: negative.
 std::uint16_t side_of(float w, float threshold) {
@@ -142,7 +146,7 @@ class TtqWeights final : public WeightQuantizer {
   }
 
   WeightQuantizerOptions layer_;
-  TrainedScalar positive_{1.0F}, negative_{1.0F};
+  TrainedScalar positive_{1.0F, kLevelRate}, negative_{1.0F, kLevelRate};
   Tensor started_ = Tensor::zeros({1});
 };
 
