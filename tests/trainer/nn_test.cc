@@ -71,7 +71,10 @@ TEST(Layers, WeightsLearnAtTheRateThatTheirQuantizerSays) {
   Conv2d signs(conv, sign.make_weights({.bits = 1, .out_channels = 10, .filter_size = 54, .kernel_area = 9}));
   Linear linear({.in_features = 6, .out_features = 10},
                 sign.make_weights({.bits = 1, .out_channels = 10, .filter_size = 6}));
+  Linear bases({.in_features = 6, .out_features = 10},
+               find_quantizer("abc-net")->make_weights({.bits = 3, .out_channels = 10, .filter_size = 6}));
   EXPECT_EQ(rate_of(plain), 1.0F);
+  EXPECT_FLOAT_EQ(rate_of(bases), 1.7320508F);   // sqrt(6 / 2)
   EXPECT_FLOAT_EQ(rate_of(signs), 9.797959F);    // sqrt((54 + 90) / 1.5)
   EXPECT_FLOAT_EQ(rate_of(linear), 3.2659863F);  // sqrt((6 + 10) / 1.5)
 }

@@ -6,7 +6,9 @@
 // Weights, n bits, per layer:
 //   B_i       sign(w - mean(W) + u_i std(W)), sign(0) = +1, u_i = -1 + 2 (i - 1) / (n - 1); u = 0 for n = 1
 //   forward   sum a_i B_i, a = argmin |W - sum a_i B_i|^2
-//   backward  straight through each basis: dw' / dw = sum a_i, a held
+//   backward  straight through each basis: dw' / dw = sum a_i, a held; that is about the weights' deviation,
+//   so
+//             they learn at sqrt(fan_in / 2) times the run's rate, 1 / He's deviation
 //
 // Activations, n bits, per layer, with trained b_j and v_j:
 //   A_j       +1 where clamp(x + v_j, 0, 1) >= 1/2, else -1
@@ -43,6 +45,10 @@ class AbcWeights final : public WeightQuantizer {
   [[nodiscard]] std::string_view name() const noexcept override { return kAbcNetName; }
   [[nodiscard]] std::size_t bits() const noexcept override { return layer_.bits; }
   void visit_state(const std::string&, const StateVisitor&) override {}
+  /// 91.0 % with 17 against 87.7 with 1, on cnn-small (Fashion-MNIST, 3/3, 6 epochs, lr 0.1, one seed).
+  [[nodiscard]] float learning_rate_factor() const noexcept override {
+    return std::sqrt(static_cast<float>(layer_.filter_size) / 2.0F);
+  }
 
   Tensor forward(const Context&, const Tensor& weights) override {
     const Bases bases = bases_of(weights);
