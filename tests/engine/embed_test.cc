@@ -248,7 +248,9 @@ TEST(Embed, SessionsAreMadeAndRunAtTheSameTime) {
         SessionOptions options{.height = t % 2 == 0 ? std::size_t{0} : 12, .threads = 1 + t % 3};
         if (t % 3 == 0) options.isa = "scalar";
         wrong[t] += run(model, options) != (t % 2 == 0 ? native : larger) ? 1 : 0;
-        wrong[t] += model.memory_bytes() == 0 ? 1 : 0;
+        // What other sizes packed goes with their last session; the model's own stays.
+        const std::size_t memory = model.memory_bytes();
+        wrong[t] += t % 2 == 0 && memory == 0 ? 1 : 0;
       }
     });
   }
