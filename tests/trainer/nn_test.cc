@@ -77,6 +77,10 @@ TEST(Layers, WeightsLearnAtTheRateThatTheirQuantizerSays) {
   EXPECT_FLOAT_EQ(rate_of(bases), 1.7320508F);   // sqrt(6 / 2)
   EXPECT_FLOAT_EQ(rate_of(signs), 9.797959F);    // sqrt((54 + 90) / 1.5)
   EXPECT_FLOAT_EQ(rate_of(linear), 3.2659863F);  // sqrt((6 + 10) / 1.5)
+  Linear levels({.in_features = 6, .out_features = 10, .bias = Bias::None},
+                find_quantizer("ttq")->make_weights({.bits = 2, .out_channels = 10, .filter_size = 6}));
+  for (const NamedParameter& p : named_parameters(levels))
+    EXPECT_EQ(p.parameter->learning_rate_factor, p.name == "weight" ? 1.0F : 0.01F) << p.name;
 }
 
 TEST(ReproducibilityTest, TrainingGivesTheSameBitsOnEveryIsaWithAnyThreads) {

@@ -6,9 +6,8 @@
 // Weights, n bits, per layer:
 //   B_i       sign(w - mean(W) + u_i std(W)), sign(0) = +1, u_i = -1 + 2 (i - 1) / (n - 1); u = 0 for n = 1
 //   forward   sum a_i B_i, a = argmin |W - sum a_i B_i|^2
-//   backward  straight through each basis: dw' / dw = sum a_i, a held; that is about the weights' deviation,
-//   so
-//             they learn at sqrt(fan_in / 2) times the run's rate, 1 / He's deviation
+//   backward  straight through each basis: dw' / dw = sum a_i, a held
+//   rate      sqrt(fan_in / 2) times the run's, 1 / He's deviation: sum a_i is about the weights' deviation
 //
 // Activations, n bits, per layer, with trained b_j and v_j:
 //   A_j       +1 where clamp(x + v_j, 0, 1) >= 1/2, else -1
