@@ -21,4 +21,14 @@ reject 'kernels engine trainer' 'tests/|bench/' 'the product does not know its t
 # xsimd stays in the element-wise float files.
 found=$(grep -rlE '#[[:space:]]*include[[:space:]]*<xsimd/' kernels engine trainer 2>/dev/null | grep -v '^kernels/src/elementwise/')
 if [ -n "$found" ]; then printf '%s\n  rule: xsimd only in kernels/src/elementwise\n' "$found"; bad=1; fi
+# Folders of the trainer, each may know those before it (docs/ARCHITECTURE.md).
+layers=' math tensor autograd quantizers ops nn optim nets methods data config checkpoint interchange run evaluation export procedures report cli '
+for folder in trainer/*/; do
+  [ -d "$folder" ] || continue
+  name=$(basename "$folder")
+  case "$layers" in *" $name "*) ;; *) echo "trainer/$name: not in the order of folders of include_rule.sh"; bad=1; continue ;; esac
+  later=${layers#* "$name" }
+  [ -n "${later// /}" ] || continue
+  reject "trainer/$name" "trainer/($(echo $later | tr ' ' '|'))/" "trainer/$name stands before them:$layers"
+done
 exit $bad

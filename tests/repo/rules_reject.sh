@@ -25,6 +25,12 @@ for line in 'kernels/src/a.cc:"bitplane/engine.h"' 'kernels/src/a.cc:<nlohmann/j
   fresh; printf '#include %s\n' "${line#*:}" > "$tree/${line%%:*}"
   must_fail "include_rule ($line)" bash "$rules/include_rule.sh" "$tree"
 done
+fresh; mkdir "$tree/trainer/ops"; printf '#include "trainer/nn/module.h"\n' > "$tree/trainer/ops/a.cc"
+must_fail 'include_rule (a later folder of the trainer)' bash "$rules/include_rule.sh" "$tree"
+fresh; mkdir "$tree/trainer/nn"; printf '#include "trainer/ops/add.h"\n' > "$tree/trainer/nn/a.cc"
+must_pass 'include_rule (an earlier folder of the trainer)' bash "$rules/include_rule.sh" "$tree"
+fresh; mkdir "$tree/trainer/new"
+must_fail 'include_rule (a folder of the trainer without a place)' bash "$rules/include_rule.sh" "$tree"
 
 fresh; printf 'int x;\n' > "$tree/kernels/a.cc"
 must_fail spdx bash "$rules/spdx.sh" "$tree"
