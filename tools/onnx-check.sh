@@ -6,13 +6,13 @@
 #
 #   tools/onnx-check.sh MODEL.safetensors --data fashion-mnist [--data-dir DIR]
 #
-# BITPLANE: the command (default: that of the dev preset). ONNXRUNTIME_DIR: a folder with node_modules/onnxruntime-node
+# BITPLANE: the command (default: that of the release preset). ONNXRUNTIME_DIR: a folder with node_modules/onnxruntime-node
 # (default: installed into a temporary folder).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# -ge 3 ] || { sed -n '3,10s/^# \{0,1\}//p' "$0"; exit 2; }
 model=$1; shift
-bitplane=${BITPLANE:-$here/../build/dev/bin/bitplane}
+bitplane=${BITPLANE:-$here/../build/release/bin/bitplane}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 runtime=${ONNXRUNTIME_DIR:-}

@@ -95,7 +95,8 @@ BITPLANE_API bitplane_status bitplane_session_create(const bitplane_model* model
                                                      bitplane_session** session);
 BITPLANE_API void bitplane_session_free(bitplane_session* session);
 
-/* [batch][height][width][channels]; bytes are preprocessed as the file says, floats already are. */
+/* [batch][height][width][channels]; bytes are preprocessed as the file says, floats already are. Floats are
+   unsupported where the first layer multiplies the picture's bytes. */
 BITPLANE_API bitplane_status bitplane_session_run_u8(bitplane_session* session, const uint8_t* pictures,
                                                      size_t count);
 BITPLANE_API bitplane_status bitplane_session_run_f32(bitplane_session* session, const float* pictures,

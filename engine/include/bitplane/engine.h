@@ -123,7 +123,7 @@ class BITPLANE_API Session {
 
   /// uint8 NHWC, [batch][height][width][channels]; the file's preprocessing is applied.
   Status run(std::span<const std::uint8_t> pictures) noexcept;
-  /// float NHWC, already preprocessed.
+  /// float NHWC, already preprocessed. Unsupported where the first layer multiplies the picture's bytes.
   Status run(std::span<const float> pictures) noexcept;
   /// Of the last run: [batch][output_size()].
   [[nodiscard]] std::span<const float> output() const noexcept;
