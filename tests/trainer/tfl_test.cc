@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -136,6 +137,23 @@ TEST(Tfl, TheObjectiveNeverRisesWhateverTheOutput) {
         for (std::size_t i = 1; i < stage.size(); ++i) EXPECT_LE(stage[i], stage[i - 1] * (1 + 1e-12));
       }
     }
+  }
+}
+
+TEST(Tfl, WithoutLambdasTheStartIsTheSolution) {
+  Backend backend;
+  const TernaryTruth truth(backend, 5);
+  TflSolution start{.t = truth.solution.t, .alpha = 0.7, .b = -0.2};
+  start.t[3] = static_cast<std::int8_t>(1 - std::abs(start.t[3]));
+  for (const TflOutput output : {TflOutput::Codes, TflOutput::Relu, TflOutput::Linear}) {
+    TflProblem problem = truth.problem(output);
+    problem.lambdas = {};
+    const TflResult result = TflSolver(problem).solve(truth.y, start);
+    EXPECT_EQ(result.solution.t, start.t);
+    EXPECT_NEAR(result.solution.alpha, start.alpha, 1e-12);
+    EXPECT_EQ(result.solution.b, start.b);
+    EXPECT_EQ(result.end_error, result.start_error);
+    EXPECT_GT(result.start_error, 0.0);
   }
 }
 

@@ -212,13 +212,13 @@ TflResult TflSolver::solve(std::span<const double> y, const TflSolution& start, 
   take(start);
   TflResult result{.start_error = true_error(y)};
   const TflSolution initial = solution();
-  if (problem_.output == TflOutput::Linear) {
-    // z is y whatever lambda: one (A) is the end.
-    std::ranges::copy(y, z_.begin());
-    find_weights();
-  }
   for (const TflLambda& stage : problem_.lambdas) {
-    if (problem_.output == TflOutput::Linear) break;
+    if (problem_.output == TflOutput::Linear) {
+      // z is y whatever lambda: one (A) is the end.
+      std::ranges::copy(y, z_.begin());
+      find_weights();
+      break;
+    }
     find_z(y, stage.lambda);
     double before = objective(y, stage.lambda);
     if (trace != nullptr) trace->push_back({before});
