@@ -129,6 +129,17 @@ TEST_F(TflLayersTest, WhatIsReportedIsWhatTheNetDoes) {
   EXPECT_NEAR(difference(*learned, "relu5"), last.at("end_error").get<double>(), 1e-4);
 }
 
+TEST_F(TflLayersTest, InFrontOfAnEightBitLastLayerTheTargetIsTheRelu) {
+  Config config = tsq_config(2, "vgg-7");
+  config.width = 0.0625;
+  config.first_last = kFirstLastBytes;
+  make(config);
+  const auto learned = learn(backend_, {.pictures = 30});
+  const auto& last = found_.at("layers").back();
+  EXPECT_EQ(last.at("layer"), "fc7");
+  EXPECT_NEAR(difference(*learned, "relu7"), last.at("end_error").get<double>(), 1e-4);
+}
+
 TEST_F(TflLayersTest, WithoutAlternationsTheFirstWeightsAreTheLast) {
   make("resnet-20");
   const auto net = learn(backend_, {.pictures = 12, .positions = 4, .lambdas = {}});

@@ -42,8 +42,9 @@ void follow_output(const LayerGraph& graph, TflSite& site) {
   if (as<Relu>(node) == nullptr) return;
   site.norm = norm;
   site.output = TflOutput::Relu;
-  site.quantize = as<Quantize>(skip_pools(graph, only_reader(graph, node->name)));
-  if (site.quantize != nullptr) site.output = TflOutput::Codes;
+  // Behind the last hidden layer there may be the 8 bits of the last one's input.
+  const auto* quantize = as<Quantize>(skip_pools(graph, only_reader(graph, node->name)));
+  if (quantize != nullptr && quantize->quantizer().name() == "tsq") site.output = TflOutput::Codes;
 }
 
 double value_of(const Tensor* tensor, std::size_t i, double otherwise) {

@@ -20,7 +20,6 @@ struct TflSite {
   const Linear* linear = nullptr;
   std::string norm = {};  ///< the batch norm behind it; "": none
   TflOutput output = TflOutput::Linear;
-  const Quantize* quantize = nullptr;  ///< of output Codes
 
   [[nodiscard]] std::size_t out_channels() const;
   [[nodiscard]] std::size_t groups() const { return conv != nullptr ? conv->options().groups : 1; }
