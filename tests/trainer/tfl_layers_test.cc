@@ -34,6 +34,16 @@ Task task_of(const TrainingData& data) {
           .sample = {}};
 }
 
+/// One layer that is learned, behind which a pooling stands in front of a batch norm with scale and shift.
+/// The batch norm in front of it has the statistics of the last batch, so that its codes are the same in
+/// training and in evaluation.
+constexpr const char* kPooledNet = R"({"layers": [
+    {"type": "conv", "name": "conv1", "channels": 8, "stride": 2, "place": "first"},
+    {"type": "batch_norm", "name": "bn1", "momentum": 0}, {"type": "relu"}, {"type": "quantize"},
+    {"type": "conv", "name": "conv2", "channels": 12}, {"type": "max_pool", "name": "pool2"},
+    {"type": "batch_norm", "name": "bn2"}, {"type": "relu", "name": "relu2"},
+    {"type": "global_average_pool"}, {"type": "linear", "features": "classes", "place": "last"}]})";
+
 const std::vector<TflLambda> kFew{{0.01, 3}, {1, 3}};  ///< alternations that take little time
 
 /// A net with float weights whose running statistics are those of its batches, and the one with ternary
@@ -127,6 +137,34 @@ TEST_F(TflLayersTest, WhatIsReportedIsWhatTheNetDoes) {
   EXPECT_NEAR(difference(*learned, "quant4"), layer.at("end_error").get<double>(), 1e-4);
   const auto& last = found_.at("layers").at(3);
   EXPECT_NEAR(difference(*learned, "relu5"), last.at("end_error").get<double>(), 1e-4);
+}
+
+TEST_F(TflLayersTest, TrainingBehindAPoolingBeginsWithTheLearnedFunction) {
+  make(kPooledNet);
+  const auto net = learn(backend_, {.positions = 10000});
+  const Context eval{.backend = backend_, .mode = Mode::Eval, .grad = GradMode::Off};
+  const Context train{.backend = backend_, .grad = GradMode::Off};
+  const Tensor learned = net->forward(eval, Variable(pictures())).value();
+  const Tensor first_step = net->forward(train, Variable(pictures())).value();
+  EXPECT_LT(difference(learned, first_step), 1e-3);
+}
+
+/// Weights that are ternary already: a target that can be met at every position.
+TEST_F(TflLayersTest, WhatIsMetInFrontOfAPoolingIsMetBehindIt) {
+  make(kPooledNet);
+  const std::span<float> weights = NetState(*before_).at("conv2.weight").mutable_values();
+  const std::size_t filter = weights.size() / 12;
+  for (std::size_t o = 0; o < 12; ++o) {
+    const TernaryFilter ternary = best_ternary(weights.subspan(o * filter, filter));
+    for (std::size_t j = 0; j < filter; ++j)
+      weights[o * filter + j] = static_cast<float>(ternary.alpha) * static_cast<float>(ternary.t[j]);
+  }
+  const Tensor gamma = NetState(*before_).at("bn2.gamma");
+  EXPECT_LT(gamma.data()[0], 0) << "of a falling batch norm the pooling leaves the least";
+  EXPECT_GT(gamma.data()[1], 0);
+  const auto net = learn(backend_, {.lambdas = {}});
+  EXPECT_LT(found_.at("layers").at(0).at("end_error").get<double>(), 1e-9);
+  EXPECT_LT(difference(*net, "relu2"), 1e-9);
 }
 
 TEST_F(TflLayersTest, InFrontOfAnEightBitLastLayerTheTargetIsTheRelu) {

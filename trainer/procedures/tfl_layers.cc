@@ -56,6 +56,51 @@ std::size_t map_size(const Tensor& t) {
   return t.shape().rank() == 4 ? t.shape()[1] * t.shape()[2] : 1;
 }
 
+/// Runs the pictures through the net, batch by batch; `take` sees the values of `nodes`, in their order.
+void watch_nodes(const StartPoint& point, Module& net, std::span<const std::uint32_t> pictures,
+                 const std::vector<std::string>& nodes,
+                 const std::function<void(const std::vector<Tensor>&)>& take) {
+  for (std::size_t first = 0; first < pictures.size(); first += kBatch) {
+    const auto indices = pictures.subspan(first, std::min(kBatch, pictures.size() - first));
+    const Batch batch = make_batch(point.data.train, point.task.preprocessing, indices);
+    std::vector<Tensor> values(nodes.size());
+    const Context ctx{.backend = point.backend, .mode = Mode::Eval, .grad = GradMode::Off};
+    net.watch(ctx, Variable(batch.pictures), "", [&](const std::string& name, const Variable& value) {
+      for (std::size_t i = 0; i < nodes.size(); ++i) {
+        if (name == nodes[i]) values[i] = value.value();
+      }
+    });
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      if (!values[i].defined()) throw std::logic_error("layer '" + nodes[i] + "' was not seen");
+    }
+    take(values);
+  }
+}
+
+/// What the batch norm behind a layer reads, all of it.
+NormInput measure_norm_input(const StartPoint& point, const TflSite& site,
+                             std::span<const std::uint32_t> pictures) {
+  const std::size_t channels = site.out_channels();
+  std::vector<double> sum(channels), square(channels);
+  double count = 0;
+  watch_nodes(point, point.net, pictures, {site.norm_input}, [&](const std::vector<Tensor>& values) {
+    const std::span<const float> x = values.front().values();
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const auto v = static_cast<double>(x[i]);
+      sum[i % channels] += v;
+      square[i % channels] += v * v;
+    }
+    count += static_cast<double>(x.size() / channels);
+  });
+  NormInput input;
+  for (std::size_t o = 0; o < channels; ++o) {
+    const double mean = sum[o] / count;
+    input.mean.push_back(mean);
+    input.variance.push_back(std::max(0.0, square[o] / count - mean * mean));
+  }
+  return input;
+}
+
 /// Samples of one layer as they come in.
 struct Samples {
   std::vector<std::vector<std::uint8_t>> inputs;  ///< by group: one receptive field after the other
@@ -67,34 +112,24 @@ class LayerSampler {
   LayerSampler(const StartPoint& point, const TflSite& site, double delta, std::size_t levels)
       : point_(point), site_(site), delta_(delta), levels_(levels) {}
 
-  /// Which pictures give what; `take` sees the two nodes' values of a batch.
   Samples collect(Module& net, const std::vector<std::uint32_t>& pictures, std::size_t positions,
                   bool outputs_too) const {
     Samples samples;
     samples.inputs.resize(site_.groups());
     Positions chosen(site_.name, point_.config.seed, positions);
-    for (std::size_t first = 0; first < pictures.size(); first += kBatch) {
-      const std::span<const std::uint32_t> indices =
-          std::span(pictures).subspan(first, std::min(kBatch, pictures.size() - first));
-      const Batch batch = make_batch(point_.data.train, point_.task.preprocessing, indices);
-      Tensor input, output;
-      const Context ctx{.backend = point_.backend, .mode = Mode::Eval, .grad = GradMode::Off};
-      net.watch(ctx, Variable(batch.pictures), "", [&](const std::string& name, const Variable& value) {
-        if (name == site_.input) input = value.value();
-        if (name == site_.name) output = value.value();
-      });
-      if (!input.defined() || !output.defined())
-        throw std::logic_error("layer '" + site_.name + "' was not seen");
-      for (std::size_t i = 0; i < indices.size(); ++i) {
-        for (const std::uint32_t at : chosen.next(map_size(output))) {
+    const auto take = [&](const std::vector<Tensor>& values) {
+      const Tensor &input = values[0], &output = values[1];
+      const std::size_t map = map_size(output), channels = site_.out_channels();
+      for (std::size_t i = 0; i < output.shape()[0]; ++i) {
+        for (const std::uint32_t at : chosen.next(map)) {
           add_fields(input, output, i, at, samples);
           if (!outputs_too) continue;
-          const std::size_t channels = site_.out_channels();
-          const auto values = output.values().subspan((i * map_size(output) + at) * channels, channels);
-          samples.outputs.insert(samples.outputs.end(), values.begin(), values.end());
+          const auto values_there = output.values().subspan((i * map + at) * channels, channels);
+          samples.outputs.insert(samples.outputs.end(), values_there.begin(), values_there.end());
         }
       }
-    }
+    };
+    watch_nodes(point_, net, pictures, {site_.input, site_.name}, take);
     return samples;
   }
 
@@ -190,6 +225,8 @@ class LayerLearner {
                              site_.filter_size(), table_.bits, intercept_);
       learn_group(inputs, g, target.outputs, errors);
     }
+    if (state_.find(site_.norm + ".gamma") != nullptr)
+      set_statistics(site_, state_, kNormEpsilon, measure_norm_input(point_, site_, pictures));
     return errors;
   }
 
@@ -267,28 +304,7 @@ class LayerLearner {
     learned.channel = {.channel = channel,
                        .solution = learned.result.solution,
                        .sign = fold_.scale[channel] < 0 ? -1.0 : 1.0};
-    set_statistics(problem.inputs, learned.channel);
     return learned;
-  }
-
-  /// Of alpha X^T t.
-  void set_statistics(const TflInputs& inputs, TernaryChannel& channel) const {
-    std::vector<std::int64_t> sums(inputs.samples());
-    for (std::size_t j = 0; j < inputs.m(); ++j) {
-      const int t = channel.solution.t[j];
-      if (t == 0) continue;
-      const std::span<const std::uint8_t> row = inputs.row(j);
-      for (std::size_t n = 0; n < sums.size(); ++n) sums[n] += t * static_cast<int>(row[n]);
-    }
-    double sum = 0, square = 0;
-    for (const std::int64_t value : sums) {
-      sum += static_cast<double>(value);
-      square += static_cast<double>(value) * static_cast<double>(value);
-    }
-    const auto count = static_cast<double>(sums.size());
-    const double step = channel.solution.alpha * delta_;
-    channel.mean = step * sum / count;
-    channel.variance = step * step * std::max(0.0, square / count - sum / count * sum / count);
   }
 
   const StartPoint& point_;

@@ -5,9 +5,13 @@
 // the next net with the batch norm (or bias) behind it.
 //
 // Batch norm is folded: the target is v = gamma (u - mu) / sigma + beta at sampled positions of the layer's
-// own output u, and Q(v) of it. (A max-pooling between the layer and its batch norm commutes with both, so
-// that positions in front of it serve.) A layer in front of a ReLU without a quantizer reproduces the ReLU's
+// own output u, and Q(v) of it. A layer in front of a ReLU without TSQ's quantizer reproduces the ReLU's
 // output, one in front of a sum its own output.
+//
+// Where a max-pooling lies between the layer and its batch norm, the positions are those in front of it,
+// since X and G are common to all channels and the one that wins is not. v, ReLU and Q are monotone in u:
+// whoever meets the targets at all positions meets the pooled ones, also where gamma < 0 and the pooling
+// leaves the least v. The error counts the positions that lose as well.
 #pragma once
 
 #include <cstddef>

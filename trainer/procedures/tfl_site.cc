@@ -26,7 +26,7 @@ const Layer* as(const LayerNode* node) {
   return layer != nullptr ? *layer : nullptr;
 }
 
-/// Past what commutes with rising functions of single numbers.
+/// Past what only picks numbers: a target that is met at all of them is met at those.
 const LayerNode* skip_pools(const LayerGraph& graph, const LayerNode* node) {
   while (as<MaxPool>(node) != nullptr || as<Dropout>(node) != nullptr) node = only_reader(graph, node->name);
   return node;
@@ -34,13 +34,16 @@ const LayerNode* skip_pools(const LayerGraph& graph, const LayerNode* node) {
 
 void follow_output(const LayerGraph& graph, TflSite& site) {
   const LayerNode* node = skip_pools(graph, only_reader(graph, site.name));
-  std::string norm;
+  const LayerNode* norm = nullptr;
   if (as<BatchNorm>(node) != nullptr) {
-    norm = node->name;
+    norm = node;
     node = skip_pools(graph, only_reader(graph, node->name));
   }
   if (as<Relu>(node) == nullptr) return;
-  site.norm = norm;
+  if (norm != nullptr) {
+    site.norm = norm->name;
+    site.norm_input = norm->inputs.front();
+  }
   site.output = TflOutput::Relu;
   // Behind the last hidden layer there may be the 8 bits of the last one's input.
   const auto* quantize = as<Quantize>(skip_pools(graph, only_reader(graph, node->name)));
@@ -124,21 +127,25 @@ void write_channel(const TflSite& site, const NetState& state, float epsilon, co
     if (bias != nullptr) set(*bias, o, s.b);
     return;
   }
-  const double added = value_of(bias, o, 0);
-  Tensor& mean = state.at(site.norm + ".running_mean");
-  Tensor& variance = state.at(site.norm + ".running_var");
+  set(state.at(site.norm + ".running_mean"), o, value_of(bias, o, 0) - from.sign * s.b);
+  set(state.at(site.norm + ".running_var"), o, 1.0 - static_cast<double>(epsilon));
   Tensor* gamma = state.find(site.norm + ".gamma");
-  if (gamma == nullptr) {
-    set(mean, o, added - s.b);
-    set(variance, o, 1.0 - static_cast<double>(epsilon));
-    return;
+  if (gamma == nullptr) return;
+  set(*gamma, o, from.sign);
+  set(state.at(site.norm + ".beta"), o, 0);
+}
+
+void set_statistics(const TflSite& site, const NetState& state, float epsilon, const NormInput& input) {
+  Tensor &mean = state.at(site.norm + ".running_mean"), &variance = state.at(site.norm + ".running_var");
+  Tensor &gamma = state.at(site.norm + ".gamma"), &beta = state.at(site.norm + ".beta");
+  const auto deviation = [&](double v) { return std::sqrt(v + static_cast<double>(epsilon)); };
+  for (std::size_t o = 0; o < site.out_channels(); ++o) {
+    const double scale = value_of(&gamma, o, 1) / deviation(value_of(&variance, o, 1));
+    set(beta, o, value_of(&beta, o, 0) + scale * (input.mean[o] - value_of(&mean, o, 0)));
+    set(gamma, o, scale * deviation(input.variance[o]));
+    set(mean, o, input.mean[o]);
+    set(variance, o, input.variance[o]);
   }
-  // Scale and shift undo the statistics, so that training sees the same function.
-  const double at = from.sign * from.mean + added;
-  set(mean, o, at);
-  set(variance, o, from.variance);
-  set(*gamma, o, from.sign * std::sqrt(from.variance + static_cast<double>(epsilon)));
-  set(state.at(site.norm + ".beta"), o, s.b + from.mean);
 }
 
 }  // namespace bitplane::train

@@ -18,7 +18,8 @@ struct TflSite {
   std::string name, input;       ///< of nodes
   const Conv2d* conv = nullptr;  ///< or linear
   const Linear* linear = nullptr;
-  std::string norm = {};  ///< the batch norm behind it; "": none
+  std::string norm = {};        ///< the batch norm behind it; "": none
+  std::string norm_input = {};  ///< what that reads: the layer, or a pooling behind it
   TflOutput output = TflOutput::Linear;
 
   [[nodiscard]] std::size_t out_channels() const;
@@ -48,13 +49,20 @@ struct ChannelFold {
 };
 [[nodiscard]] ChannelFold fold_behind(const TflSite& site, const NetState& state, float epsilon);
 
-/// Writes filter `channel`: weights sign * alpha * t, and b where batch norm or bias holds it. `outputs`:
-/// mean and variance of alpha X^T t at the samples.
+/// Writes filter `channel`: weights sign * alpha * t, and b where batch norm or bias holds it.
 struct TernaryChannel {
   std::size_t channel = 0;
   TflSolution solution = {};
-  double sign = 1, mean = 0, variance = 1;
+  double sign = 1;
 };
 void write_channel(const TflSite& site, const NetState& state, float epsilon, const TernaryChannel& from);
+
+/// Mean and variance of each channel of what the batch norm reads.
+struct NormInput {
+  std::vector<double> mean, variance;
+};
+/// Takes them for the running ones, which scale and shift undo: evaluation computes what it did, and training
+/// starts from that.
+void set_statistics(const TflSite& site, const NetState& state, float epsilon, const NormInput& input);
 
 }  // namespace bitplane::train
