@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -79,13 +80,22 @@ TEST_F(ClusteringTest, SlqWorkedExamples) {
 }
 
 TEST_F(ClusteringTest, SlqFreezesTheSharesThatGaussianWeightsHave) {
-  Tensor weights = random_tensor({100, 100}, 31);
-  for (float& w : weights.mutable_values()) w = std::clamp(w, -3.9F, 3.9F);
-  const auto owner = make_quantizer("slq", 5, weights);
-  IncrementalWeights& quantizer = incremental(*owner);
-  for (const double share : {0.28, 0.60, 0.82, 0.91, 1.0}) {
-    advance(quantizer, weights);
-    EXPECT_NEAR(static_cast<double>(count_frozen(quantizer)) / 1e4, share, 0.03);
+  struct Case {
+    float largest;  ///< the first centres are the power of two below it
+    std::vector<double> shares;
+  };
+  for (const Case& c :
+       {Case{3.9F, {0.28, 0.60, 0.82, 0.91, 1.0}}, Case{4.1F, {0.17, 0.48, 0.75, 0.87, 1.0}}}) {
+    SCOPED_TRACE(c.largest);
+    Tensor weights = random_tensor({100, 100}, 31);
+    for (float& w : weights.mutable_values()) w = std::clamp(w, -c.largest, c.largest);
+    weights.mutable_data()[0] = c.largest;
+    const auto owner = make_quantizer("slq", 5, weights);
+    IncrementalWeights& quantizer = incremental(*owner);
+    for (const double share : c.shares) {
+      advance(quantizer, weights);
+      EXPECT_NEAR(static_cast<double>(count_frozen(quantizer)) / 1e4, share, 0.03);
+    }
   }
 }
 
@@ -130,6 +140,35 @@ TEST_F(ClusteringTest, EslqCentresAreOfTheirType) {
         const double nearest =
             std::string(type) == "two-digit" ? two_digits(c) : nearest_power_of_two(c, -10, 10);
         EXPECT_EQ(level, static_cast<float>(nearest));
+      }
+    }
+  }
+}
+
+TEST_F(ClusteringTest, EslqPowersAreAsManyAsTheCodebookHasMagnitudes) {
+  const std::vector<std::function<float(float)>> shapes{
+      [](float w) { return w; }, [](float w) { return w * w * w; },  // centres far below the largest power
+      [](float w) { return std::copysign(3.9F, w) + 0.01F * w; },    // and nearer to the next one above it
+  };
+  for (std::size_t shape = 0; shape < shapes.size(); ++shape) {
+    for (const std::size_t bits : {3, 4, 5}) {
+      for (const double beta : {0.0, 1e-3, 0.1, 10.0}) {
+        SCOPED_TRACE("shape " + std::to_string(shape) + ", bits " + std::to_string(bits) + ", beta " +
+                     std::to_string(beta));
+        Tensor weights = random_tensor({20, 30}, 33);
+        for (float& w : weights.mutable_values()) w = shapes[shape](w);
+        const double largest = std::exp2(std::floor(std::log2(largest_magnitude(weights.values()))));
+        const double smallest = std::ldexp(largest, 1 - (1 << (bits - 2)));
+        const auto owner = make_quantizer("eslq", bits, weights, {{"beta", beta}});
+        quantize_all_parts(backend_, *owner, weights);
+        for (const float w : weights.values()) {
+          const auto magnitude = std::fabs(static_cast<double>(w));
+          EXPECT_TRUE(w == 0.0F || (magnitude >= smallest && magnitude <= largest)) << w;
+        }
+        for (const float level : incremental(*owner).levels()) {
+          const auto magnitude = std::fabs(static_cast<double>(level));
+          EXPECT_TRUE(level == 0.0F || (magnitude >= smallest && magnitude <= largest)) << level;
+        }
       }
     }
   }

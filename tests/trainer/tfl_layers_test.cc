@@ -139,6 +139,20 @@ TEST_F(TflLayersTest, WhatIsReportedIsWhatTheNetDoes) {
   EXPECT_NEAR(difference(*learned, "relu5"), last.at("end_error").get<double>(), 1e-4);
 }
 
+TEST_F(TflLayersTest, InputsAreThoseOfTheFloatNetWhenItIsSymmetric) {
+  make("cnn-small");
+  const auto learned = learn(backend_, {.front = TflFront::Float, .positions = 10000, .lambdas = kFew});
+  // The float net with one ternary layer.
+  const auto one = build(kFloatBits);
+  EXPECT_TRUE(carry_state(*before_, *one).unused.empty());
+  const NetState from(*learned), to(*one);
+  for (const char* name : {"conv4.weight", "bn4.running_mean", "bn4.running_var"})
+    to.at(name).copy_from(from.at(name));
+  const double error = found_.at("layers").at(2).at("end_error");
+  EXPECT_NEAR(difference(*one, "quant4"), error, 1e-4);
+  EXPECT_GT(difference(*learned, "quant4"), error + 0.01) << "behind ternary layers it is another one";
+}
+
 TEST_F(TflLayersTest, TrainingBehindAPoolingBeginsWithTheLearnedFunction) {
   make(kPooledNet);
   const auto net = learn(backend_, {.positions = 10000});

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Procedures with a teacher: every stage learns the float net's logits too.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "trainer/procedures/folder.h"
+#include "trainer/run/loaded_run.h"
+#include "trainer/trainer_command.h"
+#include "trainer/trainer_support.h"
+
+namespace bitplane::train {
+namespace {
+
+using testing::Arguments;
+using testing::Finished;
+using testing::run;
+using testing::TemporaryFolder;
+
+class TeacherProcedure : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    testing::write_small_dataset(folder_);
+    const Finished trained =
+        run(folder_, testing::train_arguments(folder_, "float", {"--method", "float", "--width", "0.25"}));
+    ASSERT_EQ(trained.code, 0) << trained.err;
+  }
+  /// Runs the procedure with and without the float net as teacher.
+  void expect_taught(const std::string& method, const std::string& wbits) {
+    for (const bool taught : {false, true}) {
+      Arguments arguments{"quantize", "--from", folder_ / "float", "--epochs", "1", "--method", method};
+      arguments.insert(arguments.end(), {"--wbits", wbits, "--out", folder_ / (taught ? "taught" : "alone")});
+      if (taught) arguments.insert(arguments.end(), {"--teacher", folder_ / "float"});
+      const Finished finished = run(folder_, arguments);
+      ASSERT_EQ(finished.code, 0) << finished.err;
+    }
+    const ProcedureFolder folder = ProcedureFolder::open(folder_ / "taught");
+    for (const PlannedStage& planned : folder.plan().stages) {
+      SCOPED_TRACE(planned.folder);
+      EXPECT_EQ(planned.config.teacher, folder_ / "float");
+      EXPECT_TRUE(parameters(planned.config.out) != parameters(folder_ / ("alone/" + planned.folder)));
+    }
+  }
+  TemporaryFolder folder_;
+
+ private:
+  static std::vector<std::uint32_t> parameters(const std::string& folder) {
+    const LoadedRun loaded = load_run(folder, Which::Last);
+    std::vector<std::uint32_t> all;
+    for (const NamedParameter& p : named_parameters(*loaded.net)) {
+      const auto some = testing::bits_of(p.parameter->variable.value());
+      all.insert(all.end(), some.begin(), some.end());
+    }
+    return all;
+  }
+};
+
+TEST_F(TeacherProcedure, TtqLearnsFromIt) {
+  expect_taught("ttq", "2");
+}
+
+TEST_F(TeacherProcedure, EslqLearnsFromItInEveryPart) {
+  expect_taught("eslq", "3");
+}
+
+}  // namespace
+}  // namespace bitplane::train
