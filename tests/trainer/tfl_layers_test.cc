@@ -41,7 +41,7 @@ constexpr const char* kPooledNet = R"({"layers": [
     {"type": "conv", "name": "conv1", "channels": 8, "stride": 2, "place": "first"},
     {"type": "batch_norm", "name": "bn1", "momentum": 0}, {"type": "relu"}, {"type": "quantize"},
     {"type": "conv", "name": "conv2", "channels": 12}, {"type": "max_pool", "name": "pool2"},
-    {"type": "batch_norm", "name": "bn2"}, {"type": "relu", "name": "relu2"},
+    {"type": "batch_norm", "name": "bn2", "epsilon": 0.5}, {"type": "relu", "name": "relu2"},
     {"type": "global_average_pool"}, {"type": "linear", "features": "classes", "place": "last"}]})";
 
 const std::vector<TflLambda> kFew{{0.01, 3}, {1, 3}};  ///< alternations that take little time

@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::size_t kBatch = 100;
 constexpr std::size_t kSmallMap = 16;  ///< positions of a map that is taken as a whole
-constexpr float kNormEpsilon = BatchNormModuleOptions{}.epsilon;
 
 /// The same pictures for all layers.
 std::vector<std::uint32_t> sample_pictures(const StartPoint& point, std::size_t count) {
@@ -207,7 +206,7 @@ class LayerLearner {
         table_(table),
         delta_(static_cast<double>(table.levels[1])),
         state_(point.net),
-        fold_(fold_behind(site, state_, kNormEpsilon)) {
+        fold_(fold_behind(site, state_)) {
     const bool has_shift = !site.norm.empty() || state_.find(site.name + ".bias") != nullptr;
     intercept_ = has_shift ? options.intercept : Intercept::None;
     const Tensor& weight = state_.at(site.name + ".weight");
@@ -226,7 +225,7 @@ class LayerLearner {
       learn_group(inputs, g, target.outputs, errors);
     }
     if (state_.find(site_.norm + ".gamma") != nullptr)
-      set_statistics(site_, state_, kNormEpsilon, measure_norm_input(point_, site_, pictures));
+      set_statistics(site_, state_, measure_norm_input(point_, site_, pictures));
     return errors;
   }
 
@@ -250,7 +249,7 @@ class LayerLearner {
       learned[c] = learn_channel(problem, group * channels + c, outputs);
     });
     for (const Learned& one : learned) {
-      write_channel(site_, state_, kNormEpsilon, one.channel);
+      write_channel(site_, state_, one.channel);
       errors.start += one.result.start_error;
       errors.end += std::min(one.result.start_error, one.result.end_error);
       errors.power += one.power;

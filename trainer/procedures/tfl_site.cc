@@ -35,14 +35,17 @@ const LayerNode* skip_pools(const LayerGraph& graph, const LayerNode* node) {
 void follow_output(const LayerGraph& graph, TflSite& site) {
   const LayerNode* node = skip_pools(graph, only_reader(graph, site.name));
   const LayerNode* norm = nullptr;
-  if (as<BatchNorm>(node) != nullptr) {
+  float epsilon = 0;
+  if (const auto* layer = as<BatchNorm>(node); layer != nullptr) {
     norm = node;
+    epsilon = layer->options().epsilon;
     node = skip_pools(graph, only_reader(graph, node->name));
   }
   if (as<Relu>(node) == nullptr) return;
   if (norm != nullptr) {
     site.norm = norm->name;
     site.norm_input = norm->inputs.front();
+    site.epsilon = epsilon;
   }
   site.output = TflOutput::Relu;
   // Behind the last hidden layer there may be the 8 bits of the last one's input.
@@ -97,7 +100,7 @@ Tensor* NetState::find(const std::string& name) const {
   return found == tensors_.end() ? nullptr : found->second;
 }
 
-ChannelFold fold_behind(const TflSite& site, const NetState& state, float epsilon) {
+ChannelFold fold_behind(const TflSite& site, const NetState& state) {
   ChannelFold fold;
   const Tensor* bias = state.find(site.name + ".bias");
   for (std::size_t o = 0; o < site.out_channels(); ++o) {
@@ -105,7 +108,7 @@ ChannelFold fold_behind(const TflSite& site, const NetState& state, float epsilo
     if (!site.norm.empty()) {
       const double variance = value_of(&state.at(site.norm + ".running_var"), o, 1);
       scale = value_of(state.find(site.norm + ".gamma"), o, 1) /
-              std::sqrt(variance + static_cast<double>(epsilon));
+              std::sqrt(variance + static_cast<double>(site.epsilon));
       shift = value_of(state.find(site.norm + ".beta"), o, 0) +
               scale * (shift - value_of(&state.at(site.norm + ".running_mean"), o, 0));
     }
@@ -115,7 +118,7 @@ ChannelFold fold_behind(const TflSite& site, const NetState& state, float epsilo
   return fold;
 }
 
-void write_channel(const TflSite& site, const NetState& state, float epsilon, const TernaryChannel& from) {
+void write_channel(const TflSite& site, const NetState& state, const TernaryChannel& from) {
   const std::size_t o = from.channel;
   const TflSolution& s = from.solution;
   const std::span<float> weights =
@@ -128,17 +131,17 @@ void write_channel(const TflSite& site, const NetState& state, float epsilon, co
     return;
   }
   set(state.at(site.norm + ".running_mean"), o, value_of(bias, o, 0) - from.sign * s.b);
-  set(state.at(site.norm + ".running_var"), o, 1.0 - static_cast<double>(epsilon));
+  set(state.at(site.norm + ".running_var"), o, 1.0 - static_cast<double>(site.epsilon));
   Tensor* gamma = state.find(site.norm + ".gamma");
   if (gamma == nullptr) return;
   set(*gamma, o, from.sign);
   set(state.at(site.norm + ".beta"), o, 0);
 }
 
-void set_statistics(const TflSite& site, const NetState& state, float epsilon, const NormInput& input) {
+void set_statistics(const TflSite& site, const NetState& state, const NormInput& input) {
   Tensor &mean = state.at(site.norm + ".running_mean"), &variance = state.at(site.norm + ".running_var");
   Tensor &gamma = state.at(site.norm + ".gamma"), &beta = state.at(site.norm + ".beta");
-  const auto deviation = [&](double v) { return std::sqrt(v + static_cast<double>(epsilon)); };
+  const auto deviation = [&](double v) { return std::sqrt(v + static_cast<double>(site.epsilon)); };
   for (std::size_t o = 0; o < site.out_channels(); ++o) {
     const double scale = value_of(&gamma, o, 1) / deviation(value_of(&variance, o, 1));
     set(beta, o, value_of(&beta, o, 0) + scale * (input.mean[o] - value_of(&mean, o, 0)));

@@ -20,6 +20,7 @@ struct TflSite {
   const Linear* linear = nullptr;
   std::string norm = {};        ///< the batch norm behind it; "": none
   std::string norm_input = {};  ///< what that reads: the layer, or a pooling behind it
+  float epsilon = 0;            ///< of that batch norm
   TflOutput output = TflOutput::Linear;
 
   [[nodiscard]] std::size_t out_channels() const;
@@ -47,7 +48,7 @@ class NetState {
 struct ChannelFold {
   std::vector<double> scale, shift;
 };
-[[nodiscard]] ChannelFold fold_behind(const TflSite& site, const NetState& state, float epsilon);
+[[nodiscard]] ChannelFold fold_behind(const TflSite& site, const NetState& state);
 
 /// Writes filter `channel`: weights sign * alpha * t, and b where batch norm or bias holds it.
 struct TernaryChannel {
@@ -55,7 +56,7 @@ struct TernaryChannel {
   TflSolution solution = {};
   double sign = 1;
 };
-void write_channel(const TflSite& site, const NetState& state, float epsilon, const TernaryChannel& from);
+void write_channel(const TflSite& site, const NetState& state, const TernaryChannel& from);
 
 /// Mean and variance of each channel of what the batch norm reads.
 struct NormInput {
@@ -63,6 +64,6 @@ struct NormInput {
 };
 /// Takes them for the running ones, which scale and shift undo: evaluation computes what it did, and training
 /// starts from that.
-void set_statistics(const TflSite& site, const NetState& state, float epsilon, const NormInput& input);
+void set_statistics(const TflSite& site, const NetState& state, const NormInput& input);
 
 }  // namespace bitplane::train
