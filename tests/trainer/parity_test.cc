@@ -4,7 +4,9 @@
 // and the same logits, bit for bit, in the trainer's own evaluation and in the engine, on every ISA.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <initializer_list>
+#include <string>
 #include <utility>
 
 #include "bitplane/engine.h"
@@ -26,21 +28,29 @@ using testing::observe;
 struct Case {
   std::size_t wbits, abits, train_pictures, test_pictures;
   std::string net = "cnn-small", method = "lq-nets", first_last = "float";
+  OptionValues options = {};
 };
 
 std::string name_of(const ::testing::TestParamInfo<Case>& info) {
   std::string name = info.param.net + info.param.method + "W" + std::to_string(info.param.wbits) + "A" +
                      std::to_string(info.param.abits);
   if (info.param.first_last != "float") name += "Ends" + info.param.first_last;
-  std::erase(name, '-');
+  for (const auto& [option, value] : info.param.options) {
+    std::string text = to_string(value);
+    std::ranges::replace(text, '-', 'm');  // "-1" and "1" are two names
+    name += "_" + option + "_" + text;
+  }
+  std::erase_if(name, [](char letter) { return letter == '-' || letter == '.'; });
   return name;
 }
 
+/// Behind the first layer, whose table of levels may be larger than its few weights.
 std::size_t codebooks_in(const engine::ModelSpec& spec) {
   std::size_t count = 0;
   for (const engine::Node& node : spec.nodes) {
     const auto* conv = std::get_if<engine::Conv2d>(&node.op);
-    count += conv != nullptr && std::holds_alternative<engine::CodebookWeights>(conv->weights) ? 1 : 0;
+    if (conv == nullptr || node.inputs.front() == "input") continue;
+    count += std::holds_alternative<engine::CodebookWeights>(conv->weights) ? 1 : 0;
   }
   return count;
 }
@@ -57,7 +67,7 @@ TEST_P(Parity, TrainerAndEngineGiveTheSameBits) {
   config.first_last = c.first_last;
   if (config.method != "float") {
     config.method = c.method;
-    config.options = resolve_method({c.method, c.wbits, c.abits}).options;
+    config.options = resolve_method({c.method, c.wbits, c.abits, c.options}).options;
   }
   SCOPED_TRACE("seed " + std::to_string(config.seed));
   Training training = Training::start(config, data);
@@ -120,6 +130,38 @@ std::vector<Case> cases_of_methods() {
   return cases;
 }
 INSTANTIATE_TEST_SUITE_P(Methods, Parity, ::testing::ValuesIn(cases_of_methods()), name_of);
+
+Case with_options(const std::string& method, std::size_t wbits, std::size_t abits, OptionValues options) {
+  return {.wbits = wbits,
+          .abits = abits,
+          .train_pictures = 64,
+          .test_pictures = 6,
+          .method = method,
+          .options = std::move(options)};
+}
+
+/// What options do to codes and scales. 6 filters a group divide no layer.
+std::vector<Case> cases_of_options() {
+  std::vector<Case> cases{with_options("qil", 2, 2, {{"weight_scale", "M"}}),
+                          with_options("qil", 3, 32, {{"weight_scale", "M"}}),
+                          with_options("lq-nets", 2, 2, {{"optimize", "bp"}}),
+                          with_options("lq-nets", 3, 2, {{"alternations", 2}}),
+                          with_options("gdrq", 2, 2, {{"weight_slope", "masked"}, {"layers", "all"}}),
+                          with_options("gdrq", 2, 2, {{"reshape", "project"}, {"k_w", 1.5}}),
+                          with_options("hwgq", 1, 3, {{"tail", "log-tailed"}})};
+  for (const int group_size : {-1, 4, 6}) {
+    for (const auto& [wbits, abits] :
+         {std::pair{1, 2}, std::pair{2, 2}, std::pair{3, 3}, std::pair{1, 32}, std::pair{2, 32}})
+      cases.push_back(with_options("gdrq", static_cast<std::size_t>(wbits), static_cast<std::size_t>(abits),
+                                   {{"group_size", group_size}}));
+  }
+  for (const int group_size : {1, 6}) {
+    for (const std::size_t abits : {std::size_t{2}, kFloatBits})
+      cases.push_back(with_options("gdrq", 2, abits, {{"alpha", "search"}, {"group_size", group_size}}));
+  }
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(Options, Parity, ::testing::ValuesIn(cases_of_options()), name_of);
 
 }  // namespace
 }  // namespace bitplane::train

@@ -19,6 +19,7 @@ constexpr OptionInfo kActivations{.name = "activations",
                                   .choices = kAnyActivations};
 
 constexpr std::array<std::string_view, 3> kAllLayers{"all", "not-last", "inner"};
+constexpr std::array<std::string_view, 3> kNotLastLayers{"not-last", "all", "inner"};
 constexpr std::array<std::string_view, 3> kInnerLayers{"inner", "not-last", "all"};
 constexpr OptionInfo layers_option(std::span<const std::string_view> choices) {
   return {.name = "layers",
@@ -26,6 +27,7 @@ constexpr OptionInfo layers_option(std::span<const std::string_view> choices) {
           .kind = OptionKind::Choice,
           .choices = choices};
 }
+constexpr std::array kGdrqMethodOptions{layers_option(kNotLastLayers)};
 constexpr std::array kClusterOptions{layers_option(kAllLayers), kActivations};
 constexpr std::array kInqMethodOptions{layers_option(kInnerLayers), kActivations};
 
@@ -69,7 +71,8 @@ constexpr std::array kMethods{
                .weight_quantizer = "gdrq",
                .activation_quantizer = "gdrq",
                .defaults = {.wbits = 2, .abits = 2, .lr = 0.1, .weight_decay = 5e-4},
-               .float_weights = FloatWeights::Allowed},
+               .float_weights = FloatWeights::Allowed,
+               .options = kGdrqMethodOptions},
     MethodInfo{.name = "lsq",
                .description = "LSQ: learned step size (Esser et al., ICLR 2020)",
                .weights = "uniform levels with a trained step, per layer",
