@@ -48,5 +48,40 @@ TEST(NetPlans, GdrqQuantizesTheFirstLayersWeightsAndNotTheLast) {
             "conv1:bytes " + inner + " fc:bytes");
 }
 
+/// The batch norm right in front of a quantizer, or in front of the ReLU there; nullptr for other layers.
+const BatchNorm* norm_before(const std::vector<LayerNode>& nodes, std::size_t quantizer) {
+  std::size_t at = quantizer - 1;
+  if (std::holds_alternative<const Relu*>(nodes[at].layer)) --at;
+  const auto* norm = std::get_if<const BatchNorm*>(&nodes[at].layer);
+  return norm != nullptr ? *norm : nullptr;
+}
+
+TEST(NetPlans, FixedLevelsStandBehindBatchNormsWithoutScaleAndShift) {
+  for (const MethodInfo& method : methods()) {
+    if (activation_bits(method).max == 0) continue;
+    SCOPED_TRACE(std::string(method.name));
+    const QuantizationPlan plan =
+        plan_of(std::string(method.name), weight_bits(method).min, activation_bits(method).min);
+    const auto net = cnn_small(plan);
+    const std::vector<LayerNode> nodes = layer_graph(*net).nodes;
+    const bool fixed = method.name == "hwgq" || method.name == "tsq";
+    std::size_t norms = 0;
+    for (std::size_t i = 1; i < nodes.size(); ++i) {
+      if (!std::holds_alternative<const Quantize*>(nodes[i].layer)) continue;
+      const BatchNorm* norm = norm_before(nodes, i);
+      ASSERT_NE(norm, nullptr) << nodes[i].name;
+      EXPECT_EQ(norm->gamma() == nullptr, fixed) << nodes[i].name;
+      EXPECT_EQ(norm->beta() == nullptr, fixed) << nodes[i].name;
+      ++norms;
+    }
+    EXPECT_EQ(norms, 4U);
+    for (const LayerNode& node : nodes) {
+      if (node.name == "bn5") {
+        EXPECT_NE(std::get<const BatchNorm*>(node.layer)->gamma(), nullptr);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace bitplane::train

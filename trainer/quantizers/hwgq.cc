@@ -3,6 +3,7 @@
 // HWGQ (Cai, He, Sun, Vasconcelos, "Deep learning with low precision by half-wave Gaussian quantization",
 // CVPR 2017): k Delta with the Delta that is best for the positive half of a standard normal distribution;
 // k = #{j = 0..L-1 : x > (j = 0 ? 0 : (j + 1/2) Delta)}, L = 2^n - 1. Every positive value is at least Delta.
+// The batch norm right in front has no scale and shift.
 //
 //   backward  clipped: 1 on 0 < x <= L Delta; vanilla: 1 for x > 0; log-tailed: 1 / (x - (L Delta - 1)) above
 #include <algorithm>
@@ -39,6 +40,7 @@ class HwgqActivations final : public ActivationQuantizer {
   [[nodiscard]] std::string_view name() const noexcept override { return kHwgqName; }
   [[nodiscard]] std::size_t bits() const noexcept override { return bits_; }
   void visit_state(const std::string&, const StateVisitor&) override {}
+  [[nodiscard]] bool wants_unit_input() const noexcept override { return true; }
   /// The log tail is no interval, so it is never fused.
   [[nodiscard]] bool looks_ahead() const noexcept override { return tail_ == "log-tailed"; }
   [[nodiscard]] ThresholdTable table() const override {
