@@ -217,6 +217,25 @@ TEST(GraphParity, EveryNetOfTheListGivesTheSameBitsWithBytesFirstAndLast) {
   }
 }
 
+/// Pooling, response norms and shortcuts of signed values, where quantizers read signs.
+TEST(GraphParity, EveryNetOfTheListGivesTheSameBitsOnSigns) {
+  const QuantizationPlan plan = make_plan(resolve_method({.method = "xnor-net", .wbits = 1, .abits = 1}));
+  for (const NetInfo& info : nets()) {
+    SCOPED_TRACE(std::string(info.name));
+    const PictureShape input{info.min_size, info.min_size, 3};
+    const auto net = build_net(info.name, {.input = input, .classes = 5, .width = 0.1, .plan = plan});
+    initialize_parameters(*net, 3);
+    const engine::ModelSpec spec =
+        describe_net(layer_graph(*net), {.input = input,
+                                         .labels = {},
+                                         .preprocessing = {{0.5F, 0.5F, 0.5F}, {0.25F, 0.25F, 0.25F}},
+                                         .sample = {}});
+    engine::reference::RandomDag random(31);
+    const auto picture = random.bytes(input.height * input.width * input.channels);
+    ASSERT_NO_FATAL_FAILURE(expect_same_bits(spec, picture));
+  }
+}
+
 TEST(GraphParity, EveryNetOfTheListGivesTheSameBits) {
   std::set<std::string> reading_values;
   for (const NetInfo& info : nets()) {

@@ -83,5 +83,73 @@ TEST(NetPlans, FixedLevelsStandBehindBatchNormsWithoutScaleAndShift) {
   }
 }
 
+/// Runs the net on random pictures; each quantizer that reads signs must see both.
+void expect_both_signs(const NetInfo& info, const QuantizationPlan& plan) {
+  const PictureShape input{info.min_size, info.min_size, 3};
+  const auto net = build_net(info.name, {.input = input, .classes = 4, .width = 0.05, .plan = plan});
+  initialize_parameters(*net, 1);
+  // Biases far on either side, where there are any: the largest of a window is rarely negative by chance.
+  for (const NamedParameter& p : named_parameters(*net)) {
+    if (p.parameter->role != ParameterRole::Bias) continue;
+    float bias = 1000.0F;
+    for (float& b : p.parameter->variable.mutable_value().mutable_values()) b = std::exchange(bias, -bias);
+  }
+  std::set<std::string> left;
+  for (const LayerNode& node : layer_graph(*net).nodes) {
+    const auto* quantize = std::get_if<const Quantize*>(&node.layer);
+    if (quantize != nullptr && (*quantize)->quantizer().reads_signs()) left.insert(node.name);
+  }
+  EXPECT_FALSE(left.empty());
+  Backend backend{{.threads = 2}};
+  const Context ctx{.backend = backend, .mode = Mode::Train, .grad = GradMode::Off};
+  const Variable x(testing::random_tensor({6, input.height, input.width, input.channels}, 2));
+  (void)net->watch(ctx, x, "", [&](const std::string& name, const Variable& y) {
+    if (!left.contains(name)) return;
+    const auto values = y.value().values();
+    if (*std::ranges::min_element(values) < 0.0F && *std::ranges::max_element(values) > 0.0F)
+      left.erase(name);
+  });
+  EXPECT_EQ(left, std::set<std::string>()) << "these see one sign alone";
+}
+
+TEST(NetPlans, QuantizersOfSignsSeeBothSignsInEveryNet) {
+  std::size_t sign_methods = 0;
+  for (const MethodInfo& method : methods()) {
+    if (activation_bits(method).max == 0) continue;
+    const QuantizationPlan plan =
+        plan_of(std::string(method.name), weight_bits(method).min, activation_bits(method).min);
+    if (!plan.activations()->reads_signs()) continue;
+    ++sign_methods;
+    for (const NetInfo& info : nets()) {
+      SCOPED_TRACE(std::string(info.name) + ", " + std::string(method.name));
+      expect_both_signs(info, plan);
+    }
+  }
+  EXPECT_EQ(sign_methods, 3U);  // xnor-net, bnn, abc-net
+}
+
+TEST(NetPlans, ReluLayersInFrontOfFloatLayersStay) {
+  const auto relus = [](std::string_view name) {
+    const NetInfo& info = find_net(name);
+    const QuantizationPlan plan = plan_of("bnn", 1, 1);
+    const auto net = build_net(
+        name, {.input = {info.min_size, info.min_size, 3}, .classes = 4, .width = 0.05, .plan = plan});
+    std::string text;
+    for (const LayerNode& node : layer_graph(*net).nodes) {
+      if (std::holds_alternative<const Relu*>(node.layer)) text += (text.empty() ? "" : " ") + node.name;
+    }
+    return text;
+  };
+  EXPECT_EQ(relus("cnn-small"), "relu5");
+  EXPECT_EQ(relus("light-cnn-full"), "relu3");
+  EXPECT_EQ(relus("vgg-variant"), "relu0 relu12");  // relu0: a batch norm lies between it and the quantizer
+  EXPECT_EQ(relus("vgg-16"), "relu15");
+  EXPECT_EQ(relus("alexnet-caffe"), "relu7");
+  EXPECT_EQ(relus("resnet-20"), "relu2");
+  EXPECT_EQ(relus("resnet-18"), "stage4.relu");
+  EXPECT_EQ(relus("resnet-50"), "stage4.relu");
+  EXPECT_EQ(relus("densenet-121"), "relu2");
+}
+
 }  // namespace
 }  // namespace bitplane::train

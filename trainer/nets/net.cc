@@ -16,6 +16,7 @@
 #include "trainer/nets/net_file.h"
 #include "trainer/nets/resnet_cifar.h"
 #include "trainer/nets/resnet_imagenet.h"
+#include "trainer/nets/sign_inputs.h"
 #include "trainer/nets/vgg.h"
 
 namespace bitplane::train {
@@ -159,6 +160,12 @@ constexpr auto kNets = std::to_array<NetInfo>({
      .build = build_densenet_121},
 });
 
+/// What needs the whole net: a ReLU may stand in one container and the quantizer behind it in another.
+std::unique_ptr<Module> finished(std::unique_ptr<Module> net) {
+  remove_relus_before_signs(*net);
+  return net;
+}
+
 }  // namespace
 
 std::string to_string(const PictureShape& shape) {
@@ -187,7 +194,7 @@ const NetInfo& find_net(std::string_view name) {
 }
 
 std::unique_ptr<Module> build_net(std::string_view name, const NetOptions& options) {
-  if (is_net_text(name)) return build_net_text(name, options);
+  if (is_net_text(name)) return finished(build_net_text(name, options));
   const NetInfo& net = find_net(name);
   const PictureShape& in = options.input;
   if (std::min(in.height, in.width) < net.min_size || (in.channels != 1 && in.channels != 3)) {
@@ -195,7 +202,7 @@ std::unique_ptr<Module> build_net(std::string_view name, const NetOptions& optio
     throw std::invalid_argument("net '" + std::string(name) + "' takes pictures of at least " + size + "x" +
                                 size + " with 1 or 3 channels; these have " + to_string(in));
   }
-  return net.build(options);
+  return finished(net.build(options));
 }
 
 }  // namespace bitplane::train

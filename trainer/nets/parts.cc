@@ -86,8 +86,6 @@ void drop_affine(Sequential& net) {
 void NetParts::quantize(Sequential& net, const std::string& name) const {
   if (!options_->plan.activations) return;
   auto quantizer = options_->plan.activations();
-  // Where signs are codes, a ReLU right in front would leave only one of them.
-  if (quantizer->reads_signs()) net.remove_last<Relu>();
   if (quantizer->wants_unit_input()) drop_affine(net);
   net.emplace<Quantize>(name, std::move(quantizer));
 }

@@ -48,6 +48,11 @@ std::string Residual::append_to(LayerGraph& graph, const std::string& name, cons
   return graph.nodes.back().name;
 }
 
+void Residual::remove_layers(const LayerTest& unwanted) {
+  branch_->remove_layers(unwanted);
+  if (shortcut_ != nullptr) shortcut_->remove_layers(unwanted);
+}
+
 Sequential& Branches::emplace(std::string way) {
   if (way == "concat" ||
       std::any_of(ways_.begin(), ways_.end(), [&](const Way& w) { return w.name == way; })) {
@@ -83,6 +88,10 @@ std::string Branches::append_to(LayerGraph& graph, const std::string& name, cons
     join.inputs.push_back(way.layers->append_to(graph, layer_path(name, way.name), input));
   graph.nodes.push_back(std::move(join));
   return graph.nodes.back().name;
+}
+
+void Branches::remove_layers(const LayerTest& unwanted) {
+  for (const Way& way : ways_) way.layers->remove_layers(unwanted);
 }
 
 }  // namespace bitplane::train

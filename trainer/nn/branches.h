@@ -30,6 +30,7 @@ class Residual final : public Module {
                  const LayerWatch& watcher) override;
   void visit_state(const std::string& prefix, const StateVisitor& visitor) override;
   std::string append_to(LayerGraph& graph, const std::string& name, const std::string& input) const override;
+  void remove_layers(const LayerTest& unwanted) override;
 
  private:
   std::unique_ptr<Sequential> branch_;
@@ -49,6 +50,7 @@ class Branches final : public Module {
                  const LayerWatch& watcher) override;
   void visit_state(const std::string& prefix, const StateVisitor& visitor) override;
   std::string append_to(LayerGraph& graph, const std::string& name, const std::string& input) const override;
+  void remove_layers(const LayerTest& unwanted) override;
 
  private:
   struct Way {

@@ -20,6 +20,8 @@ Variable Module::watch(const Context& ctx, const Variable& x, const std::string&
 
 void Module::visit_state(const std::string&, const StateVisitor&) {}
 
+void Module::remove_layers(const LayerTest&) {}
+
 std::vector<NamedParameter> named_parameters(Module& module) {
   std::vector<NamedParameter> all;
   module.visit_state("", {.parameter =

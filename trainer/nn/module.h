@@ -16,8 +16,11 @@
 
 namespace bitplane::train {
 
+class Module;
+
 /// Sees the output of a layer, and the layer's path ("stage1.block1.conv1").
 using LayerWatch = std::function<void(const std::string& name, const Variable& output)>;
+using LayerTest = std::function<bool(const Module& layer)>;
 
 /// "name.child", or "child" in a container without a name.
 [[nodiscard]] std::string layer_path(const std::string& name, const std::string& child);
@@ -36,6 +39,9 @@ class Module {
   /// name.
   virtual std::string append_to(LayerGraph& graph, const std::string& name,
                                 const std::string& input) const = 0;
+  /// Of a container: takes the layers away for which `unwanted` holds. What is behind one reads what was in
+  /// front of it.
+  virtual void remove_layers(const LayerTest& unwanted);
 };
 
 struct NamedParameter {

@@ -56,4 +56,9 @@ std::string Sequential::append_to(LayerGraph& graph, const std::string& name,
   return from;
 }
 
+void Sequential::remove_layers(const LayerTest& unwanted) {
+  std::erase_if(children_, [&](const Child& c) { return unwanted(*c.module); });
+  for (const Child& c : children_) c.module->remove_layers(unwanted);
+}
+
 }  // namespace bitplane::train

@@ -25,13 +25,6 @@ class Sequential final : public Module {
     return reference;
   }
 
-  /// Takes the last layer away where it is an M.
-  template <class M>
-  void remove_last() {
-    if (!children_.empty() && dynamic_cast<const M*>(children_.back().module.get()) != nullptr)
-      children_.pop_back();
-  }
-
   /// Another layer under the same name.
   void replace(std::size_t child, std::unique_ptr<Module> module) {
     children_.at(child).module = std::move(module);
@@ -42,6 +35,7 @@ class Sequential final : public Module {
                  const LayerWatch& watcher) override;
   void visit_state(const std::string& prefix, const StateVisitor& visitor) override;
   std::string append_to(LayerGraph& graph, const std::string& name, const std::string& input) const override;
+  void remove_layers(const LayerTest& unwanted) override;
 
   struct Child {
     std::string name;
