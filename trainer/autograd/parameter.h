@@ -37,6 +37,7 @@ struct Parameter {
 };
 
 class WeightQuantizer;
+class ActivationQuantizer;
 
 /// Called for everything that a checkpoint holds. Names are paths joined with '.', e.g. "conv2.weight".
 struct StateVisitor {
@@ -45,6 +46,8 @@ struct StateVisitor {
   std::function<void(const std::string& name, Tensor& buffer)> buffer;
   /// Beside `parameter`: the layers whose weights are quantized, by the layer's name.
   std::function<void(const std::string& layer, Tensor& weights, WeightQuantizer& quantizer)> quantized = {};
+  /// Beside `parameter`: the quantizers of activations.
+  std::function<void(ActivationQuantizer& quantizer)> activations = {};
 };
 
 }  // namespace bitplane::train

@@ -89,6 +89,7 @@ Variable Quantize::forward(const Context& ctx, const Variable& x) {
 
 void Quantize::visit_state(const std::string& prefix, const StateVisitor& visitor) {
   quantizer_->visit_state(prefix, visitor);
+  if (visitor.activations) visitor.activations(*quantizer_);
 }
 
 std::string Quantize::append_to(LayerGraph& graph, const std::string& name, const std::string& input) const {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "trainer/math/random.h"
+#include "trainer/quantizers/quantizer.h"
 
 namespace bitplane::train {
 
@@ -51,6 +52,14 @@ std::vector<QuantizedLayer> quantized_layers(Module& module) {
                                 all.push_back({layer, &weights, &quantizer});
                               }});
   return all;
+}
+
+void constrain_quantizers(Module& module) {
+  module.visit_state("", {.parameter = [](const std::string&, Parameter&) {},
+                          .buffer = [](const std::string&, Tensor&) {},
+                          .quantized = [](const std::string&, Tensor& weights,
+                                          WeightQuantizer& quantizer) { quantizer.constrain(weights); },
+                          .activations = [](ActivationQuantizer& quantizer) { quantizer.constrain(); }});
 }
 
 LayerGraph layer_graph(const Module& module) {

@@ -62,6 +62,9 @@ struct QuantizedLayer {
 };
 /// In the order of visit_state().
 [[nodiscard]] std::vector<QuantizedLayer> quantized_layers(Module& module);
+/// Brings weights, and what quantizers train, back where their methods want them: before the first step of a
+/// run, and after each one of the optimizer.
+void constrain_quantizers(Module& module);
 [[nodiscard]] LayerGraph layer_graph(const Module& module);
 
 /// Fills every parameter by its rule. Each draws from the random stream of its name, so a layer's start does

@@ -35,9 +35,8 @@ Variable quantize(const Context& ctx, const Variable& x, ActivationQuantizer& qu
                 });
 }
 
-Variable quantize_weights(const Context& ctx, Variable weights, WeightQuantizer& quantizer) {
+Variable quantize_weights(const Context& ctx, const Variable& weights, WeightQuantizer& quantizer) {
   const OpTimer timer(ctx, "quantize_weights");
-  if (ctx.mode == Mode::Train) quantizer.constrain(weights.mutable_value());
   return record(ctx, "quantize_weights", quantizer.forward(ctx, weights.value()),
                 inputs_of(weights, quantizer), [ctx, saved = weights.value(), &quantizer](Tensor dy) {
                   return quantizer.backward(ctx, saved, std::move(dy));

@@ -14,7 +14,7 @@ namespace bitplane::train {
 Variable quantize(const Context& ctx, const Variable& x, ActivationQuantizer& quantizer);
 
 /// Weights -> their levels, by the quantizer's own forward and backward.
-Variable quantize_weights(const Context& ctx, Variable weights, WeightQuantizer& quantizer);
+Variable quantize_weights(const Context& ctx, const Variable& weights, WeightQuantizer& quantizer);
 
 /// Codes of x under a table: code_of_rank[#{l : x > thresholds[l]}].
 [[nodiscard]] std::vector<std::uint8_t> quantize_codes(const Tensor& x, const ThresholdTable& table);

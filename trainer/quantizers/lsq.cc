@@ -8,7 +8,7 @@
 //   dv'/dv = 1 where -N < v / s < P, else 0
 //   dv'/ds = g (round(v / s) - v / s) inside, -g N or g P outside; g = 1 / sqrt(count P), count = weights,
 //   or features of one sample
-//   s starts at 2 mean|v| / sqrt(P), of the first batch for activations
+//   s starts at 2 mean|v| / sqrt(P), of the first batch for activations; after each step s >= 1e-6
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -88,6 +88,7 @@ class LsqWeights final : public IntegerWeightQuantizer {
   [[nodiscard]] std::vector<double> surrogate(const SurrogatePoint& point) const override {
     return step_surrogate(rule(), static_cast<double>(step_for(point.at)), point);
   }
+  void constrain(Tensor&) override { step_.set(std::max(kSmallestStep, step_.value())); }
 
  protected:
   void before_forward(const Context&, const Tensor& weights) override {
@@ -130,11 +131,9 @@ class LsqActivations final : public ActivationQuantizer {
     visitor.buffer(prefix + "started", started_);
   }
   [[nodiscard]] bool looks_ahead() const noexcept override { return true; }
+  void constrain() override { step_.set(step()); }
   void before_batch(const Context& ctx, const Tensor& x) override {
-    if (started_.data()[0] != 0.0F) {
-      step_.set(step());
-      return;
-    }
+    if (started_.data()[0] != 0.0F) return;
     step_.set(starting_step(mean_of_magnitudes(ctx.backend, x), highest()));
     started_.fill(1.0F);
   }

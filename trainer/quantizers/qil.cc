@@ -34,6 +34,7 @@ void QilParameters::start(QilInterval interval) noexcept {
 }
 
 void QilParameters::project() noexcept {
+  if (!started()) return;
   const QilInterval projected = interval();
   c_.set(static_cast<float>(projected.c));
   d_.set(static_cast<float>(projected.d));
@@ -159,14 +160,11 @@ class QilWeights final : public IntegerWeightQuantizer {
     return y;
   }
   [[nodiscard]] std::vector<Reading> readings() const override { return readings_of(parameters_, pruned_); }
+  void constrain(Tensor&) override { parameters_.project(); }
 
  protected:
   void before_forward(const Context&, const Tensor& weights) override {
-    if (parameters_.started()) {
-      parameters_.project();
-    } else {
-      parameters_.start(interval_for(weights));
-    }
+    if (!parameters_.started()) parameters_.start(interval_for(weights));
     const QilInterval now = parameters_.interval();
     const auto lowest = static_cast<float>(now.c - now.d + now.d / parameters_.q());
     const auto zeros = std::count_if(weights.values().begin(), weights.values().end(),
@@ -218,11 +216,9 @@ class QilActivations final : public ActivationQuantizer {
     parameters_.visit(prefix, visitor);
   }
   [[nodiscard]] bool looks_ahead() const noexcept override { return true; }
+  void constrain() override { parameters_.project(); }
   void before_batch(const Context& ctx, const Tensor& x) override {
-    if (parameters_.started()) {
-      parameters_.project();
-      return;
-    }
+    if (parameters_.started()) return;
     const std::vector<double> sums = blocked_sums(
         ctx.backend, x.size(), 1, [&](std::size_t begin, std::size_t end, std::span<double> sum) {
           for (std::size_t i = begin; i < end; ++i) {

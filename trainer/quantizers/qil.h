@@ -40,7 +40,7 @@ class QilParameters {
   [[nodiscard]] double q() const noexcept { return q_; }
   [[nodiscard]] bool started() const noexcept { return start_.data()[0] > 0.0F; }
   void start(QilInterval interval) noexcept;
-  /// After a step. Training only.
+  /// After a step; does nothing before the start.
   void project() noexcept;
   /// Projected; of the Gaussian with `sigma` while nothing has started.
   [[nodiscard]] QilInterval interval(double sigma = 1.0) const noexcept;

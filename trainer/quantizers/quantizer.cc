@@ -27,6 +27,8 @@ void WeightQuantizer::begin_stage(const StagePosition&, Tensor&) {}
 
 void ActivationQuantizer::before_batch(const Context&, const Tensor&) {}
 
+void ActivationQuantizer::constrain() {}
+
 std::vector<Tensor> ActivationQuantizer::backward(const Context& ctx, const ThresholdTable& used,
                                                   const Tensor& x, Tensor grad_output) {
   return {mask_gradient(ctx.backend, pass_interval({.table = &used}), x, std::move(grad_output))};

@@ -107,7 +107,8 @@ class WeightQuantizer : public Quantizer {
   [[nodiscard]] virtual Tensor frozen() const { return {}; }
   /// Default: the identity.
   [[nodiscard]] std::vector<double> surrogate(const SurrogatePoint& point) const override;
-  /// Training, before a forward: brings the weights back where the method wants them after the last step.
+  /// Before the first step and after each one of the optimizer: brings the weights, and what is trained(),
+  /// back where the method wants them. What is evaluated, saved and exported is that.
   virtual void constrain(Tensor& weights);
   /// A stage of a procedure begins: weights and state are those that the stage before ended with. May change
   /// both (a new partition, fixed weights); what has to last is state, so that checkpoints hold it. Not
@@ -123,6 +124,8 @@ class ActivationQuantizer : public Quantizer {
   /// operation cannot be fused with the batch norm in front of it. Only asked while training.
   [[nodiscard]] virtual bool looks_ahead() const noexcept { return false; }
   virtual void before_batch(const Context& ctx, const Tensor& x);
+  /// As WeightQuantizer::constrain(), of what is trained().
+  virtual void constrain();
   /// Training, after the forward: the state moves.
   virtual void after_batch(const RankStatistics& statistics);
   [[nodiscard]] virtual bool wants_statistics() const noexcept { return false; }

@@ -49,7 +49,7 @@ class TtqWeights final : public WeightQuantizer {
   Tensor forward(const Context& ctx, const Tensor& weights) override {
     check(weights);
     const Levels levels = levels_for(weights);
-    if (ctx.mode == Mode::Train) {
+    if (ctx.mode == Mode::Train && started_.data()[0] == 0.0F) {
       positive_.set(levels.positive);
       negative_.set(levels.negative);
       started_.fill(1.0F);
@@ -88,6 +88,11 @@ class TtqWeights final : public WeightQuantizer {
       y.push_back(level + static_cast<double>(slope(levels, side)) * point.x[i]);
     }
     return y;
+  }
+
+  void constrain(Tensor&) override {
+    positive_.set(std::max(kSmallestLevel, positive_.value()));
+    negative_.set(std::max(kSmallestLevel, negative_.value()));
   }
 
   [[nodiscard]] WeightExport export_weights(const Tensor& weights) const override {

@@ -164,6 +164,7 @@ void Training::begin(const Preparation& prepare) {
   if (prepare) {
     prepare({.config = config_, .data = *data_, .task = task_, .backend = *backend_, .net = *net_});
   }
+  constrain_quantizers(*net_);
   if (average_) average_ = std::make_unique<WeightAverage>(*net_, config_.ema);
 }
 
@@ -315,7 +316,8 @@ void Training::update(const Context& ctx) {
   if (gradients.not_finite) fail_diverged("the gradient of " + describe_layer(*gradients.not_finite));
   if (config_.clip_norm != 0.0) clip_gradients(ctx.backend, parameters_, gradients, config_.clip_norm);
   optimizer_->step(ctx.backend, schedule_->rate(progress_.step));
-  if (const auto where = find_non_finite_state(*net_)) fail_diverged(*where);
+  if (const auto where = find_non_finite_state(*net_)) fail_diverged(*where);  // which a clip would hide
+  constrain_quantizers(*net_);
   if (average_) average_->update(ctx.backend, progress_.step);
 }
 
