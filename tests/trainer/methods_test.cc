@@ -62,6 +62,18 @@ TEST(Methods, PairsThatMakeNoSenseAreRefusedWithASentence) {
   EXPECT_NE(kept.find("'float' keeps 32 bits"), std::string::npos) << kept;
 }
 
+/// They change between steps, so the run is not that of method 'float'.
+TEST(Methods, ReshapedFloatWeightsMayHaveFloatActivations) {
+  const MethodSettings settings{"gdrq", kFloatBits, kFloatBits, {{"reshape", "project"}}};
+  const QuantizationPlan plan = make_plan(resolve_method(settings));
+  ASSERT_TRUE(plan.weights);
+  EXPECT_TRUE(plan.weights({.out_channels = 3, .filter_size = 9})->keeps_floats());
+  EXPECT_FALSE(plan.activations);
+  for (const char* method : {"gdrq", "tsq", "lq-nets"}) {
+    EXPECT_NE(refusal({.method = method}).find("choose method 'float'"), std::string::npos) << method;
+  }
+}
+
 TEST(Methods, BitsOutsideTheRangeAreRefused) {
   for (const std::size_t bits : {0, 9, 16, 31, 33}) {
     EXPECT_NE(

@@ -238,5 +238,20 @@ TEST(Procedures, EveryRowIsAMethodWithStagesThatResolve) {
   }
 }
 
+/// Weights alone: then activations are float in every stage.
+TEST_F(ProcedureTest, GdrqReshapesBesideTheActivationsThatWereAskedFor) {
+  for (const auto& [asked, reshaping] : {std::pair{"2", 8}, std::pair{"32", 32}}) {
+    const std::string out = std::string("a") + asked;
+    const Finished done =
+        run(folder_, quantize(out, {"--method", "gdrq", "--abits", asked, "--epochs", "0"}));
+    ASSERT_EQ(done.code, 0) << done.err;
+    const auto abits = [&](const std::string& stage) {
+      return nlohmann::json::parse(read_file_text(folder_ / (out + stage + "/config.json"))).at("abits");
+    };
+    EXPECT_EQ(abits("/1-reshape"), reshaping);
+    EXPECT_EQ(abits("/2-fine-tune"), std::stoi(asked));
+  }
+}
+
 }  // namespace
 }  // namespace bitplane::train

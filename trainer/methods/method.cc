@@ -223,6 +223,13 @@ void check_bits(const MethodInfo& method, const char* which, BitRange range, std
                               " bits are " + to_string(range) + ", or 32 for float");
 }
 
+/// Whether float weights are moved between steps: with 32/32 bits too that is another training than 'float'.
+bool moves_float_weights(const MethodInfo& method, const OptionValues& options) {
+  const QuantizerInfo* weights = quantizer_of(method.weight_quantizer);
+  return weights != nullptr && weights->float_weights != nullptr &&
+         weights->float_weights({.bits = kFloatBits, .options = options}) != nullptr;
+}
+
 void check_pair(const MethodInfo& method, const MethodSettings& settings) {
   const std::size_t wbits = settings.wbits, abits = settings.abits;
   const bool quantizes = !method.weight_quantizer.empty();
@@ -232,7 +239,8 @@ void check_pair(const MethodInfo& method, const MethodSettings& settings) {
         " keeps 32 bits on both sides: leave wbits and abits out, or choose a method that "
         "quantizes (trainer list methods)");
   }
-  if (quantizes && wbits == kFloatBits && abits == kFloatBits) {
+  if (quantizes && wbits == kFloatBits && abits == kFloatBits &&
+      !moves_float_weights(method, settings.options)) {
     throw std::invalid_argument(title(method) + " with 32/32 bits quantizes nothing: choose method 'float'");
   }
   check_bits(method, "wbits", weight_bits(method), wbits);

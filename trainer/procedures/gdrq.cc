@@ -3,6 +3,7 @@
 // GDRQ's schedule (Yu et al., 2019): training with reshaping, where weights stay float and are clipped to k_w
 // mean magnitudes after each step, then conversion and fine-tuning with bits. Activations are clipped at
 // their running T in both; while weights are float they have 8 bits, which the clip point outweighs by far.
+// Activations that stay float in the end are float, and not clipped, in both.
 #include <algorithm>
 
 #include "trainer/procedures/rows.h"
@@ -25,7 +26,7 @@ std::vector<Stage> gdrq_stages(const Config& /*request*/, const OptionValues& /*
            .change =
                [](Config& config) {
                  config.wbits = kFloatBits;
-                 config.abits = kReshapingBits;
+                 if (config.abits != kFloatBits) config.abits = kReshapingBits;
                  config.options["reshape"] = "project";
                }},
           {.name = "fine-tune", .description = "weights and activations of the bits asked for"}};
