@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <stdexcept>
 #include <tuple>
 
@@ -71,6 +72,22 @@ TEST(Methods, ReshapedFloatWeightsMayHaveFloatActivations) {
   EXPECT_FALSE(plan.activations);
   for (const char* method : {"gdrq", "tsq", "lq-nets"}) {
     EXPECT_NE(refusal({.method = method}).find("choose method 'float'"), std::string::npos) << method;
+  }
+}
+
+TEST(Methods, AnyActivationsAreThoseOfEveryQuantizer) {
+  std::set<std::string_view> all;
+  for (const QuantizerInfo* quantizer : quantizers()) {
+    if (quantizer->activations != nullptr) all.insert(quantizer->name);
+  }
+  for (const MethodInfo& method : methods()) {
+    for (const OptionInfo& option : method.options) {
+      if (option.name != "activations") continue;
+      SCOPED_TRACE(std::string(method.name));
+      EXPECT_EQ(std::set<std::string_view>(option.choices.begin(), option.choices.end()), all);
+      EXPECT_EQ(option.choices.size(), all.size());
+      EXPECT_EQ(option.choices.front(), method.activation_quantizer);
+    }
   }
 }
 

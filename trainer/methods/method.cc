@@ -10,9 +10,9 @@
 namespace bitplane::train {
 namespace {
 
-/// The quantizers that have activations.
-constexpr std::array<std::string_view, 9> kAnyActivations{"gdrq", "lq-nets", "qil",  "lsq",    "dorefa",
-                                                          "pact", "hwgq",    "sign", "abc-net"};
+/// The quantizers that have activations (a test compares with quantizers()), the default first.
+constexpr std::array<std::string_view, 10> kAnyActivations{"gdrq", "lq-nets", "qil",  "lsq", "dorefa",
+                                                           "pact", "hwgq",    "sign", "tsq", "abc-net"};
 constexpr OptionInfo kActivations{.name = "activations",
                                   .help = "whose activations the net takes where abits is not 32",
                                   .kind = OptionKind::Choice,
