@@ -5,7 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
+#include <functional>
+#include <memory>
+#include <utility>
 
 #include "golden_support.h"
 #include "trainer/ops/quantize.h"
@@ -20,18 +24,22 @@ const QuantizerInfo& gdrq() {
 
 class GdrqGoldenTest : public ::testing::Test {
  protected:
-  void expect_weights(const Json& c, const char* suffix, double k_w) {
+  /// For the weights of the case, in its groups.
+  static std::unique_ptr<WeightQuantizer> quantizer_of(const Json& c, OptionValues options) {
+    options["group_size"] = c.at("group_size").get<int>();
+    const Shape shape = shape_of(c.at("w"));
+    return gdrq().make_weights({.bits = c.at("bits"),
+                                .out_channels = shape[0],
+                                .filter_size = shape[1],
+                                .options = std::move(options)});
+  }
+  /// values_SUFFIX and codes_SUFFIX of the case.
+  void expect_quantized(const Json& c, const std::string& suffix, WeightQuantizer& quantizer) {
     SCOPED_TRACE(suffix);
     const Tensor w = tensor(c.at("w"));
-    const Shape shape = w.shape();
-    const auto quantizer =
-        gdrq().make_weights({.bits = c.at("bits"),
-                             .out_channels = shape[0],
-                             .filter_size = shape[1],
-                             .options = {{"group_size", c.at("group_size").get<int>()}, {"k_w", k_w}}});
-    expect_close(quantizer->forward(ctx_, w), c.at(std::string("values_") + suffix), "values");
-    const std::vector<double> codes = doubles(c.at(std::string("codes_") + suffix));
-    const WeightExport exported = quantizer->export_weights(w);
+    expect_close(quantizer.forward(ctx_, w), c.at("values_" + suffix), "values");
+    const std::vector<double> codes = doubles(c.at("codes_" + suffix));
+    const WeightExport exported = quantizer.export_weights(w);
     const int modulus = 1 << c.at("bits").get<int>();
     for (std::size_t i = 0; i < codes.size(); ++i) {
       const int k = static_cast<int>(codes[i]);
@@ -48,6 +56,14 @@ class GdrqGoldenTest : public ::testing::Test {
       groups.push_back(w.values().subspan(o * row, std::min(filters, out - o) * row));
     return groups;
   }
+  /// The clip points of a quantizer that searches them, [groups].
+  static void alpha_of(WeightQuantizer& quantizer, const std::function<void(Tensor&)>& use) {
+    quantizer.visit_state("", {.parameter = [](const std::string&, Parameter&) {},
+                               .buffer =
+                                   [&](const std::string& name, Tensor& t) {
+                                     if (name == "alpha") use(t);
+                                   }});
+  }
   Backend backend_{{.threads = 2}};
   Context ctx_{backend_};
 };
@@ -56,12 +72,73 @@ TEST_F(GdrqGoldenTest, Weights) {
   for (const Json& c : golden::cases("gdrq", "weights")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     if (c.at("bits") == 1) {
-      expect_weights(c, "binary", 2.0);
+      expect_quantized(c, "binary", *quantizer_of(c, {}));
       continue;
     }
-    expect_weights(c, "k2", 2.0);
-    expect_weights(c, "k25", 2.5);
+    expect_quantized(c, "k2", *quantizer_of(c, {{"k_w", 2.0}}));
+    expect_quantized(c, "k25", *quantizer_of(c, {{"k_w", 2.5}}));
   }
+}
+
+/// With the alpha of the oracle's search as the one that was found.
+TEST_F(GdrqGoldenTest, WeightsUpToTheSearchedAlpha) {
+  for (const Json& c : golden::cases("gdrq", "weights")) {
+    if (c.at("bits") == 1) continue;
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    const auto quantizer = quantizer_of(c, {{"alpha", "search"}});
+    set_state(*quantizer, "age", 1.0F);
+    const std::vector<double> alpha = doubles(c.at("alpha_given"));
+    alpha_of(*quantizer, [&](Tensor& found) {
+      ASSERT_EQ(found.size(), alpha.size());
+      for (std::size_t g = 0; g < alpha.size(); ++g) found.mutable_data()[g] = static_cast<float>(alpha[g]);
+    });
+    expect_quantized(c, "given", *quantizer);
+  }
+}
+
+/// What a training forward gives is as near to the weights as a search of its own says.
+TEST_F(GdrqGoldenTest, ATrainingForwardUsesWhatItFound) {
+  for (const Json& c : golden::cases("gdrq", "weights")) {
+    if (c.at("bits") == 1) continue;
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    const Tensor w = tensor(c.at("w"));
+    const Tensor y = quantizer_of(c, {{"alpha", "search"}})->forward(ctx_, w);
+    const auto before = groups_of(w, c.at("group_size")), after = groups_of(y, c.at("group_size"));
+    for (std::size_t g = 0; g < before.size(); ++g) {
+      double error = 0, sum = 0;
+      for (std::size_t i = 0; i < before[g].size(); ++i) {
+        error += std::fabs(static_cast<double>(before[g][i]) - static_cast<double>(after[g][i]));
+        sum += std::fabs(static_cast<double>(before[g][i]));
+      }
+      const double loss = sum > 0 ? error / sum : 0.0;
+      EXPECT_LE(loss, doubles(c.at("search_grid_ql"))[g] + 1e-5) << g;
+      EXPECT_GE(loss, doubles(c.at("search_exact_ql"))[g] - 1e-5) << g;
+    }
+  }
+}
+
+TEST_F(GdrqGoldenTest, AlphaIsSearchedAgainAfterSearchEverySteps) {
+  const auto quantizer = gdrq().make_weights({.bits = 3,
+                                              .out_channels = 4,
+                                              .filter_size = 9,
+                                              .options = {{"alpha", "search"}, {"search_every", 2}}});
+  const Tensor w = random_tensor({4, 9}, 7);
+  Tensor twice = w.clone();
+  for (float& v : twice.mutable_values()) v *= 2.0F;
+  const auto alpha_after = [&](const Tensor& weights) {
+    (void)quantizer->forward(ctx_, weights);
+    std::vector<float> found;
+    alpha_of(*quantizer, [&](Tensor& alpha) { found.assign(alpha.values().begin(), alpha.values().end()); });
+    return found;
+  };
+  const std::vector<float> first = alpha_after(w);
+  EXPECT_GT(first[0], 0.0F);
+  EXPECT_EQ(alpha_after(twice), first) << "the second step keeps what the first one found";
+  std::vector<float> doubled = first;
+  for (float& v : doubled) v *= 2.0F;
+  EXPECT_EQ(alpha_after(twice), doubled) << "the third one searches";
+  EXPECT_EQ(alpha_after(w), doubled);
+  EXPECT_EQ(alpha_after(w), first);
 }
 
 TEST_F(GdrqGoldenTest, SearchEndsBetweenTheGridAndTheOptimum) {
@@ -127,21 +204,31 @@ TEST_F(GdrqGoldenTest, RunningClipPointOfActivations) {
 TEST_F(GdrqGoldenTest, ReshapingContractsToTheMean) {
   for (const Json& c : golden::cases("gdrq", "project")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
-    Tensor w = tensor(c.at("w"));
-    const auto quantizer = gdrq().make_weights({.bits = 2,
-                                                .out_channels = w.shape()[0],
-                                                .filter_size = w.shape()[1],
-                                                .options = {{"group_size", c.at("group_size").get<int>()},
-                                                            {"k_w", c.at("k_w").get<double>()},
-                                                            {"reshape", "project"}}});
-    const std::vector<double> after = doubles(c.at("w_after"));
-    for (std::size_t step = 0; step < after.size() / w.size(); ++step) {
-      quantizer->constrain(w);
-      for (std::size_t i = 0; i < w.size(); ++i) {
-        EXPECT_NEAR(w.data()[i], after[step * w.size() + i], 1e-5) << "step " << step << ", " << i;
+    const Shape shape = shape_of(c.at("w"));
+    const WeightQuantizerOptions layer{.bits = 2,
+                                       .out_channels = shape[0],
+                                       .filter_size = shape[1],
+                                       .options = {{"group_size", c.at("group_size").get<int>()},
+                                                   {"k_w", c.at("k_w").get<double>()},
+                                                   {"reshape", "project"}}};
+    // Quantized weights, and the float ones of the procedure's first stage.
+    const std::array quantizers{gdrq().make_weights(layer), gdrq().float_weights(layer)};
+    for (const auto& quantizer : quantizers) {
+      SCOPED_TRACE(quantizer->bits());
+      Tensor w = tensor(c.at("w"));
+      const std::vector<double> after = doubles(c.at("w_after"));
+      for (std::size_t step = 0; step < after.size() / w.size(); ++step) {
+        quantizer->constrain(w);
+        for (std::size_t i = 0; i < w.size(); ++i) {
+          EXPECT_NEAR(w.data()[i], after[step * w.size() + i], 1e-5) << "step " << step << ", " << i;
+        }
       }
     }
   }
+}
+
+TEST_F(GdrqGoldenTest, WithoutReshapingFloatWeightsAreLeftAlone) {
+  EXPECT_EQ(gdrq().float_weights({.bits = 32}), nullptr);
 }
 
 /// 2 mean(min(|x|, T)), again and again, on a standard normal distribution.
