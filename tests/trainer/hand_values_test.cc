@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -187,6 +188,26 @@ TEST_F(HandValues, PactsClipPointDecaysLikeAWeight) {
   expect_values(layer.quantizer().trained()[0].grad(), {2 + 3});
   sgd->step(backend_, 0.1);
   EXPECT_NEAR(layer.quantizer().trained()[0].value().data()[0], 2 - 0.1 * (5 + 0.1 * 2), 1e-6);
+}
+
+/// Infinities take the lowest and the highest level of any quantizer of activations.
+TEST_F(HandValues, InfinitiesSaturate) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  ctx_.mode = Mode::Eval;
+  for (const QuantizerInfo* info : quantizers()) {
+    for (std::size_t bits = info->activation_bits.min; bits <= info->activation_bits.max && bits > 0;
+         ++bits) {
+      if (info->name == "abc-net" && bits > 1) continue;  // its codes that never occur stand above all floats
+      SCOPED_TRACE(std::string(info->name) + ", bits " + std::to_string(bits));
+      const auto quantizer = info->make_activations({.bits = bits});
+      const Tensor y = quantize(ctx_, matrix(1, {-kInfinity, -1e30F, 1e30F, kInfinity}), *quantizer).value();
+      EXPECT_EQ(y.data()[0], y.data()[1]);
+      EXPECT_EQ(y.data()[3], y.data()[2]);
+      EXPECT_EQ(y.data()[0], quantizer->table().levels.front());
+      EXPECT_EQ(y.data()[3], quantizer->table().levels.back());
+      EXPECT_LT(y.data()[0], y.data()[3]);
+    }
+  }
 }
 
 }  // namespace

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/ops/quantize.h"
 
+#include <algorithm>
+#include <cassert>
+#include <cmath>
 #include <utility>
 
 #include "trainer/autograd/profile.h"
@@ -15,11 +18,17 @@ Variables inputs_of(const Variable& operand, const Quantizer& quantizer) {
   return inputs;
 }
 
+/// No level stands for it: all comparisons with thresholds are false.
+[[maybe_unused]] bool has_nan(const Tensor& x) {
+  return std::any_of(x.values().begin(), x.values().end(), [](float v) { return std::isnan(v); });
+}
+
 }  // namespace
 
 Variable quantize(const Context& ctx, const Variable& x, ActivationQuantizer& quantizer) {
   const OpTimer timer(ctx, "quantize");
   const Tensor& input = x.value();
+  assert(!has_nan(input));
   if (ctx.mode == Mode::Train && quantizer.looks_ahead()) quantizer.before_batch(ctx, input);
   ThresholdTable table = quantizer.table();
   const RowMap map{.table = &table};
@@ -37,6 +46,7 @@ Variable quantize(const Context& ctx, const Variable& x, ActivationQuantizer& qu
 
 Variable quantize_weights(const Context& ctx, const Variable& weights, WeightQuantizer& quantizer) {
   const OpTimer timer(ctx, "quantize_weights");
+  assert(!has_nan(weights.value()));
   return record(ctx, "quantize_weights", quantizer.forward(ctx, weights.value()),
                 inputs_of(weights, quantizer), [ctx, saved = weights.value(), &quantizer](Tensor dy) {
                   return quantizer.backward(ctx, saved, std::move(dy));
