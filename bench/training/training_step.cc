@@ -59,6 +59,7 @@ float TrainingStep::run() {
   for (const NamedParameter& p : parameters_) p.parameter->variable.clear_grad();
   backward(ctx, loss);
   optimizer_->step(backend_, 0.01);
+  constrain_quantizers(*net_);
   return loss.value().data()[0];
 }
 
