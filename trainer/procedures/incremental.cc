@@ -78,8 +78,13 @@ nlohmann::ordered_json report_parts(const StageStart& start) {
 
 void restart_rate(Config& config) {
   constexpr std::uint64_t kNumerator = 3, kDenominator = 5;
-  if (config.schedule != "step" || !config.drops.empty() || config.epochs < 2) return;
-  config.drops = std::to_string(std::max<std::uint64_t>(1, config.epochs * kNumerator / kDenominator));
+  if (config.schedule != "step" || !config.drops.empty() || config.epochs == 0) return;
+  const std::uint64_t drop = (config.epochs * kNumerator + kDenominator / 2) / kDenominator;
+  if (drop < config.epochs) {
+    config.drops = std::to_string(drop);
+  } else {
+    config.schedule = "constant";
+  }
 }
 
 void incremental_defaults(Config& config) {

@@ -33,9 +33,12 @@ void quantize_next_part(const StageStart& start, const std::vector<IncrementalLa
 /// Of the net: how much is frozen now, and each layer's levels. Says the share.
 [[nodiscard]] nlohmann::ordered_json report_parts(const StageStart& start);
 
-/// A stage's rate: ten times less after 60 % of its epochs, where `drops` says nothing else.
+/// A stage's rate: ten times less after 60 % of its epochs, where `drops` says nothing else; a single epoch
+/// keeps its rate.
 void restart_rate(Config& config);
-/// Settings of such procedures: the step schedule from a tenth of the usual rate, 8 epochs per stage.
+/// Settings of such procedures: the step schedule, 8 epochs per stage.
 void incremental_defaults(Config& config);
+/// Their rate starts at that of the float run divided by this.
+inline constexpr unsigned kIncrementalLrDivisor = 10;
 
 }  // namespace bitplane::train

@@ -114,6 +114,7 @@ constexpr ProcedureInfo kMlqProcedure{
     .description = "quantizes boundaries, then hearts, of one group of layers after another",
     .defaults = incremental_defaults,
     .options = kMlqOptions,
-    .stages = mlq_stages};
+    .stages = mlq_stages,
+    .lr_divisor = kIncrementalLrDivisor};
 
 }  // namespace bitplane::train

@@ -69,15 +69,21 @@ PartialConfig inherited(const Config& from, const PartialConfig& flags) {
   return file;
 }
 
+/// Without the procedure's own.
+Config method_defaults(const ProcedureInfo& procedure, Config config) {
+  const MethodDefaults& method = find_method(procedure.method).defaults;
+  config.wbits = method.wbits;
+  config.abits = method.abits;
+  config.lr = method.lr;
+  config.weight_decay = method.weight_decay;
+  config.epochs = Config{}.epochs;
+  return config;
+}
+
 /// Where neither the user nor the method's row says something.
 void add_defaults(const ProcedureInfo& procedure, const PartialConfig& flags, PartialConfig& file) {
-  Config changed = file.values;
-  const MethodDefaults& method = find_method(procedure.method).defaults;
-  changed.lr = method.lr;
-  changed.weight_decay = method.weight_decay;
-  changed.epochs = Config{}.epochs;
-  Config before = changed;
-  procedure.defaults(changed);
+  const Config before = method_defaults(procedure, file.values);
+  Config changed = procedure_defaults(procedure, file.values);
   if (flags.given.contains("schedule")) changed.warmup = before.warmup;  // it belongs to the other schedule
   for (const ConfigField& field : config_fields()) {
     std::visit(
@@ -149,7 +155,8 @@ void add_stages(ProcedurePlan& plan) {
       throw std::invalid_argument(engine::data::unknown_name_message("stage", setting.stage, known));
   }
   for (Stage& stage : stages) {
-    Config config = plan.request;
+    // What is given for the stage counts in its change (drops follow from epochs), and has the last word.
+    Config config = with_special(plan.request, stage.name, plan.special);
     if (stage.change) stage.change(config);
     if (config.epochs == 0) config.drops.clear();
     config = with_special(config, stage.name, plan.special);
@@ -160,6 +167,13 @@ void add_stages(ProcedurePlan& plan) {
 }
 
 }  // namespace
+
+Config procedure_defaults(const ProcedureInfo& procedure, const Config& float_run) {
+  Config config = method_defaults(procedure, float_run);
+  procedure.defaults(config);
+  if (procedure.lr_divisor != 0) config.lr = float_run.lr / procedure.lr_divisor;
+  return config;
+}
 
 StageSetting parse_stage_setting(const std::string& text) {
   const std::size_t dot = text.find('.'), equals = text.find('=');

@@ -41,6 +41,10 @@ struct ProcedurePlan {
   [[nodiscard]] std::size_t stage_at(std::string_view name) const;
 };
 
+/// What a procedure takes where nobody says something, for a float run with these settings; all else is the
+/// float run's.
+[[nodiscard]] Config procedure_defaults(const ProcedureInfo& procedure, const Config& float_run);
+
 /// From flags. Data set, net and what else the float run decides are its own. Throws std::invalid_argument
 /// for a run that is not float or is of another net or data set, and for settings that do not go.
 [[nodiscard]] ProcedurePlan plan_procedure(const LoadedRun& from, const PartialConfig& flags,

@@ -56,6 +56,8 @@ struct ProcedureInfo {
   std::span<const OptionInfo> options;
   /// In order; at least one. `request`: what the last stage shall be, resolved.
   std::vector<Stage> (*stages)(const Config& request, const OptionValues& options);
+  /// The rate where nobody gives one: the float run's divided by this; 0: as `defaults` has it.
+  unsigned lr_divisor = 0;
 };
 
 /// The one list.

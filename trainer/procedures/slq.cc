@@ -40,16 +40,19 @@ constexpr ProcedureInfo kSlqProcedure{.method = "slq",
                                       .description = kPartByPart,
                                       .defaults = incremental_defaults,
                                       .options = {},
-                                      .stages = part_stages};
+                                      .stages = part_stages,
+                                      .lr_divisor = kIncrementalLrDivisor};
 constexpr ProcedureInfo kEslqProcedure{.method = "eslq",
                                        .description = kPartByPart,
                                        .defaults = incremental_defaults,
                                        .options = {},
-                                       .stages = part_stages};
+                                       .stages = part_stages,
+                                       .lr_divisor = kIncrementalLrDivisor};
 constexpr ProcedureInfo kInqProcedure{.method = "inq",
                                       .description = kPartByPart,
                                       .defaults = incremental_defaults,
                                       .options = {},
-                                      .stages = part_stages};
+                                      .stages = part_stages,
+                                      .lr_divisor = kIncrementalLrDivisor};
 
 }  // namespace bitplane::train

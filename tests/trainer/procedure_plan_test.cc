@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The settings of a procedure's stages: rates and drops of those that quantize part by part.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "trainer/procedures/plan.h"
+#include "trainer/run/build.h"
+#include "trainer/run_support.h"
+
+namespace bitplane::train {
+namespace {
+
+constexpr const char* kPartByPart[] = {"slq", "eslq", "mlq", "inq"};
+
+/// Plans from a float run without epochs.
+class ProcedurePlans : public ::testing::Test {
+ protected:
+  ProcedurePlan plan(const std::string& method, double float_lr, PartialConfig flags = {},
+                     const std::vector<std::string>& special = {}) {
+    const std::string float_run = folder_ / ("float" + std::to_string(float_lr));
+    if (!RunFolder::is_at(float_run)) {
+      Config config = testing::small_config(float_run, kFloatBits, kFloatBits);
+      config.lr = float_lr;
+      config.epochs = 0;
+      config.schedule = "cosine";
+      Training training = Training::start(config, data_);
+      EXPECT_EQ(training.run(testing::silent()), Outcome::Finished);
+    }
+    flags.values.method = method;
+    flags.values.out = folder_ / "q";
+    flags.given.insert({"method", "out"});
+    return plan_procedure(load_run(float_run, Which::Last), flags, special);
+  }
+  static PartialConfig epochs(std::uint64_t count) {
+    PartialConfig flags;
+    flags.values.epochs = count;
+    flags.given = {"epochs"};
+    return flags;
+  }
+  testing::TemporaryFolder folder_;
+  TrainingData data_ = testing::small_data(64, 16);
+};
+
+TEST_F(ProcedurePlans, PartByPartStartsAtATenthOfTheFloatRunsRate) {
+  for (const char* method : kPartByPart) {
+    SCOPED_TRACE(method);
+    for (const PlannedStage& planned : plan(method, 0.1).stages) EXPECT_EQ(planned.config.lr, 0.01);
+    for (const PlannedStage& planned : plan(method, 0.4).stages) EXPECT_EQ(planned.config.lr, 0.04);
+    PartialConfig flags;
+    flags.values.lr = 0.3;
+    flags.given = {"lr"};
+    for (const PlannedStage& planned : plan(method, 0.4, flags).stages) EXPECT_EQ(planned.config.lr, 0.3);
+    EXPECT_EQ(plan(method, 0.4, {}, {plan(method, 0.4).stages[1].stage.name + ".lr=0.5"}).stages[1].config.lr,
+              0.5);
+  }
+  EXPECT_EQ(plan("qil", 0.4).request.lr, 0.02) << "as its authors have it";
+}
+
+TEST_F(ProcedurePlans, ThePlanIsTheSameWhenItIsReadAgain) {
+  const ProcedurePlan before = plan("slq", 0.4, epochs(4), {"part-2.epochs=8", "part-2.order=loss"});
+  const ProcedurePlan again =
+      plan_from_json(nlohmann::json::parse(plan_to_json(before).dump()), before.request.out);
+  ASSERT_EQ(again.stages.size(), before.stages.size());
+  for (std::size_t i = 0; i < again.stages.size(); ++i)
+    EXPECT_EQ(again.stages[i].config, before.stages[i].config) << i;
+  EXPECT_EQ(changed_plan(before, again), "");
+}
+
+/// Epochs, counted from 1, from whose first step on the rate is a tenth.
+std::vector<std::uint64_t> epochs_behind_a_drop(const Config& config) {
+  constexpr std::size_t kStepsPerEpoch = 10;
+  const auto schedule = build_schedule(config, config.epochs * kStepsPerEpoch);
+  std::vector<std::uint64_t> found;
+  double rate = config.lr;
+  for (std::size_t step = 0; step < config.epochs * kStepsPerEpoch; ++step) {
+    if (schedule->rate(step) == rate) continue;
+    EXPECT_EQ(step % kStepsPerEpoch, 0U) << "a drop within an epoch";
+    EXPECT_DOUBLE_EQ(schedule->rate(step), rate / 10);
+    rate = schedule->rate(step);
+    found.push_back(step / kStepsPerEpoch + 1);
+  }
+  return found;
+}
+
+TEST_F(ProcedurePlans, TheRateDropsOnceAfterSixtyPercentOfTheEpochs) {
+  struct Case {
+    std::uint64_t epochs;
+    std::vector<std::uint64_t> drops;
+  };
+  for (const Case& c :
+       {Case{1, {}}, Case{2, {2}}, Case{3, {3}}, Case{4, {3}}, Case{5, {4}}, Case{8, {6}}, Case{20, {13}}}) {
+    SCOPED_TRACE(c.epochs);
+    for (const char* method : kPartByPart) {
+      for (const PlannedStage& planned : plan(method, 0.1, epochs(c.epochs)).stages)
+        EXPECT_EQ(epochs_behind_a_drop(planned.config), c.drops) << method << " " << planned.stage.name;
+    }
+  }
+}
+
+TEST_F(ProcedurePlans, AStagesOwnEpochsAndDropsCount) {
+  const ProcedurePlan own =
+      plan("slq", 0.1, epochs(8),
+           {"part-1.epochs=4", "part-2.epochs=1", "part-3.drops=2,7", "part-4.schedule=cosine"});
+  EXPECT_EQ(epochs_behind_a_drop(own.stages[0].config), std::vector<std::uint64_t>{3});
+  EXPECT_TRUE(epochs_behind_a_drop(own.stages[1].config).empty());
+  EXPECT_EQ(epochs_behind_a_drop(own.stages[2].config), (std::vector<std::uint64_t>{3, 8}));
+  EXPECT_EQ(own.stages[3].config.schedule, "cosine");
+  EXPECT_EQ(epochs_behind_a_drop(own.stages[4].config), std::vector<std::uint64_t>{6});
+  const ProcedurePlan longer = plan("slq", 0.1, epochs(1), {"part-1.epochs=4"});
+  EXPECT_EQ(epochs_behind_a_drop(longer.stages[0].config), std::vector<std::uint64_t>{3});
+}
+
+}  // namespace
+}  // namespace bitplane::train
