@@ -2,10 +2,8 @@
 #include "trainer/procedures/carry_state.h"
 
 #include <algorithm>
-#include <map>
 
 namespace bitplane::train {
-namespace {
 
 std::map<std::string, Tensor*> tensors_of(Module& net) {
   std::map<std::string, Tensor*> tensors;
@@ -14,8 +12,6 @@ std::map<std::string, Tensor*> tensors_of(Module& net) {
   for (const NamedBuffer& b : named_buffers(net)) tensors[b.name] = b.buffer;
   return tensors;
 }
-
-}  // namespace
 
 CarriedState carry_state(Module& from, Module& to) {
   std::map<std::string, Tensor*> left = tensors_of(from);

@@ -2,12 +2,16 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "trainer/nn/module.h"
 
 namespace bitplane::train {
+
+/// Parameters and buffers by name.
+[[nodiscard]] std::map<std::string, Tensor*> tensors_of(Module& net);
 
 /// What went from one net to the next.
 struct CarriedState {

@@ -2,6 +2,7 @@
 #include "trainer/procedures/incremental.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -9,11 +10,69 @@
 #include "engine/cli/shared/number_text.h"
 #include "trainer/data/batch.h"
 #include "trainer/ops/loss.h"
+#include "trainer/procedures/carry_state.h"
 
 namespace bitplane::train {
 namespace {
 
 constexpr std::size_t kSubset = 2048, kSubsetBatch = 256;
+
+/// What a batch makes of a tensor that the net before did not have.
+struct CalibratedTensor {
+  Tensor* tensor;
+  Tensor fresh, calibrated;
+};
+
+/// The first pictures that training will see go through the net as in a step, and everything is put back.
+std::vector<CalibratedTensor> calibrate(const StageStart& start) {
+  const StartPoint& point = start.point;
+  const std::map<std::string, Tensor*> known = tensors_of(start.before), state = tensors_of(point.net);
+  const auto is_fresh = [&](const auto& named) {  // as carry_state() sees it
+    const auto found = known.find(named.first);
+    return found == known.end() || found->second->shape() != named.second->shape();
+  };
+  if (std::ranges::none_of(state, is_fresh)) return {};
+  std::vector<Tensor> kept;
+  kept.reserve(state.size());
+  for (const auto& [name, tensor] : state) kept.push_back(tensor->clone());
+  std::vector<std::uint32_t> order = epoch_order(point.config.seed, 0, point.data.train.count);
+  order.resize(std::min<std::size_t>(order.size(), point.config.batch));
+  const Context ctx{.backend = point.backend,
+                    .mode = Mode::Train,
+                    .grad = GradMode::Off,
+                    .seed = point.config.seed,
+                    .step = 0};
+  const Batch batch = make_batch(point.data.train, point.task.preprocessing, order);
+  static_cast<void>(point.net.forward(ctx, Variable(batch.pictures)));
+  std::vector<CalibratedTensor> found;
+  auto fresh = kept.begin();
+  for (const auto& named : state) {
+    Tensor* tensor = named.second;
+    const bool moved = !std::ranges::equal(tensor->values(), fresh->values());
+    if (moved && is_fresh(named))
+      found.push_back({.tensor = tensor, .fresh = *fresh, .calibrated = tensor->clone()});
+    tensor->copy_from(*fresh++);
+  }
+  return found;
+}
+
+double mean_loss(const StartPoint& point, std::span<const std::uint32_t> pictures) {
+  const Context ctx{.backend = point.backend,
+                    .mode = Mode::Eval,
+                    .grad = GradMode::Off,
+                    .seed = point.config.seed,
+                    .step = 0};
+  double sum = 0;
+  for (std::size_t first = 0; first < pictures.size(); first += kSubsetBatch) {
+    const std::size_t count = std::min(kSubsetBatch, pictures.size() - first);
+    const Batch batch =
+        make_batch(point.data.train, point.task.preprocessing, pictures.subspan(first, count));
+    const Variable logits = point.net.forward(ctx, Variable(batch.pictures));
+    const Variable loss = softmax_cross_entropy(ctx, logits, batch.labels);
+    sum += static_cast<double>(loss.value().values()[0]) * static_cast<double>(count);
+  }
+  return sum / static_cast<double>(pictures.size());
+}
 
 }  // namespace
 
@@ -28,25 +87,14 @@ std::vector<IncrementalLayer> incremental_layers(Module& net) {
   return found;
 }
 
-IncrementalWeights::Loss loss_on_subset(const StartPoint& point) {
-  std::vector<std::uint32_t> order = epoch_order(point.config.seed, 0, point.data.train.count);
+IncrementalWeights::Loss loss_on_subset(const StageStart& start) {
+  std::vector<std::uint32_t> order = epoch_order(start.point.config.seed, 0, start.point.data.train.count);
   order.resize(std::min(order.size(), kSubset));
-  return [&point, order = std::move(order)] {
-    const Context ctx{.backend = point.backend,
-                      .mode = Mode::Eval,
-                      .grad = GradMode::Off,
-                      .seed = point.config.seed,
-                      .step = 0};
-    double sum = 0;
-    for (std::size_t first = 0; first < order.size(); first += kSubsetBatch) {
-      const std::size_t count = std::min(kSubsetBatch, order.size() - first);
-      const Batch batch =
-          make_batch(point.data.train, point.task.preprocessing, std::span(order).subspan(first, count));
-      const Variable logits = point.net.forward(ctx, Variable(batch.pictures));
-      const Variable loss = softmax_cross_entropy(ctx, logits, batch.labels);
-      sum += static_cast<double>(loss.value().values()[0]) * static_cast<double>(count);
-    }
-    return sum / static_cast<double>(order.size());
+  return [&point = start.point, order = std::move(order), activations = calibrate(start)] {
+    for (const CalibratedTensor& t : activations) t.tensor->copy_from(t.calibrated);
+    const double loss = mean_loss(point, order);
+    for (const CalibratedTensor& t : activations) t.tensor->copy_from(t.fresh);
+    return loss;
   };
 }
 

@@ -24,8 +24,9 @@ struct IncrementalLayer {
 [[nodiscard]] std::vector<IncrementalLayer> incremental_layers(Module& net);
 
 /// Mean cross entropy of the net as it is, without training, on 2048 training pictures that the seed draws:
-/// the same ones in every stage.
-[[nodiscard]] IncrementalWeights::Loss loss_on_subset(const StartPoint& point);
+/// the same ones in every stage. Activation quantizers that the net before did not have are measured as the
+/// first batch of training makes them; the net keeps the state that it has.
+[[nodiscard]] IncrementalWeights::Loss loss_on_subset(const StageStart& start);
 
 /// All of them choose first, each with the others as they were, and then freeze.
 void quantize_next_part(const StageStart& start, const std::vector<IncrementalLayer>& layers,

@@ -66,7 +66,7 @@ void set_groups(std::vector<std::pair<double, IncrementalLayer>> layers, std::si
 }
 
 void divide_layers(const StageStart& start, const Groups& groups) {
-  const IncrementalWeights::Loss loss = loss_on_subset(start.point);
+  const IncrementalWeights::Loss loss = loss_on_subset(start);
   std::vector<std::pair<double, IncrementalLayer>> conv, linear;
   for (const IncrementalLayer& layer : incremental_layers(start.point.net))
     (groups.linear > 0 && is_linear(layer) ? linear : conv).emplace_back(cost_of(start, layer, loss), layer);

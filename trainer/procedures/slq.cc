@@ -19,15 +19,15 @@ std::vector<Stage> part_stages(const Config& request, const OptionValues& /*opti
   const std::size_t parts = parts_of(request);
   std::vector<Stage> stages;
   for (std::size_t part = 1; part <= parts; ++part) {
-    stages.push_back(
-        {.name = "part-" + std::to_string(part),
-         .description = "part " + std::to_string(part) + " of " + std::to_string(parts) + " is quantized" +
-                        (part < parts ? ", the rest trained" : ", what is not a weight trained"),
-         .change = restart_rate,
-         .prepare = [](const StageStart& start) {
-           quantize_next_part(start, incremental_layers(start.point.net), loss_on_subset(start.point));
-           return report_parts(start);
-         }});
+    stages.push_back({.name = "part-" + std::to_string(part),
+                      .description = "part " + std::to_string(part) + " of " + std::to_string(parts) +
+                                     " is quantized" +
+                                     (part < parts ? ", the rest trained" : ", what is not a weight trained"),
+                      .change = restart_rate,
+                      .prepare = [](const StageStart& start) {
+                        quantize_next_part(start, incremental_layers(start.point.net), loss_on_subset(start));
+                        return report_parts(start);
+                      }});
   }
   return stages;
 }
