@@ -9,7 +9,8 @@ include "rows";
     row: $row.name,
     seed: $seed,
     settings: ($row | settings),
-    config: ($config[0] | del(.out, .data_dir, .threads, .loaders)),
+    # The teacher as a folder below the work folder: the run has its whole path.
+    config: ($config[0] | del(.out, .data_dir, .threads, .loaders) | .teacher |= (split("/")[-3:] | join("/"))),
     commands: ($commands | split("\n") | map(select(. != ""))),
     revisions: ($revisions | split("\n") | map(select(. != ""))),
     sessions: ($provenance[0].sessions | length),

@@ -49,12 +49,21 @@ void refuse_other_data(const LoadedRun& from, const TrainingData& data) {
                                              "' holds now; give back the same files (--data-dir)");
 }
 
+/// Stages that are done began with other weights than one that would begin now.
+void refuse_trained_on(const ProcedurePlan& plan, Module& float_net) {
+  if (!plan.from_checksum || *plan.from_checksum == state_checksum(float_net)) return;
+  throw CommandError(ExitCode::BadInput, "'" + plan.from +
+                                             "' has other weights than when this procedure began: give "
+                                             "another --out to start from those");
+}
+
 /// The state of the stage before, by name, then what the quantizers and the stage make of it.
 void prepare_stage(const ProcedureFolder& folder, std::size_t index, const StartPoint& point) {
   const ProcedurePlan& plan = folder.plan();
   const PlannedStage& planned = plan.stages[index];
   const LoadedRun before = load_run(index == 0 ? plan.from : plan.stages[index - 1].config.out, Which::Last);
   refuse_other_data(before, point.data);
+  if (index == 0) refuse_trained_on(plan, *before.net);
   const CarriedState carried = carry_state(*before.net, point.net);
   for (const QuantizedLayer& layer : quantized_layers(point.net)) {
     layer.quantizer->begin_stage({.name = planned.stage.name, .index = index, .count = plan.stages.size()},

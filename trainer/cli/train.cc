@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <stdexcept>
@@ -25,6 +26,9 @@ Config config_of(const TrainOptions& options) {
   Config config = resolve_config(file, take_flags(*options.flags));
   require_random_start(config.method);
   if (config.out.empty()) throw std::invalid_argument("give the run a folder: --out runs/NAME");
+  // So that `trainer resume` finds it from another folder.
+  if (!config.teacher.empty())
+    config.teacher = std::filesystem::absolute(config.teacher).lexically_normal().string();
   RunFolder::refuse_existing_run(config.out);
   return config;
 }

@@ -4,8 +4,10 @@
 // MLQ, INQ).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -41,5 +43,9 @@ void restart_rate(Config& config);
 void incremental_defaults(Config& config);
 /// Their rate starts at that of the float run divided by this.
 inline constexpr unsigned kIncrementalLrDivisor = 10;
+/// What every stage of them must have alike: levels of other bits or layers do not go with the parts that are
+/// there.
+inline constexpr std::array<std::string_view, 5> kIncrementalShared{"wbits", "first_last", "layers", "shares",
+                                                                    "type"};
 
 }  // namespace bitplane::train

@@ -115,6 +115,7 @@ constexpr ProcedureInfo kMlqProcedure{
     .defaults = incremental_defaults,
     .options = kMlqOptions,
     .stages = mlq_stages,
-    .lr_divisor = kIncrementalLrDivisor};
+    .lr_divisor = kIncrementalLrDivisor,
+    .shared = kIncrementalShared};
 
 }  // namespace bitplane::train

@@ -12,12 +12,17 @@
 #include "engine/data/nearest_name.h"
 #include "trainer/config/changes.h"
 #include "trainer/nets/net_file.h"
+#include "trainer/procedures/carry_state.h"
 
 namespace bitplane::train {
 namespace {
 
 /// What a stage computes on, and with what it started: the float run's, never given.
 constexpr std::array<std::string_view, 4> kOfFloatRun{"data", "net", "width", "normalize"};
+/// How a run starts without a float run.
+constexpr std::array<std::string_view, 2> kOfFirstRun{"init_from", "init_missing"};
+/// Given once, for all stages: one process loads the data for all of them.
+constexpr std::array<std::string_view, 3> kOfProcedure{"method", "data_dir", "out"};
 /// What each stage has for itself or the method has a default for.
 constexpr std::array<std::string_view, 13> kNotOfFloatRun{
     "method",    "wbits",        "abits",   "lr",  "weight_decay", "epochs",          "drops",
@@ -145,6 +150,28 @@ Config with_special(const Config& config, const std::string& stage, const std::v
   return resolve_config(config_from_json(json), {});
 }
 
+/// What all stages must have alike. `text`: as it was given.
+void refuse_shared(const ProcedureInfo& procedure, const std::string& name, const std::string& text) {
+  const bool shared = contains(kOfFloatRun, name) || contains(kOfFirstRun, name) ||
+                      contains(kOfProcedure, name) || contains(procedure.shared, name);
+  if (!shared) return;
+  throw std::invalid_argument("--set " + text + ": " + name +
+                              " is the same in all stages of this procedure; of its own a stage can have lr, "
+                              "epochs or schedule, for example");
+}
+
+/// So that `trainer resume` finds it from another folder.
+std::string absolute_path(const std::string& path) {
+  return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
+}
+
+StageSetting planned_setting(const ProcedureInfo& procedure, const std::string& text) {
+  StageSetting setting = parse_stage_setting(text);
+  refuse_shared(procedure, setting.name, text);
+  if (setting.name == "teacher") setting.value = absolute_path(setting.value);
+  return setting;
+}
+
 void add_stages(ProcedurePlan& plan) {
   std::vector<std::string> names;
   std::vector<Stage> stages = plan.procedure->stages(plan.request, plan.options);
@@ -201,15 +228,21 @@ ProcedurePlan plan_procedure(const LoadedRun& from, const PartialConfig& flags,
   const Config& float_config = from.folder.config();
   ProcedurePlan plan{.procedure = &find_procedure(flags.values.method)};
   refuse_quantized(from);
+  require_finished(from);
   refuse_other_task(float_config, flags);
-  if (flags.given.contains("init_from"))
-    throw std::invalid_argument("--init-from is for `trainer train`: a procedure starts from --from RUN");
-  plan.from = std::filesystem::absolute(from.folder.path()).lexically_normal().string();
+  for (const std::string_view name : kOfFirstRun) {
+    if (flags.given.contains(name))
+      throw std::invalid_argument("--init-from is for `trainer train`: a procedure starts from --from RUN");
+  }
+  plan.from = absolute_path(from.folder.path());
+  plan.from_checksum = state_checksum(*from.net);
   PartialConfig file = inherited(float_config, flags), wanted = flags;
   plan.options = take_options(*plan.procedure, wanted.values.options);
   add_defaults(*plan.procedure, flags, file);
   plan.request = resolve_config(file, wanted);
-  for (const std::string& text : stage_settings) plan.special.push_back(parse_stage_setting(text));
+  plan.request.teacher = absolute_path(plan.request.teacher);
+  for (const std::string& text : stage_settings)
+    plan.special.push_back(planned_setting(*plan.procedure, text));
   add_stages(plan);
   return plan;
 }
@@ -219,9 +252,11 @@ nlohmann::ordered_json plan_to_json(const ProcedurePlan& plan) {
   request.out.clear();
   nlohmann::ordered_json json{{"procedure", plan.procedure->method},
                               {"from", plan.from},
+                              {"from_checksum", nullptr},
                               {"request", config_to_json(request)},
                               {"options", nlohmann::ordered_json::object()},
                               {"special", nlohmann::ordered_json::array()}};
+  if (plan.from_checksum) json["from_checksum"] = *plan.from_checksum;
   for (const auto& [name, value] : plan.options) json["options"][name] = to_string(value);
   for (const StageSetting& setting : plan.special) json["special"].push_back(setting.text());
   return json;
@@ -232,6 +267,8 @@ ProcedurePlan plan_from_json(const nlohmann::json& json, const std::string& out)
                      .from = json.at("from").get<std::string>(),
                      .request = resolve_config(config_from_json(json.at("request")), {})};
   plan.request.out = out;
+  if (const auto sum = json.find("from_checksum"); sum != json.end() && !sum->is_null())
+    plan.from_checksum = sum->get<std::uint32_t>();
   OptionValues options;
   for (const auto& [name, value] : json.at("options").items())
     options[name] = parse_option(value.get<std::string>());

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,10 +33,11 @@ struct PlannedStage {
 
 struct ProcedurePlan {
   const ProcedureInfo* procedure = nullptr;
-  std::string from = {};                   ///< the float run, an absolute path
-  Config request = {};                     ///< resolved: what the last stage shall be
-  OptionValues options = {};               ///< of the procedure
-  std::vector<StageSetting> special = {};  ///< for one stage each
+  std::string from = {};                            ///< the float run, an absolute path
+  std::optional<std::uint32_t> from_checksum = {};  ///< state_checksum() of its net
+  Config request = {};                              ///< resolved: what the last stage shall be
+  OptionValues options = {};                        ///< of the procedure
+  std::vector<StageSetting> special = {};           ///< for one stage each
   std::vector<PlannedStage> stages = {};
 
   /// Throws std::invalid_argument with the names of the stages.
@@ -46,7 +49,7 @@ struct ProcedurePlan {
 [[nodiscard]] Config procedure_defaults(const ProcedureInfo& procedure, const Config& float_run);
 
 /// From flags. Data set, net and what else the float run decides are its own. Throws std::invalid_argument
-/// for a run that is not float or is of another net or data set, and for settings that do not go.
+/// for a run that is not float, not finished or of another net or data set, and for settings that do not go.
 [[nodiscard]] ProcedurePlan plan_procedure(const LoadedRun& from, const PartialConfig& flags,
                                            const std::vector<std::string>& stage_settings);
 

@@ -58,6 +58,8 @@ struct ProcedureInfo {
   std::vector<Stage> (*stages)(const Config& request, const OptionValues& options);
   /// The rate where nobody gives one: the float run's divided by this; 0: as `defaults` has it.
   unsigned lr_divisor = 0;
+  /// Settings and options that must be alike in all stages, beside those of every procedure.
+  std::span<const std::string_view> shared = {};
 };
 
 /// The one list.

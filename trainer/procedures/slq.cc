@@ -41,18 +41,21 @@ constexpr ProcedureInfo kSlqProcedure{.method = "slq",
                                       .defaults = incremental_defaults,
                                       .options = {},
                                       .stages = part_stages,
-                                      .lr_divisor = kIncrementalLrDivisor};
+                                      .lr_divisor = kIncrementalLrDivisor,
+                                      .shared = kIncrementalShared};
 constexpr ProcedureInfo kEslqProcedure{.method = "eslq",
                                        .description = kPartByPart,
                                        .defaults = incremental_defaults,
                                        .options = {},
                                        .stages = part_stages,
-                                       .lr_divisor = kIncrementalLrDivisor};
+                                       .lr_divisor = kIncrementalLrDivisor,
+                                       .shared = kIncrementalShared};
 constexpr ProcedureInfo kInqProcedure{.method = "inq",
                                       .description = kPartByPart,
                                       .defaults = incremental_defaults,
                                       .options = {},
                                       .stages = part_stages,
-                                      .lr_divisor = kIncrementalLrDivisor};
+                                      .lr_divisor = kIncrementalLrDivisor,
+                                      .shared = kIncrementalShared};
 
 }  // namespace bitplane::train

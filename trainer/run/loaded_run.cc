@@ -38,6 +38,15 @@ LoadedRun load_run(const std::string& path, Which which, std::string_view weight
           .progress = checkpoint.progress()};
 }
 
+void require_finished(const LoadedRun& run) {
+  const Config& config = run.folder.config();
+  const bool as_imported = !config.init_from.empty() && run.progress.step == 0;
+  if (run.progress.epoch >= config.epochs || as_imported) return;
+  throw std::invalid_argument("'" + run.folder.path() + "' has done " + std::to_string(run.progress.epoch) +
+                              " of " + std::to_string(config.epochs) +
+                              " epochs: finish it first: trainer resume " + run.folder.path());
+}
+
 void write_result(const RunFolder& folder, const RunResult& result) {
   const nlohmann::ordered_json json{{"step", result.step},
                                     {"data", result.data},

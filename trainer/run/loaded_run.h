@@ -27,6 +27,10 @@ struct LoadedRun {
 /// kAveragedWeights.
 [[nodiscard]] LoadedRun load_run(const std::string& path, Which which, std::string_view weights = {});
 
+/// Throws std::invalid_argument, with what to do, for a run whose epochs are not done. Imported weights that
+/// no step has moved are what they are.
+void require_finished(const LoadedRun& run);
+
 /// result.json: what the normative evaluation said at the end of training.
 struct RunResult {
   std::uint64_t step = 0;  ///< of the checkpoint that was evaluated

@@ -79,9 +79,16 @@ void require_same_data(const RunFolder& folder, const Task& then, const Task& no
   }
 }
 
-/// The net of a finished or running run, which has to take the same pictures.
+/// The net of a finished float run, which has to take the same pictures.
 std::unique_ptr<Module> load_teacher(const std::string& path, const Task& task) {
   LoadedRun run = load_run(path, Which::Last);
+  const Config& config = run.folder.config();
+  if (config.method != "float") {
+    throw std::invalid_argument("teacher '" + path + "' is a run of method '" + config.method + "' with " +
+                                std::to_string(config.wbits) + "/" + std::to_string(config.abits) +
+                                " bits: give a run of method 'float'");
+  }
+  require_finished(run);
   if (run.task.input != task.input || run.task.labels != task.labels ||
       run.task.preprocessing != task.preprocessing) {
     throw std::invalid_argument("teacher '" + path +

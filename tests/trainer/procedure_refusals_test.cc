@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What `trainer quantize` refuses: runs that it cannot start from or go on with, and settings that a stage
+// cannot have for itself.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "trainer/procedure_support.h"
+#include "trainer/run/training.h"
+
+namespace bitplane::train {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Arguments;
+using testing::run;
+
+class ProcedureRefusals : public testing::FromFloatRun {
+ protected:
+  /// A run that was stopped in its first epoch.
+  void stop_early(const std::string& name, const std::string& method) const {
+    PartialConfig flags;
+    flags.values = {
+        .data = "fashion-mnist", .data_dir = folder_ / "", .epochs = 2, .batch = 32, .threads = 1};
+    flags.values.method = method;
+    flags.values.out = folder_ / name;
+    flags.given = {"data", "data_dir", "epochs", "batch", "threads", "method", "out"};
+    const Config config = resolve_config({}, flags);
+    const TrainingData data = load_training_data(config);
+    Training training = Training::start(config, data);
+    ASSERT_EQ(training.run(testing::silent([] { return true; })), Outcome::Stopped);
+  }
+};
+
+TEST_F(ProcedureRefusals, WhatBelongsToTheWholeProcedureIsNoSettingOfAStage) {
+  for (const char* setting :
+       {"data=synthetic", "data-dir=elsewhere", "net=resnet-20", "width=0.5", "normalize=pixel-mean",
+        "method=lsq", "out=elsewhere", "init-from=weights", "init-missing=keep"}) {
+    SCOPED_TRACE(setting);
+    const std::string text = "3-bits." + std::string(setting);
+    expect_refusal(quantize("x", {"--method", "qil", "--set", text}),
+                   {"--set " + text, "the same in all stages", "lr, epochs or schedule"});
+  }
+  // Levels of other bits or of another type do not go with the parts that are there.
+  for (const char* setting : {"wbits=4", "first-last=8", "layers=inner", "type=two-digit"}) {
+    SCOPED_TRACE(setting);
+    const std::string text = "part-2." + std::string(setting);
+    expect_refusal(quantize("x", {"--method", "eslq", "--set", text}), {"the same in all stages"});
+  }
+  expect_refusal(quantize("x", {"--method", "inq", "--set", "part-2.shares=30-60-80-100"}),
+                 {"the same in all stages"});
+  EXPECT_FALSE(exists("x"));
+  expect_done(quantize("q", {"--method", "qil", "--option", "first_bits=3", "--until", "3-bits", "--epochs",
+                             "0", "--set", "3-bits.seed=2", "--set", "3-bits.wbits=4"}));
+  EXPECT_EQ(json("q/1-3-bits/config.json").at("wbits"), 4);
+}
+
+TEST_F(ProcedureRefusals, AFloatRunMustBeFinished) {
+  stop_early("early", "float");
+  expect_refusal(quantize("x", {"--from", folder_ / "early", "--method", "qil"}),
+                 {"has done 0 of 2 epochs: finish it first: trainer resume " + folder_ / "early"});
+  EXPECT_FALSE(exists("x"));
+  expect_done({"train", "--data-dir", folder_ / "", "--method", "float", "--epochs", "0", "--out",
+               folder_ / "start"});
+  expect_done(quantize("q", {"--from", folder_ / "start", "--method", "ttq", "--epochs", "0"}));
+}
+
+TEST_F(ProcedureRefusals, AnImportedRunIsAStartUntilItGoesOn) {
+  expect_done({"export", folder_ / "float", "--torch-names", folder_ / "weights"});
+  expect_done({"import", folder_ / "weights", "--data-dir", folder_ / "", "--method", "float", "--epochs",
+               "1", "--batch", "32", "--out", folder_ / "imported"});
+  expect_done(quantize("q", {"--from", folder_ / "imported", "--method", "gdrq", "--epochs", "0"}));
+  expect_done({"resume", folder_ / "imported"});
+  fs::remove_all(folder_ / "q/2-fine-tune");
+  expect_done({"resume", folder_ / "q"});
+  for (const char* stage : {"q/1-reshape", "q/2-fine-tune"}) fs::remove_all(folder_ / stage);
+  expect_refusal({"resume", folder_ / "q"},
+                 {"'" + folder_ / "imported" + "' has other weights", "another --out"});
+  EXPECT_FALSE(exists("q/1-reshape"));
+}
+
+TEST_F(ProcedureRefusals, ATeacherIsAFinishedFloatRun) {
+  stop_early("early", "float");
+  expect_done(testing::train_arguments(folder_, "low", {"--method", "dorefa"}));
+  const auto taught_by = [&](const std::string& teacher) {
+    return testing::train_arguments(folder_, "x", {"--method", "qil", "--teacher", folder_ / teacher});
+  };
+  expect_refusal(taught_by("early"), {"has done 0 of 2 epochs: finish it first"});
+  expect_refusal(taught_by("low"), {"is a run of method 'dorefa' with 2/2 bits", "method 'float'"});
+  EXPECT_FALSE(exists("x"));
+}
+
+TEST_F(ProcedureRefusals, ATeacherIsFoundFromAnotherFolder) {
+  const fs::path here = fs::current_path();
+  fs::current_path(folder_ / "");
+  const testing::Finished trained =
+      run(folder_, testing::train_arguments(folder_, "taught", {"--method", "qil", "--teacher", "float"}));
+  const testing::Finished quantized =
+      run(folder_, quantize("q", {"--method", "qil", "--option", "first_bits=3", "--teacher", "float",
+                                  "--set", "2-bits.teacher=./float", "--until", "3-bits"}));
+  fs::current_path(here);
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  ASSERT_EQ(quantized.code, 0) << quantized.err;
+  EXPECT_EQ(json("taught/config.json").at("teacher"), folder_ / "float");
+  expect_done({"resume", folder_ / "taught"});
+  expect_done({"resume", folder_ / "q"});
+  EXPECT_EQ(json("q/2-2-bits/config.json").at("teacher"), folder_ / "float");
+}
+
+}  // namespace
+}  // namespace bitplane::train
