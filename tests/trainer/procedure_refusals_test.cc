@@ -109,5 +109,40 @@ TEST_F(ProcedureRefusals, ATeacherIsFoundFromAnotherFolder) {
   EXPECT_EQ(json("q/2-2-bits/config.json").at("teacher"), folder_ / "float");
 }
 
+TEST_F(ProcedureRefusals, StagesOfAnotherProcedureAreNotTakenOver) {
+  const Arguments slq{"--method", "slq", "--wbits", "3", "--epochs", "0"};
+  expect_done(quantize("q", slq));
+  fs::remove(folder_ / "q/procedure.json");
+  const std::string model = read_file_text(folder_ / "q/3-part-3/model.safetensors");
+  expect_refusal(
+      quantize("q", {"--method", "eslq", "--wbits", "3", "--epochs", "0"}),
+      {"q/1-part-1' holds a run with other settings (method was 'slq' and is 'eslq')", "another --out"});
+  EXPECT_FALSE(exists("q/procedure.json"));
+  expect_done(quantize("q", slq));
+  EXPECT_TRUE(read_file_text(folder_ / "q/3-part-3/model.safetensors") == model);
+  // The same where procedure.json is there.
+  forget_result("q", 2);
+  fs::copy_file(folder_ / "q/1-part-1/config.json", folder_ / "kept");
+  nlohmann::json changed = json("q/3-part-3/config.json");
+  changed.at("lr") = 0.5;
+  write_file_text(folder_ / "q/3-part-3/config.json", changed.dump());
+  expect_refusal({"resume", folder_ / "q"},
+                 {"q/3-part-3' holds a run with other settings (lr was 0.5 and is "});
+}
+
+TEST_F(ProcedureRefusals, AStageWithoutItsConfigSaysWhatToDo) {
+  expect_done(quantize("q", {"--method", "ttq"}));
+  const std::string checkpoint = read_file_text(folder_ / "q/1-fine-tune/checkpoint-last.safetensors");
+  fs::remove(folder_ / "q/1-fine-tune/config.json");
+  expect_refusal({"resume", folder_ / "q"},
+                 {"q/1-fine-tune' holds checkpoints but no config.json", "remove"});
+  fs::remove(folder_ / "q/1-fine-tune/checkpoint-last.safetensors");
+  expect_refusal({"resume", folder_ / "q"},
+                 {"q/1-fine-tune' holds checkpoints but no config.json", "remove"});
+  fs::remove_all(folder_ / "q/1-fine-tune");
+  expect_done({"resume", folder_ / "q"});
+  EXPECT_TRUE(read_file_text(folder_ / "q/1-fine-tune/checkpoint-last.safetensors") == checkpoint);
+}
+
 }  // namespace
 }  // namespace bitplane::train

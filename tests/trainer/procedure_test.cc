@@ -135,8 +135,10 @@ TEST_F(ProcedureTest, WhatLiesInAStagesFolderIsNotLost) {
 
   // A stage whose last checkpoint somebody removed: its best one is what is left of it.
   std::filesystem::create_directories(folder_ / "q/2-2-bits");
-  for (const char* file : {"config.json", "checkpoint-best.safetensors"})
-    std::filesystem::copy(folder_ / ("q/1-3-bits/" + std::string(file)), folder_ / "q/2-2-bits/");
+  auto config = nlohmann::json::parse(read_file_text(folder_ / "q/1-3-bits/config.json"));
+  config.at("wbits") = config.at("abits") = 2;
+  write_file_text(folder_ / "q/2-2-bits/config.json", config.dump());
+  std::filesystem::copy(folder_ / "q/1-3-bits/checkpoint-best.safetensors", folder_ / "q/2-2-bits/");
   const Finished refused = run(folder_, {"resume", folder_ / "q"});
   EXPECT_NE(refused.code, 0);
   EXPECT_NE(refused.err.find("checkpoint-last.safetensors' is gone"), std::string::npos) << refused.err;

@@ -98,6 +98,7 @@ void remove_unbegun(const Config& config) {
 Training begin_or_resume(const ProcedureFolder& folder, std::size_t index, const TrainingData& data) {
   const Config& config = folder.plan().stages[index].config;
   remove_unbegun(config);
+  folder.refuse_other_run(index);
   if (RunFolder::is_at(config.out))
     return Training::resume(RunFolder::open(config.out), data, thread_count(config));
   return Training::start(config, data, [&](const StartPoint& point) { prepare_stage(folder, index, point); });

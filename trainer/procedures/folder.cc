@@ -7,6 +7,7 @@
 
 #include "engine/cli/shared/errors.h"
 #include "trainer/checkpoint/file.h"
+#include "trainer/config/changes.h"
 
 namespace bitplane::train {
 namespace fs = std::filesystem;
@@ -52,8 +53,9 @@ ProcedureFolder ProcedureFolder::create(ProcedurePlan plan) {
     return there;
   }
   RunFolder::refuse_existing_run(path);
-  make_folder(path);
   ProcedureFolder folder(std::move(plan));
+  for (std::size_t i = 0; i < folder.plan_.stages.size(); ++i) folder.refuse_other_run(i);
+  make_folder(path);
   folder.write();
   return folder;
 }
@@ -83,10 +85,19 @@ ProcedureFolder ProcedureFolder::open(const std::string& path) {
 
 void ProcedureFolder::forget_deleted() {
   for (std::size_t i = results_.size(); i > 0; --i) {
-    if (!is_done(i - 1)) continue;
-    if (RunFolder::is_at(plan_.stages[i - 1].config.out)) return;
+    const std::string& run = plan_.stages[i - 1].config.out;
+    if (is_done(i - 1) ? RunFolder::is_at(run) : RunFolder::has_begun(run)) return;
     results_[i - 1].reset();
   }
+}
+
+void ProcedureFolder::refuse_other_run(std::size_t stage) const {
+  const Config& planned = plan_.stages.at(stage).config;
+  if (!RunFolder::is_at(planned.out)) return;
+  const auto change = changed_setting(deciding_settings(RunFolder::open(planned.out).config()), planned);
+  if (!change) return;
+  throw std::invalid_argument("'" + planned.out + "' holds a run with other settings (" + *change +
+                              "): remove that folder to run the stage again, or give another --out");
 }
 
 std::string ProcedureFolder::prepared_file(std::size_t stage) const {

@@ -30,6 +30,8 @@ class ProcedureFolder {
   [[nodiscard]] std::string prepared_file(std::size_t stage) const;
   [[nodiscard]] bool is_done(std::size_t stage) const { return results_.at(stage).has_value(); }
   [[nodiscard]] const std::optional<RunResult>& result(std::size_t stage) const { return results_.at(stage); }
+  /// Throws std::invalid_argument where the stage's folder holds a run with other settings than the plan's.
+  void refuse_other_run(std::size_t stage) const;
   /// Writes procedure.json.
   void set_done(std::size_t stage, const RunResult& result);
 

@@ -17,6 +17,8 @@ using cli::CommandError;
 using cli::ExitCode;
 
 constexpr const char* kConfigName = "config.json";
+constexpr const char* kLastName = "checkpoint-last.safetensors";
+constexpr const char* kBestName = "checkpoint-best.safetensors";
 constexpr const char* kCsvName = "metrics.csv";
 constexpr const char* kJsonlName = "metrics.jsonl";
 
@@ -39,16 +41,25 @@ bool RunFolder::is_at(const std::string& path) {
   return fs::exists(fs::path(path) / kConfigName, error);
 }
 
+bool RunFolder::has_begun(const std::string& path) {
+  std::error_code error;
+  return is_at(path) && fs::exists(fs::path(path) / kLastName, error);
+}
+
 void RunFolder::refuse_existing_run(const std::string& path) {
   const fs::path folder(path);
   std::error_code error;
   if (fs::exists(folder, error) && !fs::is_directory(folder, error)) {
     throw CommandError(ExitCode::BadUsage, "'" + path + "' is a file: give a folder as --out");
   }
-  if (fs::exists(folder / kConfigName, error) || fs::exists(folder / "checkpoint-last.safetensors", error)) {
+  if (is_at(path)) {
     throw CommandError(ExitCode::BadUsage, "'" + path +
                                                "' already holds a run: continue it with `trainer resume " +
                                                path + "`, or give another --out");
+  }
+  if (fs::exists(folder / kLastName, error) || fs::exists(folder / kBestName, error)) {
+    throw CommandError(ExitCode::BadUsage, "'" + path + "' holds checkpoints but no " + kConfigName +
+                                               ": bring that back, or remove the folder to run it again");
   }
 }
 
@@ -120,8 +131,7 @@ RunFolder RunFolder::open(const std::string& path) {
 }
 
 std::string RunFolder::checkpoint(Which which) const {
-  return (path_ / (which == Which::Last ? "checkpoint-last.safetensors" : "checkpoint-best.safetensors"))
-      .string();
+  return (path_ / (which == Which::Last ? kLastName : kBestName)).string();
 }
 
 bool RunFolder::has_checkpoint(Which which) const {

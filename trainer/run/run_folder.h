@@ -40,6 +40,8 @@ class RunFolder {
   static RunFolder open(const std::string& path);
   /// Does the folder hold a run, begun or not?
   [[nodiscard]] static bool is_at(const std::string& path);
+  /// Has that run a checkpoint to go on from?
+  [[nodiscard]] static bool has_begun(const std::string& path);
   /// Throws cli::CommandError when `path` holds a run already; writes nothing.
   static void refuse_existing_run(const std::string& path);
 

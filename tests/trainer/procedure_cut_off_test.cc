@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Procedures that were cut off where a kill, or somebody who frees disk space, can leave them.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "trainer/procedure_support.h"
+
+namespace bitplane::train {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Arguments;
+using testing::Finished;
+using testing::run;
+
+/// MLQ on 2-bit activations: its first stage measures losses.
+class CutOff : public testing::FromFloatRun {
+ protected:
+  [[nodiscard]] Arguments arguments(const std::string& out, const Arguments& more = {}) const {
+    Arguments all{"--method",
+                  "mlq",
+                  "--abits",
+                  "2",
+                  "--option",
+                  "conv_groups=1",
+                  "--option",
+                  "linear_groups=0",
+                  "--checkpoint-every",
+                  "1"};
+    all.insert(all.end(), more.begin(), more.end());
+    return quantize(out, all);
+  }
+  /// Goes on, and compares every file that has no clock in it.
+  void expect_ends_as_whole(const std::string& out) const {
+    SCOPED_TRACE(out);
+    expect_done({"resume", folder_ / out});
+    for (const std::string stage : {"/1-boundaries-1", "/2-hearts-1"}) {
+      for (const char* file : {"/model.safetensors", "/checkpoint-last.safetensors",
+                               "/checkpoint-best.safetensors", "/result.json", ".prepared.json"}) {
+        EXPECT_TRUE(read_file_text(folder_ / (out + stage + file)) ==
+                    read_file_text(folder_ / ("whole" + stage + file)))
+            << stage << file;
+      }
+    }
+    EXPECT_EQ(read_file_text(folder_ / (out + "/procedure.json")),
+              read_file_text(folder_ / "whole/procedure.json"));
+  }
+};
+
+TEST_F(CutOff, BetweenStagesAndInsideThemItEndsWithTheSameBytes) {
+  expect_done(arguments("whole"));
+  expect_done(arguments("between", {"--until", "boundaries-1"}));
+  // After the preparation and before the first checkpoint.
+  fs::create_directories(folder_ / "prepared/1-boundaries-1");
+  for (const char* file : {"/procedure.json", "/1-boundaries-1/config.json"})
+    fs::copy_file(folder_ / (std::string("between") + file), folder_ / (std::string("prepared") + file));
+  forget_result("prepared", 0);
+  write_file_text(folder_ / "prepared/1-boundaries-1.prepared.json", "{\"before\": \"somebody\"}\n");
+  // In the steps of a stage that was prepared.
+  testing::Command command(folder_, arguments("inside"));
+  while (!exists("inside/2-hearts-1/checkpoint-last.safetensors") && !command.ended())
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  command.kill();
+  static_cast<void>(command.wait());
+  for (const char* out : {"between", "prepared", "inside"}) expect_ends_as_whole(out);
+}
+
+TEST_F(CutOff, ADeletedStageIsNotRunAgainForOneThatIsUnderWay) {
+  expect_done(quantize("q", {"--method", "gdrq"}));
+  const std::string model = read_file_text(folder_ / "q/2-fine-tune/model.safetensors");
+  forget_result("q", 1);
+  fs::remove_all(folder_ / "q/1-reshape");
+  const Finished rest = run(folder_, {"resume", folder_ / "q", "--json"});
+  ASSERT_EQ(rest.code, 0) << rest.err;
+  EXPECT_EQ(nlohmann::json::parse(rest.out).at("ran").size(), 1U);
+  EXPECT_FALSE(exists("q/1-reshape"));
+  EXPECT_TRUE(read_file_text(folder_ / "q/2-fine-tune/model.safetensors") == model);
+  // One that had not begun is nothing to go on from.
+  forget_result("q", 1);
+  for (const char* which : {"last", "best"})
+    fs::remove(folder_ / ("q/2-fine-tune/checkpoint-" + std::string(which) + ".safetensors"));
+  const Finished both = run(folder_, {"resume", folder_ / "q", "--json"});
+  ASSERT_EQ(both.code, 0) << both.err;
+  EXPECT_EQ(nlohmann::json::parse(both.out).at("ran").size(), 2U);
+}
+
+}  // namespace
+}  // namespace bitplane::train
