@@ -83,7 +83,7 @@ TEST(TrainerCommand, BadValuesGetOneLineAndTheirExitCode) {
   expect_refusal(train({"--net", "cnn-smal"}), 2, "did you mean 'cnn-small'");
   expect_refusal(train({"--method", "lqnets"}), 2, "did you mean 'lq-nets'");
   expect_refusal(train({"--data", "fashion-minst"}), 2, "did you mean 'fashion-mnist'");
-  expect_refusal(train({"--wbits", "9"}), 2, "1 to 8, or 32");
+  expect_refusal(train({"--wbits", "9"}), 2, "bits are 1 to 8\n");
   expect_refusal(train({"--abits", "0"}), 2, "1 to 8, or 32");
   expect_refusal(train({"--wbits", "two"}), 2, "--wbits");
   expect_refusal(train({"--wbits", "32", "--abits", "2"}), 2, "give wbits 1 to 8");

@@ -106,7 +106,7 @@ TEST(Config, BadValuesAreRefusedByName) {
       {{{"drops", "3;4"}, {"epochs", 9}}, "drops is '3;4'"},
       {{{"drops", "9"}, {"epochs", 9}}, "between 0 and epochs (9)"},
       {{{"weight_decay", -1e-4}}, "weight_decay is"},
-      {{{"wbits", 9}}, "1 to 8, or 32"},
+      {{{"wbits", 9}}, "bits are 1 to 8"},
       {{{"options", {{"alternations", 1.5}}}}, "1.5: that is no whole number"},
       {{{"options", 1}}, "'options' is 1"},
       {json::array(), "JSON object"},

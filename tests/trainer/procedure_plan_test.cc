@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The settings of a procedure's stages: rates and drops of those that quantize part by part.
+// The settings of a procedure's stages: rates and drops of those that quantize part by part, and that
+// `trainer list methods` and `trainer quantize --help` say what is so.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -9,7 +10,7 @@
 
 #include "trainer/procedures/plan.h"
 #include "trainer/run/build.h"
-#include "trainer/run_support.h"
+#include "trainer/trainer_command.h"
 
 namespace bitplane::train {
 namespace {
@@ -112,6 +113,61 @@ TEST_F(ProcedurePlans, AStagesOwnEpochsAndDropsCount) {
   EXPECT_EQ(epochs_behind_a_drop(own.stages[4].config), std::vector<std::uint64_t>{6});
   const ProcedurePlan longer = plan("slq", 0.1, epochs(1), {"part-1.epochs=4"});
   EXPECT_EQ(epochs_behind_a_drop(longer.stages[0].config), std::vector<std::uint64_t>{3});
+}
+
+TEST_F(ProcedurePlans, TheListSaysWhatAProcedureTakes) {
+  const auto listed = testing::run(folder_, {"list", "methods", "--json"});
+  ASSERT_EQ(listed.code, 0) << listed.err;
+  std::size_t seen = 0;
+  for (const auto& row : nlohmann::json::parse(listed.out)) {
+    const std::string method = row.at("name");
+    SCOPED_TRACE(method);
+    const auto& shown = row.at("procedure_defaults");
+    EXPECT_EQ(shown.empty(), row.at("procedure") == "");
+    EXPECT_EQ(row.at("defaults").empty(), find_method(method).start == MethodStart::FloatNet)
+        << "`trainer train` refuses it";
+    if (shown.empty()) continue;
+    ++seen;
+    const Config config = plan(method, 0.4).request;
+    EXPECT_EQ(shown.at("wbits"), config.wbits);
+    EXPECT_EQ(shown.at("abits"), config.abits);
+    EXPECT_EQ(shown.at("epochs"), config.epochs);
+    EXPECT_EQ(shown.at("weight_decay"), config.weight_decay);
+    const bool own_rate = shown.at("lr").is_number();
+    EXPECT_EQ(own_rate ? shown.at("lr").get<double>() : 0.04, config.lr);
+    if (!own_rate) {
+      EXPECT_EQ(shown.at("lr"), "the float run's / 10");
+    }
+    EXPECT_EQ(shown.at("schedule") == "the float run's" ? "cosine" : shown.at("schedule").get<std::string>(),
+              config.schedule);
+  }
+  EXPECT_EQ(seen, procedures().size());
+  const auto text = testing::run(folder_, {"list", "methods"});
+  EXPECT_NE(text.out.find("lr=\"the float run's / 10\""), std::string::npos) << text.out;
+}
+
+TEST_F(ProcedurePlans, TheListOffersTheBitsThatAreThere) {
+  const auto listed = testing::run(folder_, {"list", "methods", "--json"});
+  for (const auto& row : nlohmann::json::parse(listed.out)) {
+    const MethodInfo& method = find_method(row.at("name").get<std::string>());
+    SCOPED_TRACE(std::string(method.name));
+    if (method.weight_quantizer.empty()) continue;
+    const bool offered = row.at("weight_bits").get<std::string>().find("32") != std::string::npos;
+    MethodSettings settings{.method = std::string(method.name), .wbits = kFloatBits, .abits = 2};
+    if (!activation_bits(method).contains(settings.abits)) settings.abits = 1;
+    EXPECT_EQ(offered,
+              testing::message_of<std::invalid_argument>([&] { (void)resolve_method(settings); }).empty());
+  }
+}
+
+TEST_F(ProcedurePlans, HelpOfQuantizeHasOnlyWhatGoesThere) {
+  const auto help = testing::run(folder_, {"quantize", "--help"});
+  ASSERT_EQ(help.code, 0) << help.err;
+  for (const char* flag :
+       {"--data ", "--net ", "--width ", "--normalize ", "--init-from ", "--init-missing "})
+    EXPECT_EQ(help.out.find(flag), std::string::npos) << flag;
+  for (const char* flag : {"--data-dir ", "--lr ", "--drops ", "--method ", "--teacher ", "60 %"})
+    EXPECT_NE(help.out.find(flag), std::string::npos) << flag;
 }
 
 }  // namespace

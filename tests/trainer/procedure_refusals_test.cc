@@ -144,5 +144,23 @@ TEST_F(ProcedureRefusals, AStageWithoutItsConfigSaysWhatToDo) {
   EXPECT_TRUE(read_file_text(folder_ / "q/1-fine-tune/checkpoint-last.safetensors") == checkpoint);
 }
 
+TEST_F(ProcedureRefusals, ASelectionWithoutStagesIsRefused) {
+  expect_refusal(quantize("x", {"--method", "tsq", "--stages", "fine-tune", "--until", "sparse"}),
+                 {"--stages", "'sparse'", "no stage"});
+  EXPECT_FALSE(exists("x"));
+}
+
+TEST_F(ProcedureRefusals, BitsThatAreOfferedArePossible) {
+  const auto refusal = [&](Arguments more) { return run(folder_, quantize("x", more)).err; };
+  const std::string slq = refusal({"--method", "slq", "--wbits", "6"});
+  EXPECT_NE(slq.find("3 to 5"), std::string::npos) << slq;
+  EXPECT_EQ(slq.find("32"), std::string::npos) << slq;
+  const std::string gdrq = refusal({"--method", "gdrq", "--wbits", "9"});
+  EXPECT_NE(gdrq.find("1 to 8, or 32 for float"), std::string::npos) << gdrq;
+  const std::string pair = refusal({"--method", "inq", "--wbits", "32", "--abits", "2"});
+  EXPECT_NE(pair.find("give wbits 2 to 5"), std::string::npos) << pair;
+  EXPECT_EQ(pair.find("or abits 32"), std::string::npos) << "32/32 is refused: " << pair;
+}
+
 }  // namespace
 }  // namespace bitplane::train

@@ -8,7 +8,12 @@
 
 namespace bitplane::train {
 
-void declare_config_flags(CLI::App& app, const std::shared_ptr<ConfigFlags>& flags) {
+std::string own_help(const ConfigField& field) {
+  return std::string(field.help);
+}
+
+void declare_config_flags(CLI::App& app, const std::shared_ptr<ConfigFlags>& flags,
+                          const FieldHelp& help_of) {
   for (const ConfigField& field : config_fields()) {
     const auto note_given = [flags, name = std::string(field.name)](const auto&) {
       flags->given.given.insert(name);
@@ -20,7 +25,9 @@ void declare_config_flags(CLI::App& app, const std::shared_ptr<ConfigFlags>& fla
             flags->given.values.*member = value;
             note_given(value);
           };
-          app.add_option_function(flag_of(field), set, std::string(field.help));
+          const std::string help = help_of(field);
+          CLI::Option* flag = app.add_option_function(flag_of(field), set, help);
+          if (help.empty()) flag->group("");  // CLI11's way to hide it
         },
         field.member);
   }

@@ -18,6 +18,7 @@
 #include "trainer/nets/net.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/optim/schedule.h"
+#include "trainer/procedures/plan.h"
 #include "trainer/procedures/procedure.h"
 
 namespace bitplane::train {
@@ -56,10 +57,6 @@ Json describe_option(const OptionInfo& option) {
   return json;
 }
 
-std::string bits_text(BitRange range) {
-  return range.max == 0 ? "32" : to_string(range) + ", or 32 = float";
-}
-
 const ProcedureInfo* procedure_of(std::string_view method) {
   for (const ProcedureInfo* procedure : procedures()) {
     if (procedure->method == method) return procedure;
@@ -82,6 +79,31 @@ Json procedure_options(std::string_view method) {
   return options;
 }
 
+/// None where `trainer train` refuses the method.
+Json train_defaults(const MethodInfo& method) {
+  if (method.start == MethodStart::FloatNet) return Json::object();
+  return {{"wbits", method.defaults.wbits},
+          {"abits", method.defaults.abits},
+          {"lr", method.defaults.lr},
+          {"weight_decay", method.defaults.weight_decay}};
+}
+
+/// Of `trainer quantize`; none without a procedure.
+Json quantize_defaults(std::string_view method) {
+  const ProcedureInfo* procedure = procedure_of(method);
+  if (procedure == nullptr) return Json::object();
+  constexpr const char* kFloatRuns = "the float run's";
+  Config float_run;
+  float_run.schedule = kFloatRuns;  // stays where the procedure has none of its own
+  const Config config = procedure_defaults(*procedure, float_run);
+  Json json{{"wbits", config.wbits},   {"abits", config.abits},
+            {"lr", config.lr},         {"weight_decay", config.weight_decay},
+            {"epochs", config.epochs}, {"schedule", config.schedule}};
+  if (procedure->lr_divisor != 0)
+    json["lr"] = std::string(kFloatRuns) + " / " + std::to_string(procedure->lr_divisor);
+  return json;
+}
+
 Json list_methods() {
   Json rows = Json::array();
   for (const MethodInfo& method : methods()) {
@@ -94,13 +116,10 @@ Json list_methods() {
                     {"procedure", procedure_text(method.name)},
                     {"weights", method.weights},
                     {"activations", method.activations},
-                    {"weight_bits", bits_text(weight_bits(method))},
-                    {"activation_bits", bits_text(activation_bits(method))},
-                    {"defaults",
-                     {{"wbits", method.defaults.wbits},
-                      {"abits", method.defaults.abits},
-                      {"lr", method.defaults.lr},
-                      {"weight_decay", method.defaults.weight_decay}}},
+                    {"weight_bits", weight_bits_text(method)},
+                    {"activation_bits", activation_bits_text(method)},
+                    {"defaults", train_defaults(method)},
+                    {"procedure_defaults", quantize_defaults(method.name)},
                     {"options", options},
                     {"procedure_options", procedure_options(method.name)}});
   }

@@ -43,9 +43,20 @@ cli::ExitCode quantize(const QuantizeOptions& options) {
                        .only = split(options.stages),
                        .until = options.until,
                        .format = options.json ? cli::Format::JsonDocument : cli::Format::Text};
-  for (const std::string& name : request.only) (void)plan.stage_at(name);
-  if (!request.until.empty()) (void)plan.stage_at(request.until);
+  (void)selected_stages(plan, request);
   return run_stages(ProcedureFolder::create(std::move(plan)), request);
+}
+
+/// Where it is not what `trainer train` says.
+std::string help_of(const ConfigField& field) {
+  if (is_decided_by_float_run(field.name)) return "";
+  if (field.name == "epochs") return "of each stage that trains; 0: none of them does";
+  if (field.name == "drops") {
+    return "step: epochs of a stage after which lr drops, as 3,4; empty: at 1/2 and 3/4, or once after 60 % "
+           "where a method quantizes part by part";
+  }
+  if (field.name == "out") return "the procedure's folder";
+  return std::string(field.help);
 }
 
 }  // namespace
@@ -53,7 +64,7 @@ cli::ExitCode quantize(const QuantizeOptions& options) {
 cli::Action declare_quantize(CLI::App& app) {
   auto options = std::make_shared<QuantizeOptions>();
   app.add_option("--from", options->from, "run folder of a float net")->required();
-  declare_config_flags(app, options->flags);
+  declare_config_flags(app, options->flags, help_of);
   app.add_option("--set", options->special,
                  "STAGE.NAME=VALUE: a setting or an option of one stage, as fine-tune.lr=0.001");
   app.add_option("--stages", options->stages, "only these stages, as sparse,transform");

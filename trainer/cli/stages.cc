@@ -20,20 +20,6 @@ namespace {
 using cli::CommandError;
 using cli::ExitCode;
 
-/// Indices of the stages to run, ascending, and what must be done before each.
-std::vector<std::size_t> requested(const ProcedurePlan& plan, const StageRequest& request) {
-  const std::size_t end = request.until.empty() ? plan.stages.size() : plan.stage_at(request.until) + 1;
-  std::vector<std::size_t> wanted;
-  for (std::size_t i = 0; i < end; ++i) {
-    if (request.only.empty()) wanted.push_back(i);
-  }
-  for (const std::string& name : request.only) wanted.push_back(plan.stage_at(name));
-  std::ranges::sort(wanted);
-  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
-  std::erase_if(wanted, [&](std::size_t i) { return i >= end; });
-  return wanted;
-}
-
 void refuse_gap(const ProcedureFolder& folder, std::size_t stage) {
   if (stage == 0 || folder.is_done(stage - 1)) return;
   const auto& stages = folder.plan().stages;
@@ -126,9 +112,26 @@ void print_stages(const ProcedureFolder& folder) {
 
 }  // namespace
 
+std::vector<std::size_t> selected_stages(const ProcedurePlan& plan, const StageRequest& request) {
+  const std::size_t end = request.until.empty() ? plan.stages.size() : plan.stage_at(request.until) + 1;
+  std::vector<std::size_t> wanted;
+  for (std::size_t i = 0; i < end; ++i) {
+    if (request.only.empty()) wanted.push_back(i);
+  }
+  for (const std::string& name : request.only) wanted.push_back(plan.stage_at(name));
+  std::ranges::sort(wanted);
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  std::erase_if(wanted, [&](std::size_t i) { return i >= end; });
+  if (wanted.empty()) {
+    throw std::invalid_argument("--stages has no stage up to '" + request.until +
+                                "', where --until stops: leave one of them out");
+  }
+  return wanted;
+}
+
 ExitCode run_stages(ProcedureFolder folder, const StageRequest& request) {
   use_surroundings(request, folder.plan());
-  const std::vector<std::size_t> wanted = requested(folder.plan(), request);
+  const std::vector<std::size_t> wanted = selected_stages(folder.plan(), request);
   const RunLock lock(folder.path());
   std::optional<TrainingData> data;
   cli::Json rows = cli::Json::array();

@@ -3,6 +3,7 @@
 // What `quantize` and `resume` do with a procedure's folder.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -21,6 +22,10 @@ struct StageRequest {
   std::optional<std::uint64_t> threads = {};
   cli::Format format = cli::Format::Text;
 };
+
+/// Their indices, ascending. Throws std::invalid_argument for unknown names and where none is left.
+[[nodiscard]] std::vector<std::size_t> selected_stages(const ProcedurePlan& plan,
+                                                       const StageRequest& request);
 
 /// Runs what is not done of the requested stages, in order: an unfinished stage goes on at its checkpoint.
 [[nodiscard]] cli::ExitCode run_stages(ProcedureFolder folder, const StageRequest& request);

@@ -217,10 +217,14 @@ std::string title(const MethodInfo& method) {
   return "method '" + std::string(method.name) + "'";
 }
 
-void check_bits(const MethodInfo& method, const char* which, BitRange range, std::size_t bits) {
-  if (bits == kFloatBits || range.contains(bits)) return;
+std::string or_float(BitRange range) {
+  return range.max == 0 ? std::to_string(kFloatBits) : to_string(range) + ", or 32 for float";
+}
+
+[[noreturn]] void refuse_bits(const MethodInfo& method, const char* which, std::size_t bits,
+                              const std::string& possible) {
   throw std::invalid_argument(std::string(which) + " is " + std::to_string(bits) + ": with " + title(method) +
-                              " bits are " + to_string(range) + ", or 32 for float");
+                              " bits are " + possible);
 }
 
 /// Whether float weights are moved between steps: with 32/32 bits too that is another training than 'float'.
@@ -243,13 +247,15 @@ void check_pair(const MethodInfo& method, const MethodSettings& settings) {
       !moves_float_weights(method, settings.options)) {
     throw std::invalid_argument(title(method) + " with 32/32 bits quantizes nothing: choose method 'float'");
   }
-  check_bits(method, "wbits", weight_bits(method), wbits);
+  if (wbits != kFloatBits && !weight_bits(method).contains(wbits))
+    refuse_bits(method, "wbits", wbits, weight_bits_text(method));
   const QuantizerInfo* activations = activations_of(method, settings.options);
-  check_bits(method, "abits", activations != nullptr ? activations->activation_bits : BitRange{}, abits);
+  const BitRange range = activations != nullptr ? activations->activation_bits : BitRange{};
+  if (abits != kFloatBits && !range.contains(abits)) refuse_bits(method, "abits", abits, or_float(range));
   if (wbits == kFloatBits && abits != kFloatBits && method.float_weights == FloatWeights::Refused) {
     throw std::invalid_argument("float weights (wbits 32) on quantized activations (abits " +
                                 std::to_string(abits) + ") have no bit-plane product: give wbits " +
-                                to_string(weight_bits(method)) + ", or abits 32");
+                                to_string(weight_bits(method)));
   }
 }
 
@@ -303,6 +309,16 @@ BitRange weight_bits(const MethodInfo& method) {
 BitRange activation_bits(const MethodInfo& method) {
   const QuantizerInfo* quantizer = quantizer_of(method.activation_quantizer);
   return quantizer != nullptr ? quantizer->activation_bits : BitRange{};
+}
+
+std::string weight_bits_text(const MethodInfo& method) {
+  const BitRange range = weight_bits(method);
+  const bool quantized_alone = range.max != 0 && method.float_weights == FloatWeights::Refused;
+  return quantized_alone ? to_string(range) : or_float(range);
+}
+
+std::string activation_bits_text(const MethodInfo& method) {
+  return or_float(activation_bits(method));
 }
 
 MethodSettings resolve_method(MethodSettings settings) {

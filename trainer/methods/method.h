@@ -59,6 +59,9 @@ void require_random_start(std::string_view method);
 [[nodiscard]] std::vector<OptionInfo> method_options(const MethodInfo& method);
 [[nodiscard]] BitRange weight_bits(const MethodInfo& method);
 [[nodiscard]] BitRange activation_bits(const MethodInfo& method);
+/// The same for people, float included where the method takes it: "3 to 5", "2, or 32 for float", "32".
+[[nodiscard]] std::string weight_bits_text(const MethodInfo& method);
+[[nodiscard]] std::string activation_bits_text(const MethodInfo& method);
 
 using MethodOptionValues = OptionValues;
 

@@ -202,6 +202,10 @@ Config procedure_defaults(const ProcedureInfo& procedure, const Config& float_ru
   return config;
 }
 
+bool is_decided_by_float_run(std::string_view setting) {
+  return contains(kOfFloatRun, setting) || contains(kOfFirstRun, setting);
+}
+
 StageSetting parse_stage_setting(const std::string& text) {
   const std::size_t dot = text.find('.'), equals = text.find('=');
   if (dot == std::string::npos || equals == std::string::npos || equals < dot || dot == 0) {

@@ -47,6 +47,8 @@ struct ProcedurePlan {
 /// What a procedure takes where nobody says something, for a float run with these settings; all else is the
 /// float run's.
 [[nodiscard]] Config procedure_defaults(const ProcedureInfo& procedure, const Config& float_run);
+/// Whether a flag of `trainer train` has no use in `trainer quantize`: the float run has decided.
+[[nodiscard]] bool is_decided_by_float_run(std::string_view setting);
 
 /// From flags. Data set, net and what else the float run decides are its own. Throws std::invalid_argument
 /// for a run that is not float, not finished or of another net or data set, and for settings that do not go.
