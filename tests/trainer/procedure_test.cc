@@ -15,6 +15,7 @@
 #include "trainer/procedures/carry_state.h"
 #include "trainer/procedures/folder.h"
 #include "trainer/run/build.h"
+#include "trainer/run/loaded_run.h"
 #include "trainer/trainer_command.h"
 
 namespace bitplane::train {
@@ -252,6 +253,25 @@ TEST_F(ProcedureTest, GdrqReshapesBesideTheActivationsThatWereAskedFor) {
     };
     EXPECT_EQ(abits("/1-reshape"), reshaping);
     EXPECT_EQ(abits("/2-fine-tune"), std::stoi(asked));
+  }
+}
+
+/// What groups do alone: neither clipped nor trained.
+TEST_F(ProcedureTest, GdrqWithoutReshapingConvertsTheFloatWeightsAsTheyAre) {
+  const Finished done =
+      run(folder_, quantize("c", {"--method", "gdrq", "--abits", "32", "--epochs", "0", "--option",
+                                  "reshaping=off", "--option", "alpha=search", "--option", "k_w=1"}));
+  ASSERT_EQ(done.code, 0) << done.err;
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "c/1-reshape"));
+  const LoadedRun from = load_run(folder_ / "float", Which::Last);
+  const LoadedRun converted = load_run(folder_ / "c/1-fine-tune", Which::Last);
+  const auto weights = named_parameters(*from.net), same = named_parameters(*converted.net);
+  ASSERT_EQ(weights.size(), same.size());
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    EXPECT_EQ(weights[i].name, same[i].name);
+    EXPECT_TRUE(std::ranges::equal(weights[i].parameter->variable.value().values(),
+                                   same[i].parameter->variable.value().values()))
+        << same[i].name;
   }
 }
 
