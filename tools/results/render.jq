@@ -73,6 +73,8 @@ measured as $rows
     "- **Choice of settings**: rates, decays, options and epochs of rows were tried on a few seeds and chosen by test accuracy (there is no",
     "  validation split), so a margin of a few hundredths tells nothing. TSQ on cnn-small, 16 epochs, is the closest: a first choice",
     "  (gradients stop below epsilon, decay 1e-3, fine-tuning for 30 epochs) got 92.68, 92.29 and 92.63 %, and missed by 0.06.",
+    "- **First and last layers** are float, but quantized in `slq`, `eslq` and `mlq`, and the first one's weights in `gdrq`, as their papers",
+    "  have it; where a command names `layers`, that counts (`gdrq (inner)`: both float, as in the methods that it is compared with).",
     "- **Paper's gap**: the same difference in the paper's table, for the same net (at full width), data and bits; papers train much longer.",
     "- **Model**: bytes of the file. **Latency**: `bitplane bench`, one picture, one thread, median over the seeds' medians. Other work ran on",
     "  the machine, so compare latencies with care.",
