@@ -30,7 +30,7 @@ Variable Residual::watch(const Context& ctx, const Variable& x, const std::strin
   const Variable y = branch_->watch(ctx, x, name, watcher);
   const Variable carried =
       shortcut_ == nullptr ? x : shortcut_->watch(ctx, x, layer_path(name, "shortcut"), watcher);
-  const Variable sum = add(ctx, y, carried);
+  Variable sum = add(ctx, y, carried);
   watcher(layer_path(name, "add"), sum);
   return sum;
 }
@@ -73,7 +73,7 @@ Variable Branches::watch(const Context& ctx, const Variable& x, const std::strin
   std::vector<Variable> parts;
   for (const Way& way : ways_)
     parts.push_back(way.layers->watch(ctx, x, layer_path(name, way.name), watcher));
-  const Variable whole = concat(ctx, parts);
+  Variable whole = concat(ctx, parts);
   watcher(layer_path(name, "concat"), whole);
   return whole;
 }

@@ -175,6 +175,7 @@ StageSetting planned_setting(const ProcedureInfo& procedure, const std::string& 
 void add_stages(ProcedurePlan& plan) {
   std::vector<std::string> names;
   std::vector<Stage> stages = plan.procedure->stages(plan.request, plan.options);
+  names.reserve(stages.size());
   for (const Stage& stage : stages) names.push_back(stage.name);
   const std::vector<std::string_view> known(names.begin(), names.end());
   for (const StageSetting& setting : plan.special) {

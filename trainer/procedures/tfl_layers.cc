@@ -81,7 +81,7 @@ NormInput measure_norm_input(const StartPoint& point, const TflSite& site,
                              std::span<const std::uint32_t> pictures) {
   const std::size_t channels = site.out_channels();
   std::vector<double> sum(channels), square(channels);
-  double count = 0;
+  std::size_t values_seen = 0;
   watch_nodes(point, point.net, pictures, {site.norm_input}, [&](const std::vector<Tensor>& values) {
     const std::span<const float> x = values.front().values();
     for (std::size_t i = 0; i < x.size(); ++i) {
@@ -89,8 +89,10 @@ NormInput measure_norm_input(const StartPoint& point, const TflSite& site,
       sum[i % channels] += v;
       square[i % channels] += v * v;
     }
-    count += static_cast<double>(x.size() / channels);
+    values_seen += x.size();
   });
+  const std::size_t positions = values_seen / channels;
+  const auto count = static_cast<double>(positions);
   NormInput input;
   for (std::size_t o = 0; o < channels; ++o) {
     const double mean = sum[o] / count;
