@@ -33,27 +33,35 @@ TEST(Lowering, RefusesFoldsBeyondFloat32) {
   EXPECT_NE(program.status().message().find("channel 3"), std::string::npos) << program.status().message();
 }
 
-/// No operation is left over between quantized layers: BN, ReLU and quantizer vanish in the convolution's
-/// epilogue.
-TEST(Lowering, NoExtraOperationRemains) {
-  const ModelSpec spec = SpecBuilder(6, 6, 3)
-                             .add("conv1", reference::float_conv(3, 8))
-                             .add("bn1", reference::batch_norm(8))
-                             .add("relu1", Relu{})
-                             .add("quant1", reference::quantize())
-                             .add("conv2", reference::plane_conv(8, 8))
-                             .add("bn2", reference::batch_norm(8))
-                             .add("relu2", Relu{})
-                             .add("quant2", reference::quantize())
-                             .add("conv3", reference::plane_conv(8, 4))
-                             .add("bn3", reference::batch_norm(4))
-                             .add("relu3", Relu{})
-                             .add("gap", GlobalAveragePool{})
-                             .add("fc", reference::classifier(4, 3))
-                             .spec();
+/// Two convolutions between quantizers, `second` behind the first one.
+ModelSpec two_quantized_convolutions(const Conv2d& second) {
+  return SpecBuilder(6, 6, 3)
+      .add("conv1", reference::float_conv(3, 8))
+      .add("bn1", reference::batch_norm(8))
+      .add("relu1", Relu{})
+      .add("quant1", reference::quantize())
+      .add("conv2", second)
+      .add("bn2", reference::batch_norm(8))
+      .add("relu2", Relu{})
+      .add("quant2", reference::quantize())
+      .add("conv3", reference::plane_conv(8, 4))
+      .add("bn3", reference::batch_norm(4))
+      .add("relu3", Relu{})
+      .add("gap", GlobalAveragePool{})
+      .add("fc", reference::classifier(4, 3))
+      .spec();
+}
+
+void expect_no_operation_between(const ModelSpec& spec) {
   const Program program = lowered(spec);
   EXPECT_EQ(plan_of(program), "conv:planes conv:planes conv:float average:float conv:float");
   EXPECT_EQ(program.steps[1].nodes, (std::vector<std::size_t>{4, 5, 6, 7}));
+}
+
+/// No operation is left over between quantized layers: BN, ReLU and quantizer vanish in the convolution's
+/// epilogue.
+TEST(Lowering, NoExtraOperationRemains) {
+  expect_no_operation_between(two_quantized_convolutions(reference::plane_conv(8, 8)));
 }
 
 /// Scales of groups of filters go the same way, into the affine of each channel: 3, 3 and 2 filters.
@@ -62,24 +70,7 @@ TEST(Lowering, ScalesOfGroupsLeaveNoOperationEither) {
   weights.basis = UniformBasis{{0.05F, 0.05F, 0.05F, 0.02F, 0.02F, 0.02F, 0.0F, 0.0F}};
   Conv2d grouped = reference::plane_conv(8, 8);
   grouped.weights = weights;
-  const ModelSpec spec = SpecBuilder(6, 6, 3)
-                             .add("conv1", reference::float_conv(3, 8))
-                             .add("bn1", reference::batch_norm(8))
-                             .add("relu1", Relu{})
-                             .add("quant1", reference::quantize())
-                             .add("conv2", grouped)
-                             .add("bn2", reference::batch_norm(8))
-                             .add("relu2", Relu{})
-                             .add("quant2", reference::quantize())
-                             .add("conv3", reference::plane_conv(8, 4))
-                             .add("bn3", reference::batch_norm(4))
-                             .add("relu3", Relu{})
-                             .add("gap", GlobalAveragePool{})
-                             .add("fc", reference::classifier(4, 3))
-                             .spec();
-  const Program program = lowered(spec);
-  EXPECT_EQ(plan_of(program), "conv:planes conv:planes conv:float average:float conv:float");
-  EXPECT_EQ(program.steps[1].nodes, (std::vector<std::size_t>{4, 5, 6, 7}));
+  expect_no_operation_between(two_quantized_convolutions(grouped));
 }
 
 TEST(Lowering, PoolingMovesOntoRanksWithMinimumWhereTheScaleFalls) {

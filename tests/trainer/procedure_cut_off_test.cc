@@ -40,16 +40,7 @@ class CutOff : public testing::FromFloatRun {
   void expect_ends_as_whole(const std::string& out) const {
     SCOPED_TRACE(out);
     expect_done({"resume", folder_ / out});
-    for (const std::string stage : {"/1-boundaries-1", "/2-hearts-1"}) {
-      for (const char* file : {"/model.safetensors", "/checkpoint-last.safetensors",
-                               "/checkpoint-best.safetensors", "/result.json", ".prepared.json"}) {
-        EXPECT_TRUE(read_file_text(folder_ / (out + stage + file)) ==
-                    read_file_text(folder_ / ("whole" + stage + file)))
-            << stage << file;
-      }
-    }
-    EXPECT_EQ(read_file_text(folder_ / (out + "/procedure.json")),
-              read_file_text(folder_ / "whole/procedure.json"));
+    testing::expect_same_procedure(folder_, out, "whole", {"1-boundaries-1", "2-hearts-1"});
   }
 };
 

@@ -9,17 +9,39 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "trainer/trainer_command.h"
 
 namespace bitplane::train::testing {
 
+/// That the procedure's folder `out` ended with the bytes of `whole`.
+inline void expect_same_procedure(const TemporaryFolder& folder, const std::string& out,
+                                  const std::string& whole, const std::vector<std::string>& stages) {
+  const auto expect_same = [&](const std::string& file) {
+    EXPECT_TRUE(read_file_text(folder / (out + file)) == read_file_text(folder / (whole + file)))
+        << out << file;
+  };
+  for (const std::string& stage : stages) {
+    for (const char* file : {"/model.safetensors", "/checkpoint-last.safetensors",
+                             "/checkpoint-best.safetensors", "/result.json", ".prepared.json"})
+      expect_same("/" + stage + file);
+  }
+  expect_same("/procedure.json");
+}
+
 /// A folder with a small data set and a float run "float" on it.
 class FromFloatRun : public ::testing::Test {
  protected:
+  /// How it is trained, beside the method.
+  explicit FromFloatRun(Arguments float_run = {}) : float_run_(std::move(float_run)) {}
+
   void SetUp() override {
     write_small_dataset(folder_);
-    const Finished trained = run(folder_, train_arguments(folder_, "float", {"--method", "float"}));
+    Arguments arguments{"--method", "float"};
+    arguments.insert(arguments.end(), float_run_.begin(), float_run_.end());
+    const Finished trained = run(folder_, train_arguments(folder_, "float", arguments));
     ASSERT_EQ(trained.code, 0) << trained.err;
   }
   /// One epoch a stage unless `more` says otherwise.
@@ -60,6 +82,7 @@ class FromFloatRun : public ::testing::Test {
   static bool has(const Arguments& arguments, const std::string& name) {
     return std::ranges::find(arguments, name) != arguments.end();
   }
+  Arguments float_run_;
 };
 
 }  // namespace bitplane::train::testing

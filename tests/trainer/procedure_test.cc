@@ -12,6 +12,7 @@
 #include <random>
 #include <thread>
 
+#include "trainer/procedure_support.h"
 #include "trainer/procedures/carry_state.h"
 #include "trainer/procedures/folder.h"
 #include "trainer/run/build.h"
@@ -189,16 +190,7 @@ TEST_F(ProcedureTest, KilledAtRandomMomentsItEndsWithTheSameBytes) {
   }
   const Finished end = run(folder_, arguments("killed"));
   ASSERT_EQ(end.code, 0) << end.err;
-  for (const std::string stage : {"1-reshape", "2-fine-tune"}) {
-    for (const char* file : {"/model.safetensors", "/checkpoint-last.safetensors",
-                             "/checkpoint-best.safetensors", "/result.json", ".prepared.json"}) {
-      EXPECT_TRUE(read_file_text(folder_ / ("killed/" + stage + file)) ==
-                  read_file_text(folder_ / ("whole/" + stage + file)))
-          << stage << file;
-    }
-  }
-  EXPECT_EQ(read_file_text(folder_ / "killed/procedure.json"),
-            read_file_text(folder_ / "whole/procedure.json"));
+  testing::expect_same_procedure(folder_, "killed", "whole", {"1-reshape", "2-fine-tune"});
 }
 
 TEST(CarryState, TakesWhatHasTheSameNameAndShapeAndListsTheRest) {

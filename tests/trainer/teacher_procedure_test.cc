@@ -7,35 +7,26 @@
 #include <string>
 #include <vector>
 
+#include "trainer/procedure_support.h"
 #include "trainer/procedures/folder.h"
 #include "trainer/run/loaded_run.h"
-#include "trainer/trainer_command.h"
 #include "trainer/trainer_support.h"
 
 namespace bitplane::train {
 namespace {
 
 using testing::Arguments;
-using testing::Finished;
-using testing::run;
-using testing::TemporaryFolder;
 
-class TeacherProcedure : public ::testing::Test {
+class TeacherProcedure : public testing::FromFloatRun {
  protected:
-  void SetUp() override {
-    testing::write_small_dataset(folder_);
-    const Finished trained =
-        run(folder_, testing::train_arguments(folder_, "float", {"--method", "float", "--width", "0.25"}));
-    ASSERT_EQ(trained.code, 0) << trained.err;
-  }
+  TeacherProcedure() : FromFloatRun({"--width", "0.25"}) {}
+
   /// Runs the procedure with and without the float net as teacher.
   void expect_taught(const std::string& method, const std::string& wbits) {
     for (const bool taught : {false, true}) {
-      Arguments arguments{"quantize", "--from", folder_ / "float", "--epochs", "1", "--method", method};
-      arguments.insert(arguments.end(), {"--wbits", wbits, "--out", folder_ / (taught ? "taught" : "alone")});
-      if (taught) arguments.insert(arguments.end(), {"--teacher", folder_ / "float"});
-      const Finished finished = run(folder_, arguments);
-      ASSERT_EQ(finished.code, 0) << finished.err;
+      Arguments more{"--method", method, "--wbits", wbits};
+      if (taught) more.insert(more.end(), {"--teacher", folder_ / "float"});
+      expect_done(quantize(taught ? "taught" : "alone", more));
     }
     const ProcedureFolder folder = ProcedureFolder::open(folder_ / "taught");
     for (const PlannedStage& planned : folder.plan().stages) {
@@ -44,7 +35,6 @@ class TeacherProcedure : public ::testing::Test {
       EXPECT_TRUE(parameters(planned.config.out) != parameters(folder_ / ("alone/" + planned.folder)));
     }
   }
-  TemporaryFolder folder_;
 
  private:
   static std::vector<std::uint32_t> parameters(const std::string& folder) {

@@ -13,38 +13,24 @@
 #include <set>
 #include <thread>
 
+#include "trainer/procedure_support.h"
 #include "trainer/procedures/tfl_site.h"
 #include "trainer/run/loaded_run.h"
 #include "trainer/run/metrics.h"
-#include "trainer/trainer_command.h"
 
 namespace bitplane::train {
 namespace {
 
 using testing::Arguments;
 using testing::Command;
-using testing::Finished;
-using testing::run;
-using testing::TemporaryFolder;
 
-class TsqProcedure : public ::testing::Test {
+class TsqProcedure : public testing::FromFloatRun {
  protected:
-  void SetUp() override {
-    testing::write_small_dataset(folder_);
-    const Finished trained =
-        run(folder_, testing::train_arguments(folder_, "float", {"--method", "float", "--width", "0.25"}));
-    ASSERT_EQ(trained.code, 0) << trained.err;
-  }
-  [[nodiscard]] Arguments quantize(const std::string& out, const Arguments& more = {}) const {
-    Arguments arguments{"quantize",   "--from", folder_ / "float",    "--method", "tsq",
-                        "--epochs",   "2",      "--checkpoint-every", "1",        "--out",
-                        folder_ / out};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return arguments;
-  }
-  void expect_done(const Arguments& arguments) const {
-    const Finished finished = run(folder_, arguments);
-    ASSERT_EQ(finished.code, 0) << finished.err;
+  TsqProcedure() : FromFloatRun({"--width", "0.25"}) {}
+
+  [[nodiscard]] Arguments quantize(const std::string& out, Arguments more = {}) const {
+    more.insert(more.end(), {"--method", "tsq", "--epochs", "2", "--checkpoint-every", "1"});
+    return FromFloatRun::quantize(out, more);
   }
   /// The transformation with two alternations, and these options.
   void transform(const std::string& out, const Arguments& more) const {
@@ -60,15 +46,10 @@ class TsqProcedure : public ::testing::Test {
     (void)command.wait();
     EXPECT_TRUE(moment());
   }
-  [[nodiscard]] bool exists(const std::string& name) const { return std::filesystem::exists(folder_ / name); }
-  [[nodiscard]] nlohmann::json json(const std::string& name) const {
-    return nlohmann::json::parse(read_file_text(folder_ / name));
-  }
   /// Of the layers, as the transformation reported them.
   [[nodiscard]] nlohmann::json layers(const std::string& out) const {
     return json(out + "/2-transform.prepared.json").at("found").at("layers");
   }
-  TemporaryFolder folder_;
 };
 
 TEST_F(TsqProcedure, FloatWeightsThenTernaryOnesThenATenthOfTheRate) {
@@ -121,16 +102,7 @@ TEST_F(TsqProcedure, KilledBetweenAndInsideItsStagesItEndsWithTheSameBytes) {
   EXPECT_FALSE(exists("killed/3-fine-tune"));
   kill_at(quantize("killed"), has("killed/3-fine-tune/checkpoint-best.safetensors"));
   expect_done({"resume", folder_ / "killed"});
-  for (const std::string stage : {"1-sparse", "2-transform", "3-fine-tune"}) {
-    for (const char* file :
-         {"/model.safetensors", "/checkpoint-last.safetensors", "/result.json", ".prepared.json"}) {
-      EXPECT_TRUE(read_file_text(folder_ / ("killed/" + stage + file)) ==
-                  read_file_text(folder_ / ("whole/" + stage + file)))
-          << stage << file;
-    }
-  }
-  EXPECT_EQ(read_file_text(folder_ / "killed/procedure.json"),
-            read_file_text(folder_ / "whole/procedure.json"));
+  testing::expect_same_procedure(folder_, "killed", "whole", {"1-sparse", "2-transform", "3-fine-tune"});
 }
 
 TEST_F(TsqProcedure, SymmetricLayersAreFittedOnTheFloatNetsCodes) {
