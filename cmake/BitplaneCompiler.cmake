@@ -29,8 +29,17 @@ endfunction()
 function(bitplane_hide_symbols target)
   set_target_properties(${target} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
 endfunction()
+# What a target leaves out stands behind what is switched on, or has no effect: the last option counts.
 if(BITPLANE_SANITIZE)
+  set(left_out "$<TARGET_PROPERTY:BITPLANE_NOT_SANITIZED>")
   target_compile_options(bitplane_flags INTERFACE -fsanitize=${BITPLANE_SANITIZE} -fno-omit-frame-pointer
-                         -fno-sanitize-recover=all)
+                         -fno-sanitize-recover=all
+                         "$<$<BOOL:${left_out}>:-fno-sanitize=$<JOIN:${left_out},$<COMMA>>>")
   target_link_options(bitplane_flags INTERFACE -fsanitize=${BITPLANE_SANITIZE})
 endif()
+# bitplane_do_not_sanitize(TARGET CHECK...): checks of UBSan that cost this target more than they find.
+function(bitplane_do_not_sanitize target)
+  if(BITPLANE_SANITIZE MATCHES "undefined")
+    set_target_properties(${target} PROPERTIES BITPLANE_NOT_SANITIZED "${ARGN}")
+  endif()
+endfunction()

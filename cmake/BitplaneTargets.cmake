@@ -11,10 +11,8 @@ function(bitplane_test name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name} PRIVATE BITPLANE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                              BITPLANE_GOLDEN_DIR="${PROJECT_SOURCE_DIR}/tests/golden")
-  # Of what the tests find in the product, not of themselves: their assertions cost a third of the build.
-  if(BITPLANE_SANITIZE MATCHES "undefined")
-    target_compile_options(${name} PRIVATE -fno-sanitize=undefined)
-  endif()
+  # UBSan is for the product: in the tests' own assertions it takes 40 % of their compile time.
+  bitplane_do_not_sanitize(${name} undefined)
   if(T_SLOW)
     gtest_discover_tests(${name} TEST_FILTER "${T_SLOW}" TEST_LIST ${name}_slow DISCOVERY_TIMEOUT 120
                          PROPERTIES LABELS slow TIMEOUT 300)
