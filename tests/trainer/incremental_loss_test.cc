@@ -73,7 +73,11 @@ class LossOrder : public ::testing::Test {
     return net;
   }
   StageStart start(const StartPoint& point, Module& before) {
-    return {.point = point, .before = before, .task_before = before_->task, .say = [](const std::string&) {}};
+    return {.point = point,
+            .before = before,
+            .task_before = before_->task,
+            .seed = 1,
+            .say = [](const std::string&) {}};
   }
   StartPoint point_of(const Config& config, Module& net) {
     return {.config = config, .data = data_, .task = before_->task, .backend = backend_, .net = net};

@@ -83,6 +83,32 @@ TEST(NetPlans, FixedLevelsStandBehindBatchNormsWithoutScaleAndShift) {
   }
 }
 
+/// "bn1 stage1.block1.bn2 ...": the batch norms that train a scale and a shift.
+std::string affine_norms(const Module& net) {
+  std::string text;
+  for (const LayerNode& node : layer_graph(net).nodes) {
+    const auto* norm = std::get_if<const BatchNorm*>(&node.layer);
+    if (norm != nullptr && (*norm)->gamma() != nullptr) text += (text.empty() ? "" : " ") + node.name;
+  }
+  return text;
+}
+
+/// Also where a pooling stands in between, and where the norm is in one container and the quantizer in
+/// another.
+TEST(NetPlans, FixedLevelsReachBackThroughReluAndPoolingButNotThroughSums) {
+  const auto norms = [](const std::string& net, const PictureShape& input) {
+    return affine_norms(
+        *build_net(net, {.input = input, .classes = 4, .width = 0.25, .plan = plan_of("hwgq", 1, 2)}));
+  };
+  EXPECT_EQ(norms("resnet-20", {32, 32, 3}), "bn2");  // in front of the float linear layer
+  EXPECT_EQ(norms("resnet-18", {32, 32, 3}),
+            "stage1.block1.bn3 stage1.block2.bn3 stage2.block1.bn3 stage2.block1.shortcut.bn "
+            "stage2.block2.bn3 stage3.block1.bn3 stage3.block1.shortcut.bn stage3.block2.bn3 "
+            "stage4.block1.bn3 stage4.block1.shortcut.bn stage4.block2.bn3 stage4.bn");
+  EXPECT_EQ(norms("vgg-small", {32, 32, 3}), "bn6");
+  EXPECT_EQ(norms("alexnet", {67, 67, 3}), "");
+}
+
 /// Runs the net on random pictures; each quantizer that reads signs must see both.
 void expect_both_signs(const NetInfo& info, const QuantizationPlan& plan) {
   const PictureShape input{info.min_size, info.min_size, 3};

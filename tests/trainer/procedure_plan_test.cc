@@ -4,7 +4,9 @@
 // `trainer list methods` and `trainer quantize --help` say what is so.
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -113,6 +115,22 @@ TEST_F(ProcedurePlans, AStagesOwnEpochsAndDropsCount) {
   EXPECT_EQ(epochs_behind_a_drop(own.stages[4].config), std::vector<std::uint64_t>{6});
   const ProcedurePlan longer = plan("slq", 0.1, epochs(1), {"part-1.epochs=4"});
   EXPECT_EQ(epochs_behind_a_drop(longer.stages[0].config), std::vector<std::uint64_t>{3});
+}
+
+/// With the float run's seed each stage would see the same few augmentations of every picture again.
+TEST_F(ProcedurePlans, EachStageDrawsItsOwnOrdersAndAugmentations) {
+  PartialConfig flags;
+  flags.values.seed = 7;
+  flags.given = {"seed"};
+  for (const ProcedureInfo* procedure : procedures()) {
+    SCOPED_TRACE(std::string(procedure->method));
+    const ProcedurePlan planned = plan(std::string(procedure->method), 0.1, flags);
+    EXPECT_EQ(planned.request.seed, 7U);
+    std::set<std::uint64_t> seeds{7};
+    for (const PlannedStage& stage : planned.stages) seeds.insert(stage.config.seed);
+    EXPECT_EQ(seeds.size(), planned.stages.size() + 1);
+  }
+  EXPECT_EQ(plan("slq", 0.1, flags, {"part-2.seed=7"}).stages[1].config.seed, 7U);
 }
 
 TEST_F(ProcedurePlans, TheListSaysWhatAProcedureTakes) {

@@ -66,6 +66,7 @@ void prepare_stage(const ProcedureFolder& folder, std::size_t index, const Start
     report["found"] = planned.stage.prepare({.point = point,
                                              .before = *before.net,
                                              .task_before = before.task,
+                                             .seed = plan.request.seed,
                                              .say = [](const std::string& text) { cli::note(text); }});
   }
   write_file_text(folder.prepared_file(index), report.dump(2) + "\n");

@@ -14,9 +14,9 @@
 #include "trainer/nets/googlenet.h"
 #include "trainer/nets/light_cnn.h"
 #include "trainer/nets/net_file.h"
+#include "trainer/nets/quantizer_inputs.h"
 #include "trainer/nets/resnet_cifar.h"
 #include "trainer/nets/resnet_imagenet.h"
-#include "trainer/nets/sign_inputs.h"
 #include "trainer/nets/vgg.h"
 
 namespace bitplane::train {
@@ -160,9 +160,9 @@ constexpr auto kNets = std::to_array<NetInfo>({
      .build = build_densenet_121},
 });
 
-/// What needs the whole net: a ReLU may stand in one container and the quantizer behind it in another.
 std::unique_ptr<Module> finished(std::unique_ptr<Module> net) {
   remove_relus_before_signs(*net);
+  remove_affine_before_fixed_levels(*net);
   return net;
 }
 

@@ -67,27 +67,9 @@ std::size_t NetParts::linear(Sequential& net, const std::string& name, const Lin
   return linear.out_features;
 }
 
-namespace {
-
-/// Of BN or BN, ReLU at the end: the batch norm without scale and shift.
-void drop_affine(Sequential& net) {
-  const auto& layers = net.children();
-  std::size_t at = layers.size();
-  if (at > 0 && dynamic_cast<const Relu*>(layers[at - 1].module.get()) != nullptr) --at;
-  const auto* norm = at > 0 ? dynamic_cast<const BatchNorm*>(layers[at - 1].module.get()) : nullptr;
-  if (norm == nullptr) return;
-  BatchNormModuleOptions options = norm->options();
-  options.affine = Affine::None;
-  net.replace(at - 1, std::make_unique<BatchNorm>(options));
-}
-
-}  // namespace
-
 void NetParts::quantize(Sequential& net, const std::string& name) const {
   if (!options_->plan.activations) return;
-  auto quantizer = options_->plan.activations();
-  if (quantizer->wants_unit_input()) drop_affine(net);
-  net.emplace<Quantize>(name, std::move(quantizer));
+  net.emplace<Quantize>(name, options_->plan.activations());
 }
 
 void NetParts::norm_relu(Sequential& net, const std::string& suffix, std::size_t channels) const {

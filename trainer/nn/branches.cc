@@ -48,9 +48,9 @@ std::string Residual::append_to(LayerGraph& graph, const std::string& name, cons
   return graph.nodes.back().name;
 }
 
-void Residual::remove_layers(const LayerTest& unwanted) {
-  branch_->remove_layers(unwanted);
-  if (shortcut_ != nullptr) shortcut_->remove_layers(unwanted);
+void Residual::edit_layers(const LayerEdit& edit) {
+  branch_->edit_layers(edit);
+  if (shortcut_ != nullptr) shortcut_->edit_layers(edit);
 }
 
 Sequential& Branches::emplace(std::string way) {
@@ -90,8 +90,8 @@ std::string Branches::append_to(LayerGraph& graph, const std::string& name, cons
   return graph.nodes.back().name;
 }
 
-void Branches::remove_layers(const LayerTest& unwanted) {
-  for (const Way& way : ways_) way.layers->remove_layers(unwanted);
+void Branches::edit_layers(const LayerEdit& edit) {
+  for (const Way& way : ways_) way.layers->edit_layers(edit);
 }
 
 }  // namespace bitplane::train

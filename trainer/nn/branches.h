@@ -30,7 +30,7 @@ class Residual final : public Module {
                  const LayerWatch& watcher) override;
   void visit_state(const std::string& prefix, const StateVisitor& visitor) override;
   std::string append_to(LayerGraph& graph, const std::string& name, const std::string& input) const override;
-  void remove_layers(const LayerTest& unwanted) override;
+  void edit_layers(const LayerEdit& edit) override;
 
  private:
   std::unique_ptr<Sequential> branch_;
@@ -50,7 +50,7 @@ class Branches final : public Module {
                  const LayerWatch& watcher) override;
   void visit_state(const std::string& prefix, const StateVisitor& visitor) override;
   std::string append_to(LayerGraph& graph, const std::string& name, const std::string& input) const override;
-  void remove_layers(const LayerTest& unwanted) override;
+  void edit_layers(const LayerEdit& edit) override;
 
  private:
   struct Way {

@@ -21,7 +21,7 @@ Variable Module::watch(const Context& ctx, const Variable& x, const std::string&
 
 void Module::visit_state(const std::string&, const StateVisitor&) {}
 
-void Module::remove_layers(const LayerTest&) {}
+void Module::edit_layers(const LayerEdit&) {}
 
 std::vector<NamedParameter> named_parameters(Module& module) {
   std::vector<NamedParameter> all;

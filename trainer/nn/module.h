@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,8 @@ class Module;
 
 /// Sees the output of a layer, and the layer's path ("stage1.block1.conv1").
 using LayerWatch = std::function<void(const std::string& name, const Variable& output)>;
-using LayerTest = std::function<bool(const Module& layer)>;
+/// Replaces a layer, or takes it away (nullptr).
+using LayerEdit = std::function<void(std::unique_ptr<Module>& layer)>;
 
 /// "name.child", or "child" in a container without a name.
 [[nodiscard]] std::string layer_path(const std::string& name, const std::string& child);
@@ -39,9 +41,9 @@ class Module {
   /// name.
   virtual std::string append_to(LayerGraph& graph, const std::string& name,
                                 const std::string& input) const = 0;
-  /// Of a container: takes the layers away for which `unwanted` holds. What is behind one reads what was in
+  /// Of a container: hands each layer to `edit`. What is behind one that is taken away reads what was in
   /// front of it.
-  virtual void remove_layers(const LayerTest& unwanted);
+  virtual void edit_layers(const LayerEdit& edit);
 };
 
 struct NamedParameter {

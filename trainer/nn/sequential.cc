@@ -56,9 +56,10 @@ std::string Sequential::append_to(LayerGraph& graph, const std::string& name,
   return from;
 }
 
-void Sequential::remove_layers(const LayerTest& unwanted) {
-  std::erase_if(children_, [&](const Child& c) { return unwanted(*c.module); });
-  for (const Child& c : children_) c.module->remove_layers(unwanted);
+void Sequential::edit_layers(const LayerEdit& edit) {
+  for (Child& c : children_) edit(c.module);
+  std::erase_if(children_, [](const Child& c) { return c.module == nullptr; });
+  for (const Child& c : children_) c.module->edit_layers(edit);
 }
 
 }  // namespace bitplane::train

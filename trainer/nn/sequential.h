@@ -25,17 +25,12 @@ class Sequential final : public Module {
     return reference;
   }
 
-  /// Another layer under the same name.
-  void replace(std::size_t child, std::unique_ptr<Module> module) {
-    children_.at(child).module = std::move(module);
-  }
-
   Variable forward(const Context& ctx, const Variable& x) override;
   Variable watch(const Context& ctx, const Variable& x, const std::string& name,
                  const LayerWatch& watcher) override;
   void visit_state(const std::string& prefix, const StateVisitor& visitor) override;
   std::string append_to(LayerGraph& graph, const std::string& name, const std::string& input) const override;
-  void remove_layers(const LayerTest& unwanted) override;
+  void edit_layers(const LayerEdit& edit) override;
 
   struct Child {
     std::string name;

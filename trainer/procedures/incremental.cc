@@ -88,7 +88,7 @@ std::vector<IncrementalLayer> incremental_layers(Module& net) {
 }
 
 IncrementalWeights::Loss loss_on_subset(const StageStart& start) {
-  std::vector<std::uint32_t> order = epoch_order(start.point.config.seed, 0, start.point.data.train.count);
+  std::vector<std::uint32_t> order = epoch_order(start.seed, 0, start.point.data.train.count);
   order.resize(std::min(order.size(), kSubset));
   return [&point = start.point, order = std::move(order), activations = calibrate(start)] {
     for (const CalibratedTensor& t : activations) t.tensor->copy_from(t.calibrated);

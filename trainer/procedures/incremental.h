@@ -25,9 +25,9 @@ struct IncrementalLayer {
 /// In the order of the net. Throws std::invalid_argument when there is none.
 [[nodiscard]] std::vector<IncrementalLayer> incremental_layers(Module& net);
 
-/// Mean cross entropy of the net as it is, without training, on 2048 training pictures that the seed draws:
-/// the same ones in every stage. Activation quantizers that the net before did not have are measured as the
-/// first batch of training makes them; the net keeps the state that it has.
+/// Mean cross entropy of the net as it is, without training, on 2048 training pictures that the procedure's
+/// seed draws: the same ones in every stage. Activation quantizers that the net before did not have are
+/// measured as the first batch of training makes them; the net keeps the state that it has.
 [[nodiscard]] IncrementalWeights::Loss loss_on_subset(const StageStart& start);
 
 /// All of them choose first, each with the others as they were, and then freeze.

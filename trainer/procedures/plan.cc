@@ -172,6 +172,13 @@ StageSetting planned_setting(const ProcedureInfo& procedure, const std::string& 
   return setting;
 }
 
+/// Each stage sees other orders and augmentations than the stages before it and the float run: with the float
+/// run's seed the epochs of each would be the float run's first ones again.
+std::uint64_t stage_seed(std::uint64_t seed, std::size_t stage) {
+  constexpr std::uint64_t kBetweenStages = 1000;  // seeds of runs are small: stages of two do not meet
+  return seed + kBetweenStages * (stage + 1);
+}
+
 void add_stages(ProcedurePlan& plan) {
   std::vector<std::string> names;
   std::vector<Stage> stages = plan.procedure->stages(plan.request, plan.options);
@@ -184,7 +191,9 @@ void add_stages(ProcedurePlan& plan) {
   }
   for (Stage& stage : stages) {
     // What is given for the stage counts in its change (drops follow from epochs), and has the last word.
-    Config config = with_special(plan.request, stage.name, plan.special);
+    Config config = plan.request;
+    config.seed = stage_seed(plan.request.seed, plan.stages.size());
+    config = with_special(config, stage.name, plan.special);
     if (stage.change) stage.change(config);
     if (config.epochs == 0) config.drops.clear();
     config = with_special(config, stage.name, plan.special);

@@ -129,10 +129,10 @@ class ActivationQuantizer : public Quantizer {
   /// Training, after the forward: the state moves.
   virtual void after_batch(const RankStatistics& statistics);
   [[nodiscard]] virtual bool wants_statistics() const noexcept { return false; }
-  /// Whether negative values have codes of their own: then no ReLU stands in front (nets/sign_inputs.h).
+  /// Whether negative values have codes of their own: then no ReLU stands in front (nets/quantizer_inputs.h).
   [[nodiscard]] virtual bool reads_signs() const noexcept { return false; }
-  /// Whether the levels are fixed for inputs of mean 0 and deviation 1: then a batch norm right in front has
-  /// no scale and shift.
+  /// Whether the levels are fixed for inputs of mean 0 and deviation 1: then a batch norm in front has
+  /// no scale and shift (nets/quantizer_inputs.h).
   [[nodiscard]] virtual bool wants_unit_input() const noexcept { return false; }
   /// Gradients of the declared surrogate: to x, then to each of trained(). `used` is the table of the
   /// forward. Default: where the table's interval passes. A quantizer with trained() parameters is never
