@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -60,18 +61,21 @@ void expect_close(std::span<const T> got, const std::vector<double>& expected, d
 
 inline constexpr double kFloatTolerance = 1e-5;
 
-/// Sets a number that the quantizer keeps, trained or not.
-inline void set_state(Quantizer& quantizer, const std::string& name, float value) {
-  bool found = false;
-  const auto set = [&](const std::string& at, Tensor& tensor) {
-    if (at != name) return;
-    tensor.fill(value);
-    found = true;
+/// What the quantizer keeps, trained or not.
+inline Tensor& state_of(Quantizer& quantizer, const std::string& name) {
+  Tensor* found = nullptr;
+  const auto look = [&](const std::string& at, Tensor& tensor) {
+    if (at == name) found = &tensor;
   };
   quantizer.visit_state(
-      "", {.parameter = [&](const std::string& at, Parameter& p) { set(at, p.variable.mutable_value()); },
-           .buffer = set});
-  ASSERT_TRUE(found) << "no state '" << name << "'";
+      "", {.parameter = [&](const std::string& at, Parameter& p) { look(at, p.variable.mutable_value()); },
+           .buffer = look});
+  if (found == nullptr) throw std::logic_error("no state '" + name + "'");
+  return *found;
+}
+
+inline void set_state(Quantizer& quantizer, const std::string& name, float value) {
+  state_of(quantizer, name).fill(value);
 }
 
 inline void expect_close(const Tensor& got, const Json& expected, const std::string& what) {

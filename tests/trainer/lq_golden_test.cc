@@ -15,14 +15,7 @@ namespace {
 constexpr double kSolveTolerance = 1e-7;
 
 Tensor& basis_of(Quantizer& quantizer) {
-  Tensor* basis = nullptr;
-  const auto take = [&](const std::string& name, Tensor& t) {
-    if (name == "basis") basis = &t;
-  };
-  quantizer.visit_state("", {.parameter = [&](const std::string& name,
-                                              Parameter& p) { take(name, p.variable.mutable_value()); },
-                             .buffer = take});
-  return *basis;
+  return state_of(quantizer, "basis");
 }
 
 void set_basis(Quantizer& quantizer, const Json& v) {

@@ -10,7 +10,10 @@
 #include <stdexcept>
 #include <variant>
 
+#include "golden_support.h"
 #include "incremental_support.h"
+#include "trainer/nets/parts.h"
+#include "trainer/nn/layers.h"
 #include "trainer/ops/batch_norm.h"
 #include "trainer/ops/quantize.h"
 #include "trainer/quantizers/list.h"
@@ -276,12 +279,51 @@ TEST_F(QuantizerTest, LqSingularOrInfiniteKeepsTheOldBasis) {
   EXPECT_EQ(lq_solve(kernels::Encoding::Unsigned, table, huge, old), old);
 }
 
+/// The slope is 1 from the lowest level to the highest one, both included, and 0 elsewhere. The lowest level
+/// is 0, or below where an element of the basis is negative.
+TEST_F(QuantizerTest, LqActivationsPassGradientsBetweenTheirEndLevels) {
+  const auto slopes = [&](const std::vector<float>& basis, const std::vector<float>& at) {
+    LqActivations quantizer({.bits = basis.size()});
+    state_of(quantizer, "basis").copy_from(Tensor::from({basis.size()}, basis));
+    const Variable x(Tensor::from({1, at.size()}, at), Gradient::Required);
+    backward(ctx_, quantize(ctx_, x, quantizer), Tensor::filled({1, at.size()}, 1.0F));
+    return std::vector<float>(x.grad().values().begin(), x.grad().values().end());
+  };
+  using Slopes = std::vector<float>;
+  EXPECT_EQ(slopes({0.5F, 1.0F}, {-2.0F, -1e-30F, -0.0F, 0.0F, 0.7F, 1.5F, std::nextafter(1.5F, 2.0F)}),
+            (Slopes{0, 0, 1, 1, 1, 1, 0}));
+  EXPECT_EQ(slopes({-0.5F, 1.0F}, {-0.7F, std::nextafter(-0.5F, -1.0F), -0.5F, -0.1F, 0.0F, 1.0F, 1.1F}),
+            (Slopes{0, 0, 1, 1, 1, 1, 0}));
+}
+
+/// Behind a ReLU the slope below 0 is the ReLU's, wherever the lowest level is.
+TEST_F(QuantizerTest, LqActivationsBehindABatchNormHaveTheSameGradientsFused) {
+  for (const float first : {0.5F, -0.5F}) {
+    SCOPED_TRACE(first);
+    const auto gradients = [&](Fusion fusion) {
+      Sequential net;
+      net.emplace<BatchNorm>("bn", BatchNormModuleOptions{.channels = 3});
+      net.emplace<Relu>("relu");
+      net.emplace<Quantize>("quantize",
+                            std::make_unique<LqActivations>(ActivationQuantizerOptions{.bits = 2}));
+      named_buffers(net).back().buffer->copy_from(Tensor::from({2}, std::vector<float>{first, 1.0F}));
+      Context ctx = ctx_;
+      ctx.fusion = fusion;
+      const Variable x(random_tensor({40, 3}, 1), Gradient::Required);
+      backward(ctx, net.forward(ctx, x), random_tensor({40, 3}, 2));
+      return bits_of(x.grad());
+    };
+    EXPECT_EQ(gradients(Fusion::On), gradients(Fusion::Off));
+  }
+}
+
 TEST_F(QuantizerTest, LqActivationsGoOnWithinTheirPassInterval) {
   LqActivations quantizer({.bits = 2});
   const float top = quantizer.table().levels.back();
-  const std::vector<double> x{static_cast<double>(top) + 1.0, 0.3};
+  const std::vector<double> x{static_cast<double>(top) + 1.0, 0.3, -1.0};
+  const auto bottom = static_cast<double>(std::nextafter(0.0F, -1.0F));
   EXPECT_EQ(quantizer.surrogate({.at = Tensor(), .x = x}),
-            (std::vector<double>{static_cast<double>(top), 0.3}));
+            (std::vector<double>{static_cast<double>(top), 0.3, bottom}));
 }
 
 }  // namespace

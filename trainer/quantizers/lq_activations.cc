@@ -7,6 +7,7 @@
 
 #include "trainer/quantizers/blocked_sums.h"
 #include "trainer/quantizers/lq_basis.h"
+#include "trainer/quantizers/uniform.h"
 #include "trainer/tensor/row_loops.h"
 
 namespace bitplane::train {
@@ -51,6 +52,7 @@ ThresholdTable LqActivations::table() const {
   std::vector<float> v(basis.begin(), basis.end());
   for (std::size_t j = 0; j < found_.size(); ++j) v[j] = static_cast<float>(found_[j]);
   ThresholdTable table = lq_table(kActivationEncoding, v);
+  table.pass_above = just_below(table.levels.front());
   table.pass_up_to = table.levels.back();
   return table;
 }

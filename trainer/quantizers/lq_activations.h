@@ -10,9 +10,9 @@ namespace bitplane::train {
 /// LQ-Nets' activations: one unsigned basis for the layer.
 ///
 ///   forward   the table of the basis v (after T - 1 steps of QEM when T > 1); training then takes one more
-///   step on
-///             the batch's counts and sums by rank and moves v by the moving average
-///   backward  1 where x <= the largest level, else 0: the slope of min(x, q_max)
+///             step on the batch's counts and sums by rank and moves v by the moving average
+///   backward  1 from the smallest level (0, or below where an element of v is negative) to the largest one,
+///             both included, else 0: the slope of the clamp between them
 /// With `optimize` = bp the basis moves by its gradient instead: codes held, scaled by 1 / elements.
 class LqActivations final : public ActivationQuantizer {
  public:
