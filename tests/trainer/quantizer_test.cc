@@ -156,6 +156,33 @@ TEST_F(QuantizerTest, EvaluationMovesNothing) {
   }
 }
 
+/// The same where the batch norm, the ReLU and the quantizer are one operation.
+TEST_F(QuantizerTest, EvaluationMovesNothingBehindABatchNormEither) {
+  for (const QuantizerInfo* info : quantizers()) {
+    if (info->activations == nullptr) continue;
+    SCOPED_TRACE(info->name);
+    Sequential net;
+    net.emplace<BatchNorm>("bn", BatchNormModuleOptions{.channels = 3});
+    net.emplace<Relu>("relu");
+    net.emplace<Quantize>("quantize", info->make_activations({.bits = info->activation_bits.max}));
+    const auto state = [&net] {
+      std::vector<std::vector<std::uint32_t>> bits;
+      for (const NamedBuffer& b : named_buffers(net)) bits.push_back(bits_of(*b.buffer));
+      for (const NamedParameter& p : named_parameters(net))
+        bits.push_back(bits_of(p.parameter->variable.value()));
+      return bits;
+    };
+    static_cast<void>(net.forward(ctx_, Variable(random_tensor({40, 3}, 1))));
+    const auto trained = state();
+    Context ctx = eval();
+    for (const Fusion fusion : {Fusion::On, Fusion::Off}) {
+      ctx.fusion = fusion;
+      static_cast<void>(net.forward(ctx, Variable(random_tensor({40, 3}, 2))));
+      EXPECT_EQ(state(), trained);
+    }
+  }
+}
+
 /// y = step * [x > step], with surrogate min(x, step): the gradient above the step goes to the step. Stands
 /// for the quantizers whose interval is learned.
 class TrainedStep final : public ActivationQuantizer {
@@ -245,6 +272,32 @@ TEST_F(QuantizerTest, LqAlternationsNeverIncreaseTheError) {
       }
     }
   }
+}
+
+TEST_F(QuantizerTest, LqBasesStartAtTheThirdQuartile) {
+  LqActivations activations({.bits = 2});
+  expect_close<float>(state_of(activations, "basis").values(), {0.449667, 0.899333}, 1e-6, "of activations");
+  // Weights have the deviation sqrt(2 / fan-out), here of 9 * 16.
+  const double top = 0.6745 * std::sqrt(2.0 / 144.0) / 2.0;
+  LqWeights weights({.bits = 2, .out_channels = 16, .filter_size = 72, .kernel_area = 9});
+  std::vector<double> expected;
+  for (int filter = 0; filter < 16; ++filter) expected.insert(expected.end(), {top, 2.0 * top});
+  expect_close<float>(state_of(weights, "basis").values(), expected, 1e-8, "of weights");
+}
+
+/// A net hands the area of its kernels to the quantizer: 3 x 3 and 16 outputs give the start above.
+TEST_F(QuantizerTest, LqBasesOfANetStartByItsFanOut) {
+  const QuantizationPlan plan{
+      .weights =
+          [](const WeightQuantizerOptions& layer) { return find_quantizer("lq-nets")->make_weights(layer); },
+      .activations = {}};
+  const NetOptions options{.input = {8, 8, 8}, .plan = plan};
+  Sequential net;
+  NetParts(options).conv(net, "conv", {.in_channels = 8, .out_channels = 16, .kernel = 3}, Place::Inner);
+  const auto buffers = named_buffers(net);
+  ASSERT_EQ(buffers.size(), 1U);
+  ASSERT_EQ(buffers[0].name, "conv.quantizer.basis");
+  EXPECT_NEAR(buffers[0].buffer->data()[0], 0.6745 * std::sqrt(2.0 / 144.0) / 2.0, 1e-8);
 }
 
 TEST_F(QuantizerTest, LqRankCountsTheThresholdsBelow) {
