@@ -37,16 +37,17 @@ class HandValues : public ::testing::Test {
   static void expect_values(const Tensor& got, const std::vector<double>& wanted) {
     expect_close(got.values(), wanted, 1e-6, "values");
   }
+  /// The levels of x, and its gradient where each level's is 1.
+  void expect_mapped(const Variable& x, ActivationQuantizer& quantizer, const std::vector<double>& levels,
+                     const std::vector<double>& slopes) {
+    const Variable y = quantize(ctx_, x, quantizer);
+    expect_values(y.value(), levels);
+    backward(ctx_, y, Tensor::filled(x.shape(), 1.0F));
+    expect_values(x.grad(), slopes);
+  }
   /// `quantizer`'s own number.
   static double state(Quantizer& quantizer, const std::string& name) {
-    double found = std::nan("");
-    const auto look = [&](const std::string& at, const Tensor& t) {
-      if (at == name) found = static_cast<double>(t.data()[0]);
-    };
-    quantizer.visit_state(
-        "", {.parameter = [&](const std::string& at, Parameter& p) { look(at, p.variable.value()); },
-             .buffer = [&](const std::string& at, Tensor& t) { look(at, t); }});
-    return found;
+    return static_cast<double>(state_of(quantizer, name).data()[0]);
   }
   static void set_step(Quantizer& lsq, float step) {
     set_state(lsq, "step", step);
@@ -174,6 +175,50 @@ TEST_F(HandValues, SignsOfWeights) {
   Tensor clipped = w.value().clone();
   sign->constrain(clipped);
   expect_values(clipped, {0, 0, 0.3, -0.2, -1, 1});
+}
+
+TEST_F(HandValues, DorefaTies) {
+  const auto one = weights("dorefa", 1, 1, 4);  // sign(0) = +1, mean 0.2
+  expect_values(quantize_weights(ctx_, matrix(1, {0.0F, -0.0F, 0.3F, -0.5F}), *one).value(),
+                {0.2, 0.2, 0.2, -0.2});
+  const auto two = weights("dorefa", 2, 1, 2);  // 0 lies in the middle between -1/3 and 1/3
+  expect_values(quantize_weights(ctx_, matrix(1, {0.0F, 1.0F}), *two).value(), {1.0 / 3.0, 1});
+  const float above = std::nextafter(1.0F, 2.0F);
+  const Variable x = matrix(1, {-0.1F, 0.0F, std::nextafter(0.5F, 0.0F), 0.5F, 1.0F, above});
+  expect_mapped(x, *activations("dorefa", 1), {0, 0, 0, 1, 1, 1}, {0, 1, 1, 1, 1, 0});
+}
+
+/// A tie takes the lower level; the slope is 1 up to the highest level.
+TEST_F(HandValues, HwgqTies) {
+  const float step = 0.538F, edge = static_cast<float>(1.5 * static_cast<double>(step)), top = 3.0F * step;
+  const float smallest = std::numeric_limits<float>::denorm_min();
+  const Variable x = matrix(
+      1, {-smallest, 0.0F, smallest, edge, std::nextafter(edge, 1.0F), top, std::nextafter(top, 2.0F)});
+  expect_mapped(x, *activations("hwgq", 2), {0, 0, 0.538, 0.538, 1.076, 1.614, 1.614}, {0, 0, 1, 1, 1, 1, 0});
+}
+
+/// t = 0.7 * 10, of which the floats are exact.
+TEST_F(HandValues, TwnTies) {
+  const auto twn = weights("twn", 2, 1, 4);
+  expect_values(quantize_weights(ctx_, matrix(1, {7.0F, -7.0F, 9.0F, -17.0F}), *twn).value(),
+                {0, 0, 13, -13});
+}
+
+/// t = 0.05 * 20, of which the floats are exact.
+TEST_F(HandValues, TtqTies) {
+  const auto ttq = weights("ttq", 2, 1, 4);
+  const Variable w = matrix(1, {1.0F, -1.0F, std::nextafter(-1.0F, -2.0F), 20.0F});
+  const Variable y = quantize_weights(ctx_, w, *ttq);
+  expect_values(y.value(), {0, 0, -10.5, 10.5});
+  backward(ctx_, y, Tensor::from({1, 4}, Values{1, 2, 3, 4}));
+  expect_values(w.grad(), {1, 2, 3 * 10.5, 4 * 10.5});
+}
+
+/// sign(0) = +1; the slope is 1 on [-1, 1].
+TEST_F(HandValues, SignsOfActivations) {
+  const float above = std::nextafter(1.0F, 2.0F);
+  const Variable x = matrix(1, {-above, -1.0F, -1e-30F, -0.0F, 0.0F, 1.0F, above});
+  expect_mapped(x, *activations("sign", 1), {-1, -1, -1, 1, 1, 1, 1}, {0, 1, 1, 1, 1, 1, 0});
 }
 
 TEST_F(HandValues, PactsClipPointDecaysLikeAWeight) {
