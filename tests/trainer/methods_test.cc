@@ -90,6 +90,47 @@ TEST(Methods, AnyActivationsAreThoseOfEveryQuantizer) {
   }
 }
 
+/// Where the papers name a number, or leave a choice that runs of them rest on.
+TEST(Methods, OptionsDefaultToThePublishedValues) {
+  struct Default {
+    const char* method;
+    const char* option;
+    OptionValue value;
+  };
+  const Default defaults[] = {
+      {"lq-nets", "alternations", 1},
+      {"lq-nets", "ema_debias", 0},
+      {"lq-nets", "optimize", "qem"},
+      {"qil", "weight_scale", "unit"},
+      {"tsq", "theta", 0.625},
+      {"tsq", "pass_below_eps", 0},
+      {"gdrq", "group_size", 1},
+      {"gdrq", "k_w", 2},
+      {"gdrq", "weight_slope", "pass"},
+      {"gdrq", "k_a", 4},
+      {"gdrq", "eta", 0.01},
+      {"gdrq", "layers", "not-last"},
+      {"pact", "clip_start", 10},
+      {"hwgq", "tail", "clipped"},
+      {"hwgq", "weight_gradient", "pass"},
+      {"xnor-net", "weight_gradient", "pass"},
+      {"slq", "order", "magnitude"},
+      {"slq", "start", "nonlinear"},
+      {"slq", "layers", "all"},
+      {"mlq", "layers", "all"},
+      {"inq", "layers", "inner"},
+  };
+  for (const auto& [method, option, value] : defaults) {
+    SCOPED_TRACE(std::string(method) + ", " + option);
+    const OptionValues options = resolve_method({.method = method,
+                                                 .wbits = find_method(method).defaults.wbits,
+                                                 .abits = find_method(method).defaults.abits})
+                                     .options;
+    ASSERT_TRUE(options.contains(option));
+    EXPECT_EQ(options.find(option)->second, value) << to_string(options.find(option)->second);
+  }
+}
+
 TEST(Methods, BitsOutsideTheRangeAreRefused) {
   for (const std::size_t bits : {0, 9, 16, 31, 33}) {
     EXPECT_NE(refusal(lq(bits, 2))
