@@ -101,6 +101,43 @@ TEST(Nets, ResNet20HasThePublishedCounts) {
   EXPECT_EQ(joins, 9U);
 }
 
+/// Pre-activation (He, Zhang, Ren, Sun, "Identity mappings in deep residual networks", ECCV 2016): shortcuts
+/// branch off before the batch norm, and take floats. The first block's input has its ReLU already. New
+/// channels are zeros around the averaged ones.
+TEST(Nets, ResNet20BranchesOffBeforeTheBatchNorm) {
+  const QuantizationPlan plan = make_plan(resolve_method({.method = "lq-nets", .wbits = 2, .abits = 2}));
+  const auto net = build_net("resnet-20", {.input = {32, 32, 3}, .classes = 10, .plan = plan});
+  std::map<std::string, std::string> text;  // by block
+  std::vector<std::size_t> zeros;
+  for (const LayerNode& node : layer_graph(*net).nodes) {
+    const std::size_t end = node.name.rfind('.');
+    if (end == std::string::npos) continue;
+    std::string& block = text[node.name.substr(0, end)];
+    block += (block.empty() ? "" : " ") + node.name.substr(end + 1) + "(";
+    for (const std::string& input : node.inputs) block += (input == node.inputs[0] ? "" : ", ") + input;
+    block += ")";
+    if (const auto* shortcut = std::get_if<const ZeroChannelShortcut*>(&node.layer)) {
+      const ShortcutOptions& options = (*shortcut)->options();
+      EXPECT_EQ(options.sampling, ShortcutSampling::Average);
+      zeros.insert(zeros.end(), {options.front, options.back});
+    }
+  }
+  const auto branch = [](const std::string& block, const std::string& relu) {
+    const auto of = [&](const char* layer) { return "(" + block + "." + layer + ") "; };
+    return "quant1(" + relu + ") conv1" + of("quant1") + "bn2" + of("conv1") + "relu2" + of("bn2") +
+           "quant2" + of("relu2") + "conv2" + of("quant2");
+  };
+  EXPECT_EQ(text["stage1.block1"], branch("stage1.block1", "relu1") + "add(stage1.block1.conv2, relu1)");
+  EXPECT_EQ(text["stage1.block2"], "bn1(stage1.block1.add) relu1(stage1.block2.bn1) " +
+                                       branch("stage1.block2", "stage1.block2.relu1") +
+                                       "add(stage1.block2.conv2, stage1.block1.add)");
+  EXPECT_EQ(text["stage2.block1"],
+            "bn1(stage1.block3.add) relu1(stage2.block1.bn1) " +
+                branch("stage2.block1", "stage2.block1.relu1") +
+                "shortcut(stage1.block3.add) add(stage2.block1.conv2, stage2.block1.shortcut)");
+  EXPECT_EQ(zeros, (std::vector<std::size_t>{8, 8, 16, 16}));
+}
+
 TEST(Nets, TheWidthRule) {
   EXPECT_EQ(scaled_channels(16, 1.0), 16U);
   EXPECT_EQ(scaled_channels(16, 0.25), 4U);
