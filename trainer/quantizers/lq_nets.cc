@@ -12,12 +12,12 @@ namespace {
 constexpr std::array<std::string_view, 2> kWays{"qem", "bp"};
 constexpr std::array kLqOptions{
     OptionInfo{.name = "alternations",
-               .help = "rounds of codes and basis per step",
+               .help = "rounds of codes and basis per step (qem only)",
                .default_value = 1,
                .min = 1,
                .max = 10},
     OptionInfo{.name = "ema_debias",
-               .help = "1: the moving average of a basis forgets its start at once",
+               .help = "1: the moving average of a basis forgets its start at once (qem only)",
                .default_value = 0,
                .min = 0,
                .max = 1},
