@@ -44,6 +44,30 @@ constexpr const char* kPooledNet = R"({"layers": [
     {"type": "batch_norm", "name": "bn2", "epsilon": 0.5}, {"type": "relu", "name": "relu2"},
     {"type": "global_average_pool"}, {"type": "linear", "features": "classes", "place": "last"}]})";
 
+/// Batch norms between the layers that are learned and a sum, and one behind the sum. That of the branch has
+/// an epsilon that counts.
+constexpr const char* kSumNet = R"({"layers": [
+    {"type": "conv", "name": "conv1", "channels": 8, "stride": 2, "place": "first"},
+    {"type": "batch_norm", "name": "bn1", "momentum": 0}, {"type": "relu"}, {"type": "quantize"},
+    {"type": "residual", "name": "sum",
+     "branch": [{"type": "conv", "name": "conv", "channels": 12},
+                {"type": "batch_norm", "name": "bn", "epsilon": 0.5}],
+     "shortcut": [{"type": "conv", "name": "conv", "channels": 12, "kernel": 1, "pad": 0},
+                  {"type": "batch_norm", "name": "bn"}]},
+    {"type": "batch_norm", "name": "bn3"}, {"type": "relu"},
+    {"type": "global_average_pool"}, {"type": "linear", "features": "classes", "place": "last"}]})";
+
+/// The same for a concatenation.
+constexpr const char* kJoinedNet = R"({"layers": [
+    {"type": "conv", "name": "conv1", "channels": 8, "stride": 2, "place": "first"},
+    {"type": "batch_norm", "name": "bn1", "momentum": 0}, {"type": "relu"}, {"type": "quantize"},
+    {"type": "branches", "name": "joined", "ways": [
+       {"name": "a", "layers": [{"type": "conv", "name": "conv", "channels": 12},
+                                {"type": "batch_norm", "name": "bn"}]},
+       {"name": "b", "layers": [{"type": "conv", "name": "conv", "channels": 8}]}]},
+    {"type": "batch_norm", "name": "bn3"}, {"type": "relu"},
+    {"type": "global_average_pool"}, {"type": "linear", "features": "classes", "place": "last"}]})";
+
 const std::vector<TflLambda> kFew{{0.01, 3}, {1, 3}};  ///< alternations that take little time
 
 /// A net with float weights whose running statistics are those of its batches, and the one with ternary
@@ -93,6 +117,13 @@ class TflLayersTest : public ::testing::Test {
   /// Mean square difference of one layer's output, relative to its mean square.
   double difference(Module& net, const std::string& layer) {
     return difference(outputs_of(*before_).at(layer), outputs_of(net).at(layer));
+  }
+  /// Of evaluation as it is, and of the first training step, with the statistics of its batch.
+  double difference_to_first_step(Module& net) {
+    const Context eval{.backend = backend_, .mode = Mode::Eval, .grad = GradMode::Off};
+    const Context train{.backend = backend_, .grad = GradMode::Off};
+    const Tensor learned = net.forward(eval, Variable(pictures())).value();
+    return difference(learned, net.forward(train, Variable(pictures())).value());
   }
   static double difference(const Tensor& a, const Tensor& b) {
     double sum = 0, power = 0;
@@ -156,11 +187,82 @@ TEST_F(TflLayersTest, InputsAreThoseOfTheFloatNetWhenItIsSymmetric) {
 TEST_F(TflLayersTest, TrainingBehindAPoolingBeginsWithTheLearnedFunction) {
   make(kPooledNet);
   const auto net = learn(backend_, {.positions = 10000});
-  const Context eval{.backend = backend_, .mode = Mode::Eval, .grad = GradMode::Off};
-  const Context train{.backend = backend_, .grad = GradMode::Off};
-  const Tensor learned = net->forward(eval, Variable(pictures())).value();
-  const Tensor first_step = net->forward(train, Variable(pictures())).value();
-  EXPECT_LT(difference(learned, first_step), 1e-3);
+  EXPECT_LT(difference_to_first_step(*net), 1e-3);
+}
+
+/// Mean of each channel.
+std::vector<double> means_of(const Tensor& t) {
+  const std::size_t channels = t.shape()[t.shape().rank() - 1];
+  std::vector<double> means(channels);
+  for (std::size_t i = 0; i < t.size(); ++i)
+    means[i % channels] +=
+        static_cast<double>(t.data()[i]) * static_cast<double>(channels) / static_cast<double>(t.size());
+  return means;
+}
+
+TEST_F(TflLayersTest, InFrontOfASumTheBatchNormIsPartOfWhatIsLearned) {
+  make(kSumNet);
+  const auto net = learn(backend_, {.positions = 10000});
+  ASSERT_EQ(found_.at("layers").size(), 2U);
+  const auto wanted = outputs_of(*before_), got = outputs_of(*net);
+  for (std::size_t l = 0; l < 2; ++l) {
+    const auto& layer = found_.at("layers").at(l);
+    const std::string conv = layer.at("layer"), norm = conv.substr(0, conv.size() - 4) + "bn";
+    SCOPED_TRACE(norm);
+    EXPECT_NEAR(difference(wanted.at(norm), got.at(norm)), layer.at("end_error").get<double>(), 1e-4);
+    // Least squares with an intercept leave no mean.
+    const std::vector<double> target = means_of(wanted.at(norm)), mean = means_of(got.at(norm));
+    for (std::size_t o = 0; o < mean.size(); ++o) EXPECT_NEAR(mean[o], target[o], 1e-4) << o;
+  }
+  EXPECT_LT(difference_to_first_step(*net), 1e-6);
+}
+
+TEST_F(TflLayersTest, BatchNormsBehindASumOrAConcatenationHaveTheStatisticsOfWhatTheyReadNow) {
+  for (const auto& [text, input] : {std::pair{kSumNet, "sum.add"}, std::pair{kJoinedNet, "joined.concat"}}) {
+    SCOPED_TRACE(input);
+    make(text);
+    const auto net = learn(backend_, {.positions = 10000, .lambdas = {}});
+    const NetState state(*net), before(*before_);
+    const std::vector<double> mean = means_of(outputs_of(*net).at(input));
+    for (std::size_t o = 0; o < mean.size(); ++o)
+      EXPECT_NEAR(static_cast<double>(state.at("bn3.running_mean").data()[o]), mean[o], 1e-4) << o;
+    // Whatever the sum is now, its scale and shift are those that were trained.
+    for (const char* name : {"bn3.gamma", "bn3.beta"})
+      EXPECT_EQ(testing::bits_of(state.at(name)), testing::bits_of(before.at(name))) << name;
+    EXPECT_LT(difference_to_first_step(*net), 1e-6);
+  }
+}
+
+/// Such as branches begin with: they are their beta, whatever their weights.
+TEST_F(TflLayersTest, AChannelWithoutScaleKeepsItsFilterAndItsShift) {
+  make(kSumNet);
+  const NetState before(*before_);
+  before.at("sum.bn.gamma").mutable_values()[5] = 0.0F;
+  before.at("sum.bn.beta").mutable_values()[5] = 0.4F;
+  const auto net = learn(backend_, {.positions = 10000, .lambdas = kFew});
+  const NetState state(*net);
+  EXPECT_EQ(state.at("sum.bn.gamma").data()[5], 0.0F);
+  EXPECT_FLOAT_EQ(state.at("sum.bn.beta").data()[5], 0.4F);
+  const std::span<const float> trained = before.at("sum.conv.weight").values(),
+                               written = state.at("sum.conv.weight").values();
+  const std::size_t m = trained.size() / 12;
+  const TernaryFilter best = best_ternary(trained.subspan(5 * m, m));
+  for (std::size_t j = 0; j < m; ++j)
+    EXPECT_EQ(written[5 * m + j], static_cast<float>(best.alpha) * static_cast<float>(best.t[j])) << j;
+  const auto layers = found_.at("layers");
+  EXPECT_NEAR(difference(*net, "sum.bn"), layers.at(0).at("end_error").get<double>(), 1e-4);
+  EXPECT_LT(difference_to_first_step(*net), 1e-6);
+}
+
+TEST_F(TflLayersTest, ABatchNormThatIsQuantizedWithoutAReluHasCodesForTargets) {
+  make(R"({"layers": [
+    {"type": "conv", "name": "conv1", "channels": 8, "stride": 2, "place": "first"},
+    {"type": "batch_norm", "name": "bn1"}, {"type": "quantize"},
+    {"type": "conv", "name": "conv2", "channels": 12}, {"type": "batch_norm", "name": "bn2"},
+    {"type": "quantize", "name": "quant2"}, {"type": "global_average_pool"},
+    {"type": "linear", "features": "classes", "place": "last"}]})");
+  const auto net = learn(backend_, {.positions = 10000, .lambdas = kFew});
+  EXPECT_NEAR(difference(*net, "quant2"), found_.at("layers").at(0).at("end_error").get<double>(), 1e-4);
 }
 
 /// Weights that are ternary already: a target that can be met at every position.

@@ -76,13 +76,12 @@ void watch_nodes(const StartPoint& point, Module& net, std::span<const std::uint
   }
 }
 
-/// What the batch norm behind a layer reads, all of it.
-NormInput measure_norm_input(const StartPoint& point, const TflSite& site,
+/// All of what a batch norm reads, the output of node `input_name`.
+NormInput measure_norm_input(const StartPoint& point, const std::string& input_name, std::size_t channels,
                              std::span<const std::uint32_t> pictures) {
-  const std::size_t channels = site.out_channels();
   std::vector<double> sum(channels), square(channels);
   std::size_t values_seen = 0;
-  watch_nodes(point, point.net, pictures, {site.norm_input}, [&](const std::vector<Tensor>& values) {
+  watch_nodes(point, point.net, pictures, {input_name}, [&](const std::vector<Tensor>& values) {
     const std::span<const float> x = values.front().values();
     for (std::size_t i = 0; i < x.size(); ++i) {
       const auto v = static_cast<double>(x[i]);
@@ -227,7 +226,8 @@ class LayerLearner {
       learn_group(inputs, g, target.outputs, errors);
     }
     if (state_.find(site_.norm + ".gamma") != nullptr)
-      set_statistics(site_, state_, measure_norm_input(point_, site_, pictures));
+      keep_function(site_, state_,
+                    measure_norm_input(point_, site_.norm_input, site_.out_channels(), pictures));
     return errors;
   }
 
@@ -295,13 +295,25 @@ class LayerLearner {
     return {.t = std::move(filter.t), .alpha = filter.alpha, .b = fold_.shift[channel]};
   }
 
+  /// What a batch norm without scale makes of a channel is its shift, whatever the weights. They stay the
+  /// filter's, so that the scale finds something to grow on.
+  [[nodiscard]] TflSolution without_scale(std::size_t channel) const {
+    const std::size_t m = site_.filter_size();
+    TernaryFilter filter = best_ternary(std::span(weights_).subspan(channel * m, m));
+    return {.t = std::move(filter.t), .alpha = filter.alpha, .b = fold_.shift[channel]};
+  }
+
   [[nodiscard]] Learned learn_channel(const TflProblem& problem, std::size_t channel,
                                       const std::vector<float>& outputs) const {
     TflSolver solver(problem);
     const std::vector<double> y = targets(channel, outputs);
     Learned learned;
-    learned.result = solver.solve(y, start_of(channel, solver, y));
     for (const double value : y) learned.power += value * value;
+    if (fold_.scale[channel] == 0 && intercept_ == Intercept::Learned) {
+      learned.channel = {.channel = channel, .solution = without_scale(channel), .sign = 0};
+      return learned;
+    }
+    learned.result = solver.solve(y, start_of(channel, solver, y));
     learned.channel = {.channel = channel,
                        .solution = learned.result.solution,
                        .sign = fold_.scale[channel] < 0 ? -1.0 : 1.0};
@@ -331,6 +343,22 @@ ThresholdTable table_of(const LayerGraph& graph) {
       "cannot be learned; choose a net with quantized inner layers");
 }
 
+/// A batch norm that is part of no layer's target: behind a sum or a concatenation, for example.
+bool stands_alone(const LayerNode& node, const std::vector<TflSite>& sites) {
+  return std::holds_alternative<const BatchNorm*>(node.layer) &&
+         std::ranges::none_of(sites, [&](const TflSite& site) { return site.norm == node.name; });
+}
+
+nlohmann::ordered_json report_of(const TflSite& site, const LayerErrors& errors) {
+  const double power = errors.power > 0 ? errors.power : 1.0;
+  return {{"layer", site.name},
+          {"channels", site.out_channels()},
+          {"filter_size", site.filter_size()},
+          {"start_error", errors.start / power},
+          {"end_error", errors.end / power},
+          {"kept_start", errors.kept}};
+}
+
 }  // namespace
 
 nlohmann::ordered_json learn_transformation(const StartPoint& point, Module& before,
@@ -339,19 +367,22 @@ nlohmann::ordered_json learn_transformation(const StartPoint& point, Module& bef
   const LayerGraph graph = layer_graph(point.net);
   const ThresholdTable table = table_of(graph);
   const std::vector<std::uint32_t> pictures = sample_pictures(point, options.pictures);
+  const std::vector<TflSite> sites = tfl_sites(graph);
+  const NetState state(point.net);
   nlohmann::ordered_json layers = nlohmann::ordered_json::array();
-  for (const TflSite& site : tfl_sites(graph)) {
-    LayerLearner learner(point, site, options, table);
-    const LayerErrors errors = learner.learn(before, pictures);
-    const double power = errors.power > 0 ? errors.power : 1.0;
-    say("layer '" + site.name + "': relative error " + cli::fixed(errors.start / power, 4) + " -> " +
-        cli::fixed(errors.end / power, 4));
-    layers.push_back({{"layer", site.name},
-                      {"channels", site.out_channels()},
-                      {"filter_size", site.filter_size()},
-                      {"start_error", errors.start / power},
-                      {"end_error", errors.end / power},
-                      {"kept_start", errors.kept}});
+  auto next = sites.begin();
+  for (const LayerNode& node : graph.nodes) {
+    if (next != sites.end() && next->name == node.name) {
+      const TflSite& site = *next++;
+      layers.push_back(report_of(site, LayerLearner(point, site, options, table).learn(before, pictures)));
+      say("layer '" + site.name + "': relative error " +
+          cli::fixed(layers.back().at("start_error").get<double>(), 4) + " -> " +
+          cli::fixed(layers.back().at("end_error").get<double>(), 4));
+    } else if (next != sites.begin() && stands_alone(node, sites)) {
+      // What it reads are ternary layers' outputs now, and so are the codes that the layers behind it see.
+      const std::size_t channels = state.at(node.name + ".running_mean").size();
+      set_statistics(state, node.name, measure_norm_input(point, node.inputs.front(), channels, pictures));
+    }
   }
   return {{"pictures", pictures.size()}, {"layers", layers}};
 }

@@ -6,7 +6,9 @@
 //
 // Batch norm is folded: the target is v = gamma (u - mu) / sigma + beta at sampled positions of the layer's
 // own output u, and Q(v) of it. A layer in front of a ReLU without TSQ's quantizer reproduces the ReLU's
-// output, one in front of a sum its own output.
+// output, one in front of a sum or a concatenation v itself, or u where no batch norm comes first. A batch
+// norm behind the sum or the concatenation gets the statistics of what it reads now, before the layers behind
+// it are learned.
 //
 // Where a max-pooling lies between the layer and its batch norm, the positions are those in front of it,
 // since X and G are common to all channels and the one that wins is not. v, ReLU and Q are monotone in u:

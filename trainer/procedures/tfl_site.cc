@@ -34,22 +34,18 @@ const LayerNode* skip_pools(const LayerGraph& graph, const LayerNode* node) {
 
 void follow_output(const LayerGraph& graph, TflSite& site) {
   const LayerNode* node = skip_pools(graph, only_reader(graph, site.name));
-  const LayerNode* norm = nullptr;
-  float epsilon = 0;
-  if (const auto* layer = as<BatchNorm>(node); layer != nullptr) {
-    norm = node;
-    epsilon = layer->options().epsilon;
+  if (const auto* norm = as<BatchNorm>(node); norm != nullptr) {
+    site.norm = node->name;
+    site.norm_input = node->inputs.front();
+    site.epsilon = norm->options().epsilon;
     node = skip_pools(graph, only_reader(graph, node->name));
   }
-  if (as<Relu>(node) == nullptr) return;
-  if (norm != nullptr) {
-    site.norm = norm->name;
-    site.norm_input = norm->inputs.front();
-    site.epsilon = epsilon;
+  if (as<Relu>(node) != nullptr) {
+    site.output = TflOutput::Relu;
+    node = skip_pools(graph, only_reader(graph, node->name));
   }
-  site.output = TflOutput::Relu;
   // Behind the last hidden layer there may be the 8 bits of the last one's input.
-  const auto* quantize = as<Quantize>(skip_pools(graph, only_reader(graph, node->name)));
+  const auto* quantize = as<Quantize>(node);
   if (quantize != nullptr && quantize->quantizer().name() == "tsq") site.output = TflOutput::Codes;
 }
 
@@ -124,7 +120,7 @@ void write_channel(const TflSite& site, const NetState& state, const TernaryChan
   const std::span<float> weights =
       state.at(site.name + ".weight").mutable_values().subspan(o * s.t.size(), s.t.size());
   for (std::size_t j = 0; j < s.t.size(); ++j)
-    weights[j] = static_cast<float>(from.sign * s.alpha) * static_cast<float>(s.t[j]);
+    weights[j] = static_cast<float>(from.sign < 0 ? -s.alpha : s.alpha) * static_cast<float>(s.t[j]);
   Tensor* bias = state.find(site.name + ".bias");
   if (site.norm.empty()) {
     if (bias != nullptr) set(*bias, o, s.b);
@@ -135,20 +131,27 @@ void write_channel(const TflSite& site, const NetState& state, const TernaryChan
   Tensor* gamma = state.find(site.norm + ".gamma");
   if (gamma == nullptr) return;
   set(*gamma, o, from.sign);
-  set(state.at(site.norm + ".beta"), o, 0);
+  set(state.at(site.norm + ".beta"), o, from.sign == 0 ? s.b : 0.0);
 }
 
-void set_statistics(const TflSite& site, const NetState& state, const NormInput& input) {
-  Tensor &mean = state.at(site.norm + ".running_mean"), &variance = state.at(site.norm + ".running_var");
+void set_statistics(const NetState& state, const std::string& norm, const NormInput& input) {
+  for (std::size_t o = 0; o < input.mean.size(); ++o) {
+    set(state.at(norm + ".running_mean"), o, input.mean[o]);
+    set(state.at(norm + ".running_var"), o, input.variance[o]);
+  }
+}
+
+void keep_function(const TflSite& site, const NetState& state, const NormInput& input) {
+  const Tensor &mean = state.at(site.norm + ".running_mean"),
+               &variance = state.at(site.norm + ".running_var");
   Tensor &gamma = state.at(site.norm + ".gamma"), &beta = state.at(site.norm + ".beta");
   const auto deviation = [&](double v) { return std::sqrt(v + static_cast<double>(site.epsilon)); };
   for (std::size_t o = 0; o < site.out_channels(); ++o) {
     const double scale = value_of(&gamma, o, 1) / deviation(value_of(&variance, o, 1));
     set(beta, o, value_of(&beta, o, 0) + scale * (input.mean[o] - value_of(&mean, o, 0)));
     set(gamma, o, scale * deviation(input.variance[o]));
-    set(mean, o, input.mean[o]);
-    set(variance, o, input.variance[o]);
   }
+  set_statistics(state, site.norm, input);
 }
 
 }  // namespace bitplane::train

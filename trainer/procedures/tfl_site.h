@@ -54,7 +54,7 @@ struct ChannelFold {
 struct TernaryChannel {
   std::size_t channel = 0;
   TflSolution solution = {};
-  double sign = 1;
+  double sign = 1;  ///< of the batch norm; 0: the channel is b, and the filter stands as it is
 };
 void write_channel(const TflSite& site, const NetState& state, const TernaryChannel& from);
 
@@ -62,8 +62,10 @@ void write_channel(const TflSite& site, const NetState& state, const TernaryChan
 struct NormInput {
   std::vector<double> mean, variance;
 };
-/// Takes them for the running ones, which scale and shift undo: evaluation computes what it did, and training
-/// starts from that.
-void set_statistics(const TflSite& site, const NetState& state, const NormInput& input);
+/// Takes them for the running ones of a batch norm.
+void set_statistics(const NetState& state, const std::string& norm, const NormInput& input);
+/// The same for the one behind a layer, where scale and shift undo it: evaluation computes what it did, and
+/// training starts from that.
+void keep_function(const TflSite& site, const NetState& state, const NormInput& input);
 
 }  // namespace bitplane::train
