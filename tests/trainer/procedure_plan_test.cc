@@ -30,6 +30,8 @@ class ProcedurePlans : public ::testing::Test {
       config.lr = float_lr;
       config.epochs = 0;
       config.schedule = "cosine";
+      config.drop_factor = 0.5;
+      config.power = 2;
       Training training = Training::start(config, data_);
       EXPECT_EQ(training.run(testing::silent()), Outcome::Finished);
     }
@@ -71,6 +73,44 @@ TEST_F(ProcedurePlans, ThePlanIsTheSameWhenItIsReadAgain) {
   for (std::size_t i = 0; i < again.stages.size(); ++i)
     EXPECT_EQ(again.stages[i].config, before.stages[i].config) << i;
   EXPECT_EQ(changed_plan(before, again), "");
+}
+
+TEST_F(ProcedurePlans, AScheduleOfItsOwnIsNotShapedByTheFloatRuns) {
+  for (const PlannedStage& planned : plan("tsq", 0.1).stages) EXPECT_EQ(planned.config.power, 1.0);
+  for (const char* method : {"gdrq", "slq", "eslq", "mlq", "inq"}) {
+    for (const PlannedStage& planned : plan(method, 0.1).stages)
+      EXPECT_EQ(planned.config.drop_factor, 0.1) << method;
+  }
+  PartialConfig flags;
+  flags.values.power = 3;
+  flags.values.drop_factor = 0.2;
+  flags.given = {"power", "drop_factor"};
+  EXPECT_EQ(plan("tsq", 0.1, flags).request.power, 3.0);
+  for (const char* method : {"gdrq", "slq"})
+    EXPECT_EQ(plan(method, 0.1, flags).request.drop_factor, 0.2) << method;
+  EXPECT_EQ(plan("qil", 0.1).request.drop_factor, 0.5) << "its schedule is the float run's";
+}
+
+TEST_F(ProcedurePlans, StagesOfQilHaveOneBitLessEach) {
+  using Bits = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+  struct Case {
+    std::uint64_t wbits, abits;
+    Bits stages;
+  };
+  for (const Case& c :
+       {Case{2, 2, {{5, 5}, {4, 4}, {3, 3}, {2, 2}}},
+        Case{2, kFloatBits, {{5, kFloatBits}, {4, kFloatBits}, {3, kFloatBits}, {2, kFloatBits}}},
+        Case{8, 2, {{8, 5}, {8, 4}, {8, 3}, {8, 2}}}, Case{2, 1, {{5, 5}, {4, 4}, {3, 3}, {2, 2}, {2, 1}}}}) {
+    SCOPED_TRACE(std::to_string(c.wbits) + "/" + std::to_string(c.abits));
+    PartialConfig flags;
+    flags.values.wbits = c.wbits;
+    flags.values.abits = c.abits;
+    flags.given = {"wbits", "abits"};
+    Bits found;
+    for (const PlannedStage& planned : plan("qil", 0.1, flags).stages)
+      found.emplace_back(planned.config.wbits, planned.config.abits);
+    EXPECT_EQ(found, c.stages);
+  }
 }
 
 /// Epochs, counted from 1, from whose first step on the rate is a tenth.

@@ -44,7 +44,7 @@ TEST_F(ProcedureRefusals, WhatBelongsToTheWholeProcedureIsNoSettingOfAStage) {
                    {"--set " + text, "the same in all stages", "lr, epochs or schedule"});
   }
   // Levels of other bits or of another type do not go with the parts that are there.
-  for (const char* setting : {"wbits=4", "first-last=8", "layers=inner", "type=two-digit"}) {
+  for (const char* setting : {"wbits=4", "first-last=8", "layers=inner", "type=two-digit", "start=linear"}) {
     SCOPED_TRACE(setting);
     const std::string text = "part-2." + std::string(setting);
     expect_refusal(quantize("x", {"--method", "eslq", "--set", text}), {"the same in all stages"});
@@ -55,6 +55,12 @@ TEST_F(ProcedureRefusals, WhatBelongsToTheWholeProcedureIsNoSettingOfAStage) {
   expect_done(quantize("q", {"--method", "qil", "--option", "first_bits=3", "--until", "3-bits", "--epochs",
                              "0", "--set", "3-bits.seed=2", "--set", "3-bits.wbits=4"}));
   EXPECT_EQ(json("q/1-3-bits/config.json").at("wbits"), 4);
+}
+
+TEST_F(ProcedureRefusals, WithoutAFloatRunItSaysHowToGetOne) {
+  const Arguments arguments{"quantize", "--method", "qil", "--out", folder_ / "x"};
+  expect_refusal(arguments, {"--from RUN", "give a finished run of `trainer train --method float`"});
+  EXPECT_EQ(run(folder_, arguments).code, static_cast<int>(cli::ExitCode::BadUsage));
 }
 
 TEST_F(ProcedureRefusals, AFloatRunMustBeFinished) {

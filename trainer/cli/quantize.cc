@@ -37,6 +37,8 @@ cli::ExitCode quantize(const QuantizeOptions& options) {
   }
   (void)find_procedure(flags.values.method);
   if (flags.values.out.empty()) throw std::invalid_argument("give the procedure a folder: --out runs/NAME");
+  if (options.from.empty())
+    throw std::invalid_argument("--from RUN: give a finished run of `trainer train --method float`");
   const LoadedRun from = load_run(options.from, Which::Last);
   ProcedurePlan plan = plan_procedure(from, flags, options.special);
   StageRequest request{.folder = plan.request.out,
@@ -63,7 +65,7 @@ std::string help_of(const ConfigField& field) {
 
 cli::Action declare_quantize(CLI::App& app) {
   auto options = std::make_shared<QuantizeOptions>();
-  app.add_option("--from", options->from, "run folder of a float net")->required();
+  app.add_option("--from", options->from, "run folder of a float net");
   declare_config_flags(app, options->flags, help_of);
   app.add_option("--set", options->special,
                  "STAGE.NAME=VALUE: a setting or an option of one stage, as fine-tune.lr=0.001");

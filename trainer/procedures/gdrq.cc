@@ -29,6 +29,7 @@ constexpr std::array kGdrqOptions{
 void gdrq_defaults(Config& config) {
   config.lr = 0.01;
   config.schedule = "step";
+  config.drop_factor = 0.1;
   config.warmup = 0;
   config.epochs = 5;
 }

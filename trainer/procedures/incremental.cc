@@ -137,6 +137,7 @@ void restart_rate(Config& config) {
 
 void incremental_defaults(Config& config) {
   config.schedule = "step";
+  config.drop_factor = 0.1;
   config.warmup = 0;
   config.epochs = 8;
 }

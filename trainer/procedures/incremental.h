@@ -44,8 +44,8 @@ void incremental_defaults(Config& config);
 /// Their rate starts at that of the float run divided by this.
 inline constexpr unsigned kIncrementalLrDivisor = 10;
 /// What every stage of them must have alike: levels of other bits or layers do not go with the parts that are
-/// there.
-inline constexpr std::array<std::string_view, 5> kIncrementalShared{"wbits", "first_last", "layers", "shares",
-                                                                    "type"};
+/// there, and centres start once.
+inline constexpr std::array<std::string_view, 6> kIncrementalShared{"wbits",  "first_last", "layers",
+                                                                    "shares", "type",       "start"};
 
 }  // namespace bitplane::train

@@ -81,6 +81,7 @@ void tsq_defaults(Config& config) {
   config.abits = 2;
   config.lr = 0.05;
   config.schedule = "polynomial";
+  config.power = 1;
   config.warmup = 0;
   config.epochs = 10;
 }
