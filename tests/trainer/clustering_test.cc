@@ -193,5 +193,37 @@ TEST_F(ClusteringTest, MlqDifferencesOfCentresAreExact) {
   }
 }
 
+TEST_F(ClusteringTest, MlqWeightsThatMovedIntoABoundarysCellJoinIt) {
+  Tensor weights = random_tensor({20, 30}, 34);
+  // Three clusters far from one another.
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    weights.mutable_data()[i] = 0.03F * weights.data()[i] + static_cast<float>(i % 3) - 1.0F;
+  const auto owner = make_quantizer("mlq", 2, weights);
+  IncrementalWeights& quantizer = incremental(*owner);
+  advance(quantizer, weights);
+  const float a = quantizer.levels()[0], c = quantizer.levels()[2];
+  const Tensor frozen = quantizer.frozen();
+  std::vector<std::size_t> hearts;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (frozen.data()[i] == 0.0F) hearts.push_back(i);
+  }
+  ASSERT_EQ(hearts.size(), weights.size() / 3);
+  for (const std::size_t i : hearts) weights.mutable_data()[i] += 0.1F;
+  const std::size_t to_c = hearts[0], to_a = hearts[1];
+  weights.mutable_data()[to_c] = 0.9F * c;
+  weights.mutable_data()[to_a] = 1.5F * a;
+  double sum = 0;
+  for (std::size_t i = 2; i < hearts.size(); ++i) sum += static_cast<double>(weights.data()[hearts[i]]);
+  advance(quantizer, weights);
+  EXPECT_EQ(quantizer.levels()[0], a);
+  EXPECT_EQ(quantizer.levels()[2], c);
+  EXPECT_EQ(weights.data()[to_c], c);
+  EXPECT_EQ(weights.data()[to_a], a);
+  const double b = sum / static_cast<double>(hearts.size() - 2);
+  EXPECT_NEAR(static_cast<double>(quantizer.levels()[1]), b, 2e-6);
+  for (std::size_t i = 2; i < hearts.size(); ++i)
+    EXPECT_EQ(weights.data()[hearts[i]], quantizer.levels()[1]) << hearts[i];
+}
+
 }  // namespace
 }  // namespace bitplane::train::testing

@@ -103,6 +103,47 @@ TEST(Constraints, StepsOfLsqStayAboveTheirFloor) {
   EXPECT_GT(at_floor, 0U) << "the rate does not reach the floor";
 }
 
+/// Of the weights of a layer, as the definition has it: the mean of the magnitudes above a twentieth of the
+/// largest.
+double first_level_of_ttq(std::span<const float> weights) {
+  float largest = 0.0F;
+  for (const float w : weights) largest = std::max(largest, std::fabs(w));
+  double sum = 0, count = 0;
+  for (const float w : weights) {
+    if (std::fabs(w) <= 0.05F * largest) continue;
+    sum += std::fabs(static_cast<double>(w));
+    count += 1;
+  }
+  return sum / count;
+}
+
+TEST(Constraints, LevelsOfTtqBeginAtTheMeanMagnitudeAndStayPositive) {
+  const TemporaryFolder still, moved;
+  Training training = train_two_steps(still, {"ttq", 2, kFloatBits}, 1e-30);
+  const auto start = build_run_net(training.config(), {28, 28, 1}, 10);
+  const auto first = trained_numbers(training.net());
+  const std::vector<QuantizedLayer> layers = quantized_layers(*start);
+  ASSERT_EQ(first.size(), 2 * layers.size());
+  for (const QuantizedLayer& layer : layers) {
+    const double level = first_level_of_ttq(layer.weights->values());
+    std::size_t found = 0;
+    for (const auto& [name, value] : first) {
+      if (!name.starts_with(layer.name + ".")) continue;
+      EXPECT_NEAR(value, level, 1e-6 * level) << name;
+      ++found;
+    }
+    EXPECT_EQ(found, 2U) << layer.name;
+  }
+
+  train_two_steps(moved, {"ttq", 2, kFloatBits}, 0.05, "role=quantizer: lr=1e6");
+  std::size_t at_floor = 0;
+  for (const auto& [name, level] : trained_numbers(*load_run(moved / "run", Which::Last).net)) {
+    EXPECT_GE(level, static_cast<double>(1e-6F)) << name;
+    at_floor += level == static_cast<double>(1e-6F) ? 1U : 0U;
+  }
+  EXPECT_GT(at_floor, 0U) << "the rate does not reach the floor";
+}
+
 /// Half widths stay above a thousandth of their start, centres above (1 - 1/q) of the half width by as much.
 TEST(Constraints, IntervalsOfQilAreProjected) {
   const TemporaryFolder folder;

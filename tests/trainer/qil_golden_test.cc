@@ -132,5 +132,20 @@ TEST_F(QilGoldenTest, TellsItsBoundsAndPruning) {
   EXPECT_EQ(readings[2], (Reading{"pruned", static_cast<double>(zeros) / 200.0}));
 }
 
+TEST_F(QilGoldenTest, BoundsThatAreLoggedAreTheFirstAndTheLastThreshold) {
+  const auto expect_bounds = [](Quantizer& quantizer, const Json& c, double prune, double clip) {
+    set_interval(quantizer, c);
+    const std::vector<Reading> readings = quantizer.readings();
+    ASSERT_GE(readings.size(), 2U);
+    EXPECT_EQ(readings[0].name, "prune_point");
+    EXPECT_NEAR(readings[0].value, prune, 1e-6);
+    EXPECT_EQ(readings[1].name, "clip_point");
+    EXPECT_NEAR(readings[1].value, clip, 1e-6);
+  };
+  const Json of_weights{{"c", 0.5}, {"d", 0.3}, {"bits", 3}}, of_activations{{"c", 1.0}, {"d", 0.8}};
+  expect_bounds(*weights(of_weights, {1, 4}, "M"), of_weights, 0.3, 0.7);
+  expect_bounds(*find_quantizer("qil")->make_activations({.bits = 2}), of_activations, 7.0 / 15, 23.0 / 15);
+}
+
 }  // namespace
 }  // namespace bitplane::train::testing

@@ -157,24 +157,56 @@ TEST(Tfl, WithoutLambdasTheStartIsTheSolution) {
   }
 }
 
-TEST(Tfl, ARandomStartIsFittedWithAPositiveScale) {
-  Backend backend;
-  Random random(9, stream_of("fit"));
-  constexpr std::size_t kM = 9, kSamples = 100;
-  const TflInputs inputs(backend, random_codes(kM * kSamples, 2, random), kM, 2, Intercept::Learned);
-  const ThresholdTable table = sparse_table(sparse_levels(2, 0.5), 2, BelowEpsilon::Stuck);
-  TflSolver solver({.inputs = inputs, .table = &table, .delta = static_cast<double>(table.levels[1])});
-  const std::vector<std::int8_t> t{1, -1, 0, 1, 1, 0, -1, 0, 1};
-  std::vector<double> y;
-  for (std::size_t n = 0; n < kSamples; ++n) {
-    double u = 0;
-    for (std::size_t j = 0; j < kM; ++j) u += t[j] * inputs.row(j)[n];
-    y.push_back(0.7 - 0.3 * static_cast<double>(table.levels[1]) * u);
+/// Codes, and y = 0.7 - 0.3 X^T t.
+struct FallingLine {
+  FallingLine() {
+    for (std::size_t n = 0; n < kSamples; ++n) {
+      double sum = 0;
+      for (std::size_t j = 0; j < kM; ++j) sum += t[j] * codes[j * kSamples + n];
+      u.push_back(delta * sum);
+      y.push_back(0.7 - 0.3 * u.back());
+    }
   }
-  const TflSolution fitted = solver.fit(y, t);
+  /// With `t` for a start.
+  [[nodiscard]] TflSolution fit(Intercept intercept) const {
+    Backend backend;
+    const TflInputs inputs(backend, codes, kM, 2, intercept);
+    return TflSolver({.inputs = inputs, .table = &table, .delta = delta}).fit(y, t);
+  }
+  void expect_negated(const TflSolution& fitted) const {
+    for (std::size_t j = 0; j < kM; ++j) EXPECT_EQ(fitted.t[j], -t[j]);
+  }
+
+  static constexpr std::size_t kM = 9, kSamples = 100;
+  Random random{9, stream_of("fit")};
+  std::vector<std::uint8_t> codes = random_codes(kM * kSamples, 2, random);
+  ThresholdTable table = sparse_table(sparse_levels(2, 0.5), 2, BelowEpsilon::Stuck);
+  double delta = static_cast<double>(table.levels[1]);
+  std::vector<std::int8_t> t{1, -1, 0, 1, 1, 0, -1, 0, 1};
+  std::vector<double> u, y;
+};
+
+TEST(Tfl, ARandomStartIsFittedWithAPositiveScale) {
+  const FallingLine line;
+  const TflSolution fitted = line.fit(Intercept::Learned);
   EXPECT_NEAR(fitted.alpha, 0.3, 1e-12);
   EXPECT_NEAR(fitted.b, 0.7, 1e-12);
-  for (std::size_t j = 0; j < kM; ++j) EXPECT_EQ(fitted.t[j], -t[j]);
+  line.expect_negated(fitted);
+}
+
+TEST(Tfl, ARandomStartWithoutInterceptIsALineThroughZero) {
+  FallingLine line;
+  for (double& y : line.y) y -= 0.65;  // so that its share of the mean does not turn the slope
+  double products = 0, squares = 0;
+  for (std::size_t n = 0; n < line.y.size(); ++n) {
+    products += line.u[n] * line.y[n];
+    squares += line.u[n] * line.u[n];
+  }
+  const TflSolution fitted = line.fit(Intercept::None);
+  EXPECT_NEAR(fitted.alpha, -products / squares, 1e-12);
+  EXPECT_GT(std::fabs(fitted.alpha - 0.3), 1e-3) << "the same line with and without";
+  EXPECT_EQ(fitted.b, 0.0);
+  line.expect_negated(fitted);
 }
 
 }  // namespace

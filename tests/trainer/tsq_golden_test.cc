@@ -98,6 +98,12 @@ TEST(SparseLevels, NormalFunctionsAreInverse) {
     EXPECT_NEAR(normal_cdf(normal_quantile(p)), p, 1e-15);
 }
 
+TEST(SparseActivations, TheOptionSaysWhetherTheGradientPassesBelowEpsilon) {
+  const QuantizerInfo& tsq = *find_quantizer("tsq");
+  EXPECT_EQ(tsq.make_activations({.bits = 2, .options = {{"pass_below_eps", 1}}})->table().pass_above, 0.0F);
+  EXPECT_EQ(tsq.make_activations({.bits = 2})->table().pass_above, 0.32F);
+}
+
 TEST(SparseActivations, CodesValuesAndGradientsAreTheGoldenOnes) {
   for (const Json& c : golden::cases("sq", "forward")) {
     SCOPED_TRACE(c.at("name").get<std::string>());

@@ -116,6 +116,15 @@ TEST_F(TsqProcedure, SymmetricLayersAreFittedOnTheFloatNetsCodes) {
   }
 }
 
+TEST_F(TsqProcedure, ARandomStartIsAnotherOne) {
+  transform("otwa", {});
+  transform("random", {"tfl_start=random"});
+  const auto best = layers("otwa"), random = layers("random");
+  for (std::size_t l = 0; l < 4; ++l)
+    EXPECT_NE(best.at(l).at("start_error"), random.at(l).at("start_error")) << l;
+  EXPECT_GT(random.at(0).at("start_error").get<double>(), best.at(0).at("start_error").get<double>());
+}
+
 /// v at X = 0, of each channel of the four batch norms behind ternary weights.
 std::vector<double> intercepts(const LoadedRun& run) {
   const NetState state(*run.net);
