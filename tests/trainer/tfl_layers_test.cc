@@ -200,6 +200,21 @@ std::vector<double> means_of(const Tensor& t) {
   return means;
 }
 
+TEST_F(TflLayersTest, BatchNormsAtTheEndsOfBranchesAndBehindProjectionsAreFound) {
+  for (const char* net : {"resnet-18-cifar", "resnet-18", "resnet-50", "resnet-18-post", "resnet-20-post"}) {
+    SCOPED_TRACE(net);
+    Config config = tsq_config(2, net);
+    config.width = 0.0625;
+    const auto built = build_run_net(config, {32, 32, 3}, 10);
+    std::size_t linear = 0;
+    for (const TflSite& site : tfl_sites(layer_graph(*built))) {
+      EXPECT_FALSE(site.norm.empty()) << site.name;
+      linear += site.output == TflOutput::Linear ? 1 : 0;
+    }
+    EXPECT_GT(linear, 0U) << "those in front of the sums";
+  }
+}
+
 TEST_F(TflLayersTest, InFrontOfASumTheBatchNormIsPartOfWhatIsLearned) {
   make(kSumNet);
   const auto net = learn(backend_, {.positions = 10000});
