@@ -137,9 +137,8 @@ TEST_F(ProcedureTest, WhatLiesInAStagesFolderIsNotLost) {
 
   // A stage whose last checkpoint somebody removed: its best one is what is left of it.
   std::filesystem::create_directories(folder_ / "q/2-2-bits");
-  auto config = nlohmann::json::parse(read_file_text(folder_ / "q/1-3-bits/config.json"));
-  config.at("wbits") = config.at("abits") = 2;
-  write_file_text(folder_ / "q/2-2-bits/config.json", config.dump());
+  const Config config = ProcedureFolder::open(folder_ / "q").plan().stages[1].config;
+  write_file_text(folder_ / "q/2-2-bits/config.json", config_to_json(config).dump());
   std::filesystem::copy(folder_ / "q/1-3-bits/checkpoint-best.safetensors", folder_ / "q/2-2-bits/");
   const Finished refused = run(folder_, {"resume", folder_ / "q"});
   EXPECT_NE(refused.code, 0);
