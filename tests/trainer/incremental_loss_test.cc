@@ -72,11 +72,11 @@ class LossOrder : public ::testing::Test {
     (void)carry_state(*before_->net, *net);
     return net;
   }
-  StageStart start(const StartPoint& point, Module& before) {
+  StageStart start(const StartPoint& point, Module& before, std::uint64_t seed = 1) {
     return {.point = point,
             .before = before,
             .task_before = before_->task,
-            .seed = 1,
+            .seed = seed,
             .say = [](const std::string&) {}};
   }
   StartPoint point_of(const Config& config, Module& net) {
@@ -95,6 +95,21 @@ class LossOrder : public ::testing::Test {
   Backend backend_{{.features = run_features(), .threads = 1}};
   std::optional<LoadedRun> before_;
 };
+
+TEST_F(LossOrder, ThePicturesAreTheSameOnesInEveryStage) {
+  data_ = testing::small_data(2200, 24);  // more than are looked at
+  Config config = testing::small_config("", 4, kFloatBits);
+  config.method = "slq";
+  config.options = resolve_method({"slq", 4, kFloatBits, {}}).options;
+  const auto net = net_of(config);
+  const auto loss = [&](std::uint64_t stage, std::uint64_t procedure) {
+    config.seed = stage;
+    const StartPoint point = point_of(config, *net);
+    return loss_on_subset(start(point, *before_->net, procedure))();
+  };
+  EXPECT_EQ(loss(1001, 1), loss(2001, 1));
+  EXPECT_NE(loss(1001, 1), loss(1001, 2));
+}
 
 TEST_F(LossOrder, LossesAreThoseOfActivationsThatHaveSeenABatch) {
   for (const char* activations : {"gdrq", "lsq", "qil", "lq-nets", "pact"}) {
