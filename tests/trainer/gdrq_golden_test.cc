@@ -141,6 +141,31 @@ TEST_F(GdrqGoldenTest, AlphaIsSearchedAgainAfterSearchEverySteps) {
   EXPECT_EQ(alpha_after(w), first);
 }
 
+/// By default with the first step of each epoch, however many steps that has.
+TEST_F(GdrqGoldenTest, AlphaIsSearchedOnceAnEpoch) {
+  const Tensor w = random_tensor({4, 9}, 7);
+  Tensor twice = w.clone();
+  for (float& v : twice.mutable_values()) v *= 2.0F;
+  for (const std::uint64_t steps : {1U, 3U, 700U}) {
+    SCOPED_TRACE(steps);
+    const auto quantizer = gdrq().make_weights(
+        {.bits = 2, .out_channels = 4, .filter_size = 9, .options = {{"alpha", "search"}}});
+    const Context ctx{.backend = backend_, .steps_per_epoch = steps};
+    float found = 0;
+    const auto step = [&](const Tensor& weights) {
+      (void)quantizer->forward(ctx, weights);
+      alpha_of(*quantizer, [&](Tensor& alpha) { found = alpha.values()[0]; });
+    };
+    step(w);
+    const float first = found;
+    ASSERT_GT(first, 0.0F);
+    for (std::uint64_t s = 1; s < steps; ++s) step(twice);
+    EXPECT_EQ(found, first);
+    step(twice);
+    EXPECT_EQ(found, 2.0F * first) << "a new epoch";
+  }
+}
+
 TEST_F(GdrqGoldenTest, SearchEndsBetweenTheGridAndTheOptimum) {
   for (const Json& c : golden::cases("gdrq", "weights")) {
     if (c.at("bits") == 1) continue;

@@ -73,11 +73,7 @@ class LossOrder : public ::testing::Test {
     return net;
   }
   StageStart start(const StartPoint& point, Module& before, std::uint64_t seed = 1) {
-    return {.point = point,
-            .before = before,
-            .task_before = before_->task,
-            .seed = seed,
-            .say = [](const std::string&) {}};
+    return {.point = point, .before = before, .seed = seed, .say = [](const std::string&) {}};
   }
   StartPoint point_of(const Config& config, Module& net) {
     return {.config = config, .data = data_, .task = before_->task, .backend = backend_, .net = net};

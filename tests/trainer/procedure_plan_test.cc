@@ -91,6 +91,20 @@ TEST_F(ProcedurePlans, AScheduleOfItsOwnIsNotShapedByTheFloatRuns) {
   EXPECT_EQ(plan("qil", 0.1).request.drop_factor, 0.5) << "its schedule is the float run's";
 }
 
+/// GDRQ's float stage has the rate of training from the start, its authors' 0.1; TSQ's first one alike.
+TEST_F(ProcedurePlans, FineTuningHasATenthOfTheRate) {
+  for (const auto& [method, lr] : {std::pair{"gdrq", 0.1}, std::pair{"tsq", 0.05}}) {
+    SCOPED_TRACE(method);
+    const std::vector<PlannedStage> stages = plan(method, 0.4).stages;
+    EXPECT_EQ(stages.front().config.lr, lr);
+    EXPECT_DOUBLE_EQ(stages.back().config.lr, lr / 10);
+    EXPECT_EQ(plan(method, 0.4, {}, {"fine-tune.lr=0.5"}).stages.back().config.lr, 0.5);
+  }
+  PartialConfig flags;
+  flags.values.options = {{"reshaping", "off"}};
+  EXPECT_DOUBLE_EQ(plan("gdrq", 0.4, flags).stages.back().config.lr, 0.01);
+}
+
 TEST_F(ProcedurePlans, StagesOfQilHaveOneBitLessEach) {
   using Bits = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
   struct Case {

@@ -25,6 +25,7 @@ struct Context {
   OpProfile* profile = nullptr;  ///< when set, time per operation is added up there
   /// Operations that draw random numbers (dropout) take them from a stream of this seed, by this step.
   std::uint64_t seed = 0, step = 0;
+  std::uint64_t steps_per_epoch = 0;  ///< for what happens once an epoch; 0: there are no epochs
 };
 
 }  // namespace bitplane::train

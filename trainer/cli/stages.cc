@@ -65,7 +65,6 @@ void prepare_stage(const ProcedureFolder& folder, std::size_t index, const Start
   if (planned.stage.prepare) {
     report["found"] = planned.stage.prepare({.point = point,
                                              .before = *before.net,
-                                             .task_before = before.task,
                                              .seed = plan.request.seed,
                                              .say = [](const std::string& text) { cli::note(text); }});
   }

@@ -27,7 +27,7 @@ constexpr std::array kGdrqOptions{
 };
 
 void gdrq_defaults(Config& config) {
-  config.lr = 0.01;
+  config.lr = 0.1;
   config.schedule = "step";
   config.drop_factor = 0.1;
   config.warmup = 0;
@@ -45,7 +45,9 @@ std::vector<Stage> gdrq_stages(const Config& /*request*/, const OptionValues& op
                         config.options["reshape"] = "project";
                       }});
   }
-  stages.push_back({.name = "fine-tune", .description = "weights and activations of the bits asked for"});
+  stages.push_back({.name = "fine-tune",
+                    .description = "weights and activations of the bits asked for",
+                    .change = [](Config& config) { config.lr *= kFineTuneShare; }});
   return stages;
 }
 

@@ -27,11 +27,13 @@
 
 namespace bitplane::train {
 
+/// Of the learning rate: what a last stage that only fine-tunes has.
+inline constexpr double kFineTuneShare = 0.1;
+
 /// What a stage's preparation sees and changes.
 struct StageStart {
   const StartPoint& point;  ///< its net holds the state of the stage before, by name
   Module& before;           ///< the net of that stage, or the float net
-  const Task& task_before;  ///< how that net sees pictures
   std::uint64_t seed;       ///< the procedure's; the stage's own is the config's
   /// A sentence for people, now and then.
   std::function<void(const std::string&)> say;

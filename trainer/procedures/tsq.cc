@@ -13,7 +13,6 @@ namespace bitplane::train {
 namespace {
 
 constexpr std::size_t kTernaryBits = 2;
-constexpr double kFineTuneShare = 0.1;  ///< of the learning rate
 
 constexpr std::array<std::string_view, 2> kStarts{"otwa", "random"};
 constexpr std::array<std::string_view, 2> kFronts{"asymmetric", "symmetric"};
@@ -76,6 +75,9 @@ TflOptions tfl_options(const OptionValues& given) {
   return options;
 }
 
+/// The last stage goes on with the codes that the transformation reproduced.
+constexpr std::array<std::string_view, 4> kTsqShared{"wbits", "abits", "first_last", "theta"};
+
 void tsq_defaults(Config& config) {
   config.wbits = kTernaryBits;
   config.abits = 2;
@@ -114,6 +116,7 @@ constexpr ProcedureInfo kTsqProcedure{
     .description = "sparse codes with float weights, ternary weights layer by layer, fine-tuning",
     .defaults = tsq_defaults,
     .options = kTsqOptions,
-    .stages = tsq_stages};
+    .stages = tsq_stages,
+    .shared = kTsqShared};
 
 }  // namespace bitplane::train

@@ -98,9 +98,9 @@ constexpr std::array kGdrqWeightOptions{
                .kind = OptionKind::Choice,
                .choices = kSlopes},
     OptionInfo{.name = "search_every",
-               .help = "steps between searches of alpha",
-               .default_value = 500,
-               .min = 1,
+               .help = "steps between searches of alpha; 0: an epoch",
+               .default_value = 0,
+               .min = 0,
                .max = 1e9},
 };
 constexpr std::array kGdrqActivationOptions{
@@ -133,7 +133,7 @@ class GdrqWeights final : public IntegerWeightQuantizer {
     reshapes_ = read.choice("reshape") == "project";
     masks_ = read.choice("weight_slope") == "masked";
     k_w_ = read.real("k_w");
-    search_every_ = static_cast<float>(read.real("search_every"));
+    search_every_ = read.count("search_every");
     alpha_ = Tensor::zeros({groups()});
   }
 
@@ -179,10 +179,11 @@ class GdrqWeights final : public IntegerWeightQuantizer {
   [[nodiscard]] IntegerCodes codes() const noexcept override {
     return bits() == 1 ? IntegerCodes::Odd : IntegerCodes::TwosComplement;
   }
-  void before_forward(const Context&, const Tensor& weights) override {
+  void before_forward(const Context& ctx, const Tensor& weights) override {
     if (!searches_ || bits() == 1) return;
+    const std::uint64_t every = search_every_ != 0 ? search_every_ : ctx.steps_per_epoch;
     float& age = *age_.mutable_data();
-    if (age == 0.0F || age >= search_every_) {
+    if (age == 0.0F || (every != 0 && age >= static_cast<float>(every))) {
       for (std::size_t g = 0; g < groups(); ++g) {
         alpha_.mutable_data()[g] = static_cast<float>(gdrq_search(group_of(weights, g), levels()));
       }
@@ -228,7 +229,7 @@ class GdrqWeights final : public IntegerWeightQuantizer {
   std::size_t filters_ = 1;  ///< of a group
   bool searches_ = false, reshapes_ = false, masks_ = false;
   double k_w_ = 2;
-  float search_every_ = 1;
+  std::uint64_t search_every_ = 0;   ///< steps; 0: an epoch
   Tensor alpha_;                     ///< [groups], found by search
   Tensor age_ = Tensor::zeros({1});  ///< steps since the search; 0: none yet
 };

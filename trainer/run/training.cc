@@ -205,7 +205,8 @@ Context Training::context(Mode mode) const {
           .mode = mode,
           .grad = mode == Mode::Train ? GradMode::Record : GradMode::Off,
           .seed = config_.seed,
-          .step = progress_.step};
+          .step = progress_.step,
+          .steps_per_epoch = steps_per_epoch_};
 }
 
 /// A run without epochs ends with the accuracy of its start.
