@@ -51,6 +51,12 @@ TEST_F(ProcedureRefusals, WhatBelongsToTheWholeProcedureIsNoSettingOfAStage) {
   }
   expect_refusal(quantize("x", {"--method", "inq", "--set", "part-2.shares=30-60-80-100"}),
                  {"the same in all stages"});
+  // The transformation reproduces the codes of the stage before it.
+  for (const char* setting : {"sparse.wbits=2", "sparse.abits=3", "sparse.first-last=8",
+                              "fine-tune.theta=0.75", "transform.abits=1"}) {
+    SCOPED_TRACE(setting);
+    expect_refusal(quantize("x", {"--method", "tsq", "--set", setting}), {"the same in all stages"});
+  }
   EXPECT_FALSE(exists("x"));
   expect_done(quantize("q", {"--method", "qil", "--option", "first_bits=3", "--until", "3-bits", "--epochs",
                              "0", "--set", "3-bits.seed=2", "--set", "3-bits.wbits=4"}));

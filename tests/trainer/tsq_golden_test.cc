@@ -68,6 +68,38 @@ TEST(SparseLevels, WithoutEpsilonTheyAreTheHalfWaveGaussian) {
   }
 }
 
+/// Against a search in small steps over sums of small cells, up to shares of zeros where hardly anything is
+/// left.
+TEST(SparseLevels, TheStepIsTheBestOneForAnyShareOfZeros) {
+  constexpr double kCell = 1e-3, kEnd = 8.0;
+  const auto error_of = [&](double epsilon, double delta, std::size_t bits) {
+    const auto top = static_cast<double>((1U << bits) - 1);
+    double error = 0;
+    for (double x = epsilon + kCell / 2; x < kEnd; x += kCell) {
+      const double k = std::clamp(std::ceil(x / delta - 0.5), 1.0, top);
+      error += (k * delta - x) * (k * delta - x) * std::exp(-x * x / 2);
+    }
+    return error;
+  };
+  const QuantizerInfo& tsq = *find_quantizer("tsq");
+  for (const double theta : {0.55, 0.9, 0.99, 0.995, 0.9999}) {
+    for (const std::size_t bits : {1U, 2U, 4U}) {
+      SCOPED_TRACE(std::to_string(theta) + " " + std::to_string(bits));
+      const ThresholdTable table =
+          tsq.make_activations({.bits = bits, .options = {{"theta", theta}}})->table();
+      const double epsilon = normal_quantile(theta), delta = static_cast<double>(table.levels[1]);
+      EXPECT_NEAR(0.5 * std::erfc(epsilon / std::sqrt(2.0)), 1.0 - theta, 1e-12);
+      EXPECT_EQ(table.thresholds[0], static_cast<float>(epsilon));
+      const double found = error_of(epsilon, delta, bits);
+      constexpr int kTries = 400;
+      for (int i = 1; i <= kTries; ++i) {
+        const double other = 7.0 / static_cast<double>(table.levels.size() - 1) * i / kTries;
+        EXPECT_GE(error_of(epsilon, other, bits), found * (1 - 1e-4)) << other << " against " << delta;
+      }
+    }
+  }
+}
+
 TEST(SparseLevels, TheErrorOfAllCodesIsLeastAtSixtyTwoAndAHalfPercent) {
   struct Known {
     double theta, above, all;  ///< errors above epsilon, and with what becomes 0

@@ -60,7 +60,7 @@ constexpr std::array kTsqActivationOptions{
                .kind = OptionKind::Real,
                .default_value = 0.625,
                .min = 0.5,
-               .max = 0.99},
+               .max = 0.9999},
     OptionInfo{.name = "pass_below_eps",
                .help = "1: the gradient passes from 0 on, so that zeros below epsilon can come back",
                .default_value = 0,
