@@ -8,11 +8,6 @@
 #include "engine/data/nearest_name.h"
 
 namespace bitplane::train {
-namespace {
-
-constexpr std::size_t kLargestCount = 1U << 20;
-
-}  // namespace
 
 NetElement::NetElement(const NetJson& json, std::string where) : json_(&json), where_(std::move(where)) {
   if (!json.is_object()) fail("it must be an object of keys and values, not " + json.dump());
@@ -60,25 +55,34 @@ std::string NetElement::required_text(const char* key) {
   return text(key, "");
 }
 
-std::size_t NetElement::count(const char* key, std::size_t otherwise) {
+std::size_t NetElement::count(const char* key, std::size_t otherwise, const WholeRange& range) {
   const NetJson* value = find(key);
   if (value == nullptr) return otherwise;
-  if (!value->is_number_unsigned() || value->get<std::uint64_t>() > kLargestCount) {
-    fail("'" + std::string(key) + "' is " + value->dump() + ": it must be a whole number of at least 0");
+  if (!value->is_number_unsigned() || value->get<std::uint64_t>() < range.least ||
+      value->get<std::uint64_t>() > range.most) {
+    fail("'" + std::string(key) + "' is " + value->dump() + ": it must be a whole number from " +
+         std::to_string(range.least) + " to " + std::to_string(range.most));
   }
   return value->get<std::size_t>();
 }
 
 std::size_t NetElement::required_count(const char* key) {
   if (!has(key)) fail_missing(key);
-  return count(key, 0);
+  return count(key, 1, {.least = 1});
 }
 
-double NetElement::number(const char* key, double otherwise) {
+double NetElement::number(const char* key, double otherwise, const NumberRange& range) {
   const NetJson* value = find(key);
   if (value == nullptr) return otherwise;
   if (!value->is_number()) fail("'" + std::string(key) + "' is " + value->dump() + ": it must be a number");
-  return value->get<double>();
+  const auto given = value->get<double>();
+  if (given < range.least || given > range.most) {
+    const NumberRange any;
+    fail("'" + std::string(key) + "' is " + value->dump() + ": it must be at least " +
+         NetJson(range.least).dump() +
+         (range.most < any.most ? " and at most " + NetJson(range.most).dump() : ""));
+  }
+  return given;
 }
 
 bool NetElement::flag(const char* key, bool otherwise) {

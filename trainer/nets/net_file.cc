@@ -18,7 +18,8 @@ namespace bitplane::train {
 namespace {
 
 constexpr std::string_view kExtension = ".json";
-constexpr std::size_t kLargestKernel = 255;
+constexpr std::size_t kLargestKernel = 255, kLargestPool = 15;
+constexpr WholeRange kAtLeastOne{.least = 1};
 constexpr std::size_t kMaxDepth = 16;  // of lists in lists
 
 /// What flows from layer to layer of a list.
@@ -149,9 +150,10 @@ constexpr std::size_t kInner = 1;
 
 WeightStart read_start(NetElement& element) {
   WeightStart start;
-  if (element.has("deviation")) start.deviation = static_cast<float>(element.number("deviation", 0));
+  if (element.has("deviation"))
+    start.deviation = static_cast<float>(element.number("deviation", 0, {.least = 0}));
   start.bias = static_cast<float>(element.number("bias_start", 0));
-  start.bias_rate = static_cast<float>(element.number("bias_rate", 1));
+  start.bias_rate = static_cast<float>(element.number("bias_rate", 1, {.least = 0}));
   return start;
 }
 
@@ -160,16 +162,13 @@ void NetFileBuilder::conv(const Entry& e) {
   NetElement& in = e.element;
   Conv2dOptions conv{.in_channels = e.flow.shape.channels,
                      .out_channels = parts_.scaled(in.required_count("channels")),
-                     .kernel = in.count("kernel", 3)};
-  conv.stride = in.count("stride", 1);
+                     .kernel = in.count("kernel", 3, {.least = 1, .most = kLargestKernel})};
+  conv.stride = in.count("stride", 1, kAtLeastOne);
   conv.pad = in.count("pad", conv.kernel / 2);
-  conv.dilation = in.count("dilation", 1);
-  conv.groups = in.count("groups", 1);
+  conv.dilation = in.count("dilation", 1, kAtLeastOne);
+  conv.groups = in.count("groups", 1, kAtLeastOne);
   conv.bias = in.flag("bias", false) ? Bias::Learned : Bias::None;
   conv.start = read_start(in);
-  if (conv.kernel == 0 || conv.kernel > kLargestKernel || conv.stride == 0 || conv.dilation == 0 ||
-      conv.groups == 0)
-    in.fail("kernel (at most 255), stride, dilation and groups are at least 1");
   if (conv.in_channels % conv.groups != 0 || conv.out_channels % conv.groups != 0) {
     in.fail(std::to_string(conv.groups) + " groups do not divide " + std::to_string(conv.in_channels) +
             " channels in and " + std::to_string(conv.out_channels) + " out");
@@ -199,8 +198,8 @@ void NetFileBuilder::batch_norm(const Entry& e) {
   put(e, std::make_unique<BatchNorm>(
              BatchNormModuleOptions{.channels = e.flow.shape.channels,
                                     .affine = in.flag("affine", true) ? Affine::Learned : Affine::None,
-                                    .epsilon = static_cast<float>(in.number("epsilon", 1e-5)),
-                                    .momentum = static_cast<float>(in.number("momentum", 0.9)),
+                                    .epsilon = static_cast<float>(in.number("epsilon", 1e-5, {1e-12})),
+                                    .momentum = static_cast<float>(in.number("momentum", 0.9, {0.0, 1.0})),
                                     .gamma = static_cast<float>(in.number("gamma", 1.0))}));
 }
 
@@ -209,12 +208,11 @@ constexpr std::array<std::string_view, 2> kPaddings{"excluded", "included"};
 
 PoolOptions read_pool(NetElement& in) {
   PoolOptions pool;
-  pool.kernel = in.count("kernel", 2);
-  pool.stride = in.count("stride", 2);
+  pool.kernel = in.count("kernel", 2, {.least = 1, .most = kLargestPool});
+  pool.stride = in.count("stride", 2, kAtLeastOne);
   pool.pad = in.count("pad", 0);
   pool.rounding = static_cast<engine::PoolRounding>(in.choice("rounding", kRoundings, 0));
-  if (pool.kernel == 0 || pool.kernel > 15 || pool.stride == 0 || pool.pad >= pool.kernel)
-    in.fail("a pool's kernel goes from 1 to 15, its stride is at least 1, its pad less than its kernel");
+  if (pool.pad >= pool.kernel) in.fail("a pool's pad is less than its kernel");
   return pool;
 }
 
@@ -266,8 +264,7 @@ void NetFileBuilder::zero_channel_shortcut(const Entry& e) {
   need_picture(e);
   NetElement& in = e.element;
   const std::size_t channels = parts_.scaled(in.required_count("channels")), have = e.flow.shape.channels;
-  ShortcutOptions shortcut{.stride = in.count("stride", 2)};
-  if (shortcut.stride == 0) in.fail("'stride' is at least 1");
+  ShortcutOptions shortcut{.stride = in.count("stride", 2, kAtLeastOne)};
   if (channels < have) {
     in.fail("a shortcut cannot take channels away: it gets " + std::to_string(have) + " and should give " +
             std::to_string(channels));
