@@ -13,6 +13,7 @@
 #include "trainer/interchange/torch_file.h"
 #include "trainer/interchange/torch_names.h"
 #include "trainer/interchange/torch_view.h"
+#include "trainer/methods/method.h"
 #include "trainer/nets/net.h"
 #include "trainer/nn/layers.h"
 #include "trainer/trainer_command.h"
@@ -168,6 +169,37 @@ TEST(Interchange, OneMessageListsAllThatDoesNotFit) {
   EXPECT_EQ(kept.unused, std::vector<std::string>{"head.weight"});
 }
 
+/// Of any method: values of its quantizers are its own, and so are the norms that it wants without scale and
+/// shift.
+TEST(Interchange, AFloatNetIsAStartForEveryMethod) {
+  const TemporaryFolder folder;
+  const PictureShape input{32, 32, 3};
+  for (const std::string net : {"cnn-small", "resnet-20"}) {
+    const auto from = build(net, input);
+    randomize(*from, 1);
+    write_bytes(folder / "w", torch_file_bytes(*from, net));
+    const auto wanted = bits_of_net(*from);
+    for (const MethodInfo& method : methods()) {
+      if (method.start == MethodStart::FloatNet) continue;
+      SCOPED_TRACE(net + " " + std::string(method.name));
+      const QuantizationPlan plan = make_plan(resolve_method({.method = std::string(method.name),
+                                                              .wbits = method.defaults.wbits,
+                                                              .abits = method.defaults.abits}));
+      const auto to = build_net(net, {.input = input, .classes = 10, .width = 0.25, .plan = plan});
+      const auto before = bits_of_net(*to);
+      const ImportSummary summary = import_torch_file(folder / "w", *to, net, MissingValues::Refuse);
+      EXPECT_TRUE(summary.kept.empty());
+      std::size_t taken = 0;
+      for (const auto& [name, bits] : bits_of_net(*to)) {
+        const auto found = wanted.find(name);
+        taken += found == wanted.end() ? 0 : 1;
+        EXPECT_TRUE(bits == (found == wanted.end() ? before.at(name) : found->second)) << name;
+      }
+      EXPECT_EQ(summary.taken, taken);
+    }
+  }
+}
+
 TEST(Interchange, ABiasInFrontOfANormMovesItsMean) {
   const TemporaryFolder folder;
   const auto net = build("cnn-small", {28, 28, 1});
@@ -201,6 +233,9 @@ TEST(Interchange, TheCommandsWriteAndReadThem) {
   const Finished again = run(folder, {"export", folder / "b", "--torch-names", folder / "w2"});
   ASSERT_EQ(again.code, 0) << again.err;
   EXPECT_TRUE(read_file_bytes(folder / "w") == read_file_bytes(folder / "w2"));
+  const Finished quantized =
+      run(folder, train_arguments(folder, "d", {"--init-from", folder / "w", "--method", "lq-nets"}));
+  EXPECT_EQ(quantized.code, 0) << quantized.err;
   const Finished refused =
       run(folder, train_arguments(folder, "c", {"--init-from", folder / "w", "--net", "resnet-20"}));
   EXPECT_EQ(refused.code, 3) << refused.err;

@@ -60,6 +60,7 @@ class Import {
     for (const TorchTensor& tensor : view.tensors) plan(tensor);
     for (const TorchFoldedBias& bias : view.folded) plan(bias);
     for (const std::string& counter : view.counters) left_.erase(counter);
+    for (const std::string& name : view.left_out) left_.erase(name);
   }
   void check(std::string_view net_name, MissingValues missing) const {
     const std::vector<std::string> unused = unused_names();

@@ -100,7 +100,8 @@ class ViewMaker {
   void add(const std::string& name, Tensor& values) {
     const SplitName parts = split(name);
     const LayerNode* node = graph_.find(parts.layer);
-    if (node == nullptr) return;  // of a quantizer: "conv2.quantizer.basis"
+    // Of a quantizer: "conv2.quantizer.basis" of weights, "quant1.basis" of activations.
+    if (node == nullptr || std::holds_alternative<const Quantize*>(node->layer)) return;
     TorchTensor tensor{.name = torch_layer_name(net_name_, parts.layer) + "." + torch_value_name(parts.value),
                        .values = &values};
     if (parts.value == "weight" && std::holds_alternative<const Conv2d*>(node->layer)) {
@@ -123,7 +124,11 @@ class ViewMaker {
 
  private:
   void add_norm(const LayerNode& norm, Tensor& running_mean) {
-    view_.counters.push_back(torch_layer_name(net_name_, norm.name) + ".num_batches_tracked");
+    const std::string name = torch_layer_name(net_name_, norm.name);
+    view_.counters.push_back(name + ".num_batches_tracked");
+    if (std::get<const BatchNorm*>(norm.layer)->options().affine == Affine::None) {
+      for (const auto& [ours, theirs] : kNormNames) view_.left_out.push_back(name + "." + theirs);
+    }
     if (const LayerNode* product = graph_.product_in_front(norm)) {
       view_.folded.push_back({torch_layer_name(net_name_, product->name) + ".bias", &running_mean});
     }

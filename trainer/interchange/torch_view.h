@@ -43,6 +43,9 @@ struct TorchView {
   std::vector<TorchTensor> tensors;
   std::vector<TorchFoldedBias> folded;
   std::vector<std::string> counters;  ///< num_batches_tracked of each batch norm: written as 0, not read
+  /// Scale and shift of batch norms that have none in our net, as the method wants it: neither written nor
+  /// read.
+  std::vector<std::string> left_out;
 };
 
 /// Everything but what belongs to quantizers. `net_name` as in the config.
