@@ -13,6 +13,7 @@
 #include "engine/cli/options.h"
 #include "engine/cli/peak_shares.h"
 #include "engine/cli/shared/errors.h"
+#include "engine/cli/shared/number_flags.h"
 #include "engine/cli/shared/number_text.h"
 #include "engine/cli/shared/table.h"
 #include "engine/cli/steps.h"
@@ -20,6 +21,8 @@
 
 namespace bitplane::cli {
 namespace {
+
+constexpr std::uint64_t kMostRuns = 1U << 24;
 
 struct BenchOptions {
   ModelOptions model;
@@ -187,13 +190,9 @@ Action declare_bench(CLI::App& app) {
   auto options = std::make_shared<BenchOptions>();
   add_model(app, options->model);
   add_threads(app, options->model);
-  app.add_option("--batch", options->batch, "pictures per run")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 16))
-      ->capture_default_str();
-  app.add_option("--repetitions", options->repetitions, "runs that are timed")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 24))
-      ->capture_default_str();
-  app.add_option("--warm-up", options->warm_up, "runs before them")->capture_default_str();
+  add_number(app, WholeFlag{"--batch", "pictures per run", {1, 1U << 16}}, options->batch);
+  add_number(app, WholeFlag{"--repetitions", "runs that are timed", {1, kMostRuns}}, options->repetitions);
+  add_number(app, WholeFlag{"--warm-up", "runs before them", {0, kMostRuns}}, options->warm_up);
   add_kernel_choice(app, options->model);
   add_json(app, options->format);
   return [options] { return bench(*options); };

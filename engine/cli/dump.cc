@@ -9,6 +9,7 @@
 #include "engine/cli/commands.h"
 #include "engine/cli/options.h"
 #include "engine/cli/shared/errors.h"
+#include "engine/cli/shared/number_flags.h"
 #include "engine/cli/shared/number_text.h"
 #include "engine/onnx/levels.h"
 
@@ -137,9 +138,9 @@ Action declare_dump(CLI::App& app) {
   add_data(app, options->data);
   add_other_data(app, options->data);
   app.add_option("--out", options->out, "the file to write, safetensors")->required();
-  app.add_option("--first", options->first, "number of the first test picture")->capture_default_str();
-  app.add_option("--count", options->count, "how many (default: all that follow)")
-      ->check(CLI::PositiveNumber);
+  add_first_picture(app, options->first);
+  declare_number(app, WholeFlag{"--count", "how many; default: all that follow", {1, kMostPictures}},
+                 [options](std::uint64_t count) { options->count = count; });
   app.add_flag("--codes", options->codes, "the codes of every quantizer too");
   add_threads(app, options->model);
   add_kernel_choice(app, options->model);

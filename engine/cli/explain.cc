@@ -10,6 +10,7 @@
 #include "engine/cli/commands.h"
 #include "engine/cli/options.h"
 #include "engine/cli/shared/errors.h"
+#include "engine/cli/shared/number_flags.h"
 #include "engine/cli/shared/number_text.h"
 #include "engine/cli/shared/table.h"
 #include "engine/cli/timing.h"
@@ -226,9 +227,8 @@ Action declare_explain(CLI::App& app) {
   auto options = std::make_shared<ExplainOptions>();
   add_model(app, options->model);
   add_threads(app, options->model);
-  app.add_option("--repetitions", options->repetitions, "runs of each variant that are timed")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 16))
-      ->capture_default_str();
+  add_number(app, WholeFlag{"--repetitions", "runs of each variant that are timed", {1, 1U << 16}},
+             options->repetitions);
   add_kernel_choice(app, options->model);
   add_json(app, options->format);
   return [options] { return explain(*options); };

@@ -8,11 +8,10 @@
 #include "bitplane/kernels/lowbit_conv.h"
 #include "bitplane/model_spec.h"
 #include "engine/cli/shared/errors.h"
+#include "engine/cli/shared/number_flags.h"
 
 namespace bitplane::cli {
 namespace {
-
-constexpr std::size_t kMaxThreads = 1024;
 
 /// "a, b or c"
 std::string joined(const std::vector<std::string>& names) {
@@ -90,9 +89,7 @@ engine::SessionOptions session_options(const ModelOptions& options, std::size_t 
 }
 
 void add_threads(CLI::App& app, ModelOptions& options) {
-  app.add_option("--threads", options.threads, "threads; the results do not depend on them")
-      ->check(CLI::Range(std::size_t{1}, kMaxThreads))
-      ->capture_default_str();
+  add_number(app, threads_flag("threads; the results do not depend on them", 1), options.threads);
 }
 
 void add_data(CLI::App& app, DataOptions& options) {
@@ -104,6 +101,10 @@ void add_other_data(CLI::App& app, DataOptions& options) {
   app.add_flag_callback(
       "--other-data", [&options] { options.other = OtherData::Accept; },
       "accept a data set that the model was not trained on");
+}
+
+void add_first_picture(CLI::App& app, std::size_t& first) {
+  add_number(app, WholeFlag{"--first", "number of the first test picture", {0, kMostPictures}}, first);
 }
 
 void add_json(CLI::App& app, Format& format) {

@@ -41,6 +41,11 @@ void add_data(CLI::App& app, DataOptions& options);
 /// --other-data
 void add_other_data(CLI::App& app, DataOptions& options);
 
+/// What --first and --count take: more than any data set has.
+inline constexpr std::uint64_t kMostPictures = 1'000'000'000;
+/// --first
+void add_first_picture(CLI::App& app, std::size_t& first);
+
 void add_json(CLI::App& app, Format& format);
 
 /// "28x28x1"

@@ -10,6 +10,7 @@
 #include "engine/cli/commands.h"
 #include "engine/cli/options.h"
 #include "engine/cli/shared/errors.h"
+#include "engine/cli/shared/number_flags.h"
 #include "engine/data/picture.h"
 
 namespace bitplane::cli {
@@ -66,8 +67,8 @@ Action declare_pictures(CLI::App& app) {
   auto options = std::make_shared<PicturesOptions>();
   add_data(app, options->data);
   app.add_option("--out", options->out, "folder for the files, made if it is missing")->required();
-  app.add_option("--first", options->first, "number of the first test picture")->capture_default_str();
-  app.add_option("--count", options->count, "how many")->check(CLI::PositiveNumber)->capture_default_str();
+  add_first_picture(app, options->first);
+  add_number(app, WholeFlag{"--count", "how many", {1, kMostPictures}}, options->count);
   add_json(app, options->format);
   return [options] { return write_pictures(*options); };
 }

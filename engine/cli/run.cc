@@ -11,6 +11,7 @@
 #include "engine/cli/commands.h"
 #include "engine/cli/options.h"
 #include "engine/cli/shared/errors.h"
+#include "engine/cli/shared/number_flags.h"
 #include "engine/cli/shared/number_text.h"
 #include "engine/cli/shared/table.h"
 #include "engine/data/picture.h"
@@ -19,6 +20,8 @@ namespace bitplane::cli {
 namespace {
 
 using engine::data::Fit;
+
+constexpr std::uint64_t kMostClasses = 1'000'000;
 
 struct RunOptions {
   ModelOptions model;
@@ -135,9 +138,7 @@ Action declare_run(CLI::App& app) {
       ->check(CLI::IsMember(names_of_fits()))
       ->capture_default_str();
   app.add_flag("--strict", options->strict, "refuse a picture of another size");
-  app.add_option("--top", options->top, "classes to print")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_number(app, WholeFlag{"--top", "classes to print", {1, kMostClasses}}, options->top);
   add_kernel_choice(app, options->model);
   add_json(app, options->format);
   return [options] { return run(*options); };

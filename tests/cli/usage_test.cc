@@ -68,6 +68,32 @@ TEST(Usage, WhatIsMissingOrTooMuchIsNamed) {
                  {"--fit", "stretch", "resize", "crop"});
 }
 
+TEST(Usage, NumbersAreReadAsWrittenOrRefusedWithTheirRange) {
+  const auto refused = [](const std::vector<std::string>& command, const std::string& flag,
+                          const std::string& range) {
+    for (const char* text : {"", "-1", "+1", "0x1", "1.5", "1e3", "two", "99999999999999999999999"}) {
+      std::vector<std::string> arguments = command;
+      arguments.insert(arguments.end(), {flag, text});
+      expect_refusal(run_command(arguments), 2,
+                     {flag + " is '" + text + "': it takes a whole number from " + range +
+                      "; see: bitplane " + command.front() + " --help"});
+    }
+  };
+  refused({"bench", "m"}, "--warm-up", "0 to 16777216");
+  refused({"bench", "m"}, "--repetitions", "1 to 16777216");
+  refused({"bench", "m"}, "--batch", "1 to 65536");
+  refused({"explain", "m"}, "--repetitions", "1 to 65536");
+  refused({"run", "m", "p"}, "--top", "1 to 1000000");
+  for (const char* command : {"pictures", "dump"}) {
+    refused({command, "--data", "synthetic", "--out", "x"}, "--first", "0 to 1000000000");
+    refused({command, "--data", "synthetic", "--out", "x"}, "--count", "1 to 1000000000");
+  }
+  for (const char* command : {"eval", "verify", "bench", "compare", "dump"})
+    refused({command, "m"}, "--threads", "1 to 1024");
+  expect_refusal(run_command({"bench", "m", "--threads", "1025"}), 2, {"a whole number from 1 to 1024"});
+  expect_refusal(run_command({"run", "m", "p", "--top", "0"}), 2, {"--top is '0'"});
+}
+
 TEST(Usage, KernelsListsTheRegistry) {
   const Outcome text = run_command({"kernels"});
   expect_success(text);

@@ -24,19 +24,12 @@ namespace {
 
 using testing::Arguments;
 using testing::Command;
+using testing::expect_refusal;
 using testing::Finished;
 using testing::run;
 using testing::TemporaryFolder;
 using testing::train_arguments;
 using testing::write_small_dataset;
-
-void expect_refusal(const Finished& finished, int code, const std::string& part) {
-  EXPECT_EQ(finished.code, code) << finished.err;
-  EXPECT_EQ(finished.out, "");
-  EXPECT_NE(finished.err.find(part), std::string::npos) << finished.err;
-  EXPECT_TRUE(finished.err.starts_with("trainer: error: ")) << finished.err;
-  EXPECT_EQ(std::count(finished.err.begin(), finished.err.end(), '\n'), 1) << finished.err;
-}
 
 TEST(TrainerCommand, HelpShowsExamplesFirst) {
   const TemporaryFolder folder;

@@ -3,9 +3,11 @@
 // The built command as a child process, and small data for it.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -67,6 +69,15 @@ class Command {
 
 inline Finished run(const TemporaryFolder& folder, Arguments arguments) {
   return Command(folder, std::move(arguments)).wait();
+}
+
+/// One clear line on stderr, nothing on stdout.
+inline void expect_refusal(const Finished& finished, int code, const std::string& part) {
+  EXPECT_EQ(finished.code, code) << finished.err;
+  EXPECT_EQ(finished.out, "");
+  EXPECT_NE(finished.err.find(part), std::string::npos) << finished.err;
+  EXPECT_TRUE(finished.err.starts_with("trainer: error: ")) << finished.err;
+  EXPECT_EQ(std::count(finished.err.begin(), finished.err.end(), '\n'), 1) << finished.err;
 }
 
 inline void write_idx(const std::string& stem, const engine::data::PictureSet& set) {

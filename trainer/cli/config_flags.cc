@@ -6,30 +6,39 @@
 #include <type_traits>
 #include <variant>
 
+#include "engine/cli/shared/number_flags.h"
+
 namespace bitplane::train {
 
 std::string own_help(const ConfigField& field) {
   return std::string(field.help);
 }
 
+namespace {
+
+CLI::Option* declare_field(CLI::App& app, const ConfigField& field, const std::string& help,
+                           const std::shared_ptr<ConfigFlags>& flags) {
+  const auto set = [flags, member = field.member, name = std::string(field.name)](const auto& value) {
+    using Member = std::remove_cvref_t<decltype(value)> Config::*;
+    flags->given.values.*std::get<Member>(member) = value;
+    flags->given.given.insert(name);
+  };
+  const std::string flag = flag_of(field);
+  if (std::holds_alternative<std::string Config::*>(field.member))
+    return app.add_option_function<std::string>(flag, set, help);
+  if (std::holds_alternative<double Config::*>(field.member))
+    return cli::declare_number(app, cli::RealFlag{flag, help, field.range}, set);
+  return cli::declare_number(app, cli::WholeFlag{flag, help, cli::whole_numbers_of(field.range)}, set);
+}
+
+}  // namespace
+
 void declare_config_flags(CLI::App& app, const std::shared_ptr<ConfigFlags>& flags,
                           const FieldHelp& help_of) {
   for (const ConfigField& field : config_fields()) {
-    const auto note_given = [flags, name = std::string(field.name)](const auto&) {
-      flags->given.given.insert(name);
-    };
-    std::visit(
-        [&](auto member) {
-          using Value = std::remove_reference_t<decltype(flags->given.values.*member)>;
-          const std::function<void(const Value&)> set = [flags, member, note_given](const Value& value) {
-            flags->given.values.*member = value;
-            note_given(value);
-          };
-          const std::string help = help_of(field);
-          CLI::Option* flag = app.add_option_function(flag_of(field), set, help);
-          if (help.empty()) flag->group("");  // CLI11's way to hide it
-        },
-        field.member);
+    const std::string help = help_of(field);
+    CLI::Option* flag = declare_field(app, field, help, flags);
+    if (help.empty()) flag->group("");  // CLI11's way to hide it
   }
   app.add_option("--option", flags->method_options,
                  "NAME=VALUE: an option of the method (trainer list methods)");

@@ -7,6 +7,7 @@
 
 #include "engine/cli/shared/errors.h"
 #include "engine/cli/shared/json_output.h"
+#include "engine/cli/shared/number_flags.h"
 #include "engine/cli/shared/number_text.h"
 #include "trainer/cli/common.h"
 #include "trainer/cli/subcommands.h"
@@ -91,7 +92,7 @@ cli::Action declare_eval(CLI::App& app) {
   app.add_option("--trace", options->trace, "write logits and code digests for `bitplane verify`");
   app.add_option("--checkpoint", options->checkpoint, "last or best")->capture_default_str();
   app.add_option("--weights", options->weights, "trained or averaged; as the run's config when left out");
-  app.add_option("--threads", options->threads, "0: as many as the machine has")->capture_default_str();
+  cli::add_number(app, cli::threads_flag("0: as many as the machine has", 0), options->threads);
   app.add_flag("--json", options->json, "result as JSON");
   return [options] { return guarded([&] { return eval(*options); }); };
 }

@@ -8,13 +8,19 @@
 #include "bitplane/model_spec.h"
 #include "engine/cli/shared/errors.h"
 #include "engine/cli/shared/json_output.h"
+#include "engine/cli/shared/number_flags.h"
 #include "engine/cli/shared/number_text.h"
 #include "trainer/cli/common.h"
 #include "trainer/cli/subcommands.h"
+#include "trainer/config/config.h"
 #include "trainer/export/untrained.h"
 
 namespace bitplane::train {
 namespace {
+
+/// A net of pictures that are larger takes more memory than most machines have.
+constexpr std::uint64_t kMostPixelsOfASide = 4096;
+constexpr std::uint64_t kMostClasses = 65536;
 
 struct InitOptions {
   UntrainedModel model;
@@ -46,14 +52,18 @@ cli::Action declare_init(CLI::App& app) {
   app.add_option("--net", model.net, "net (trainer list nets)")->required();
   app.add_option("--codes", model.codes, "uniform (DoReFa's quantizers) or learned (LQ-Nets')")
       ->capture_default_str();
-  app.add_option("--wbits", model.wbits, "weight bits: 1 to 8, or 32 = float")->capture_default_str();
-  app.add_option("--abits", model.abits, "activation bits: 1 to 8, or 32 = float")->capture_default_str();
+  cli::add_number(app, cli::WholeFlag{"--wbits", "weight bits: 1 to 8, or 32 = float"}, model.wbits);
+  cli::add_number(app, cli::WholeFlag{"--abits", "activation bits: 1 to 8, or 32 = float"}, model.abits);
   app.add_option("--first-last", model.first_last, "first and last layer: float or 8")->capture_default_str();
-  app.add_option("--width", model.width, "times the net's hidden channels")->capture_default_str();
-  app.add_option("--seed", model.seed, "of weights and pictures")->capture_default_str();
-  app.add_option("--size", model.size, "height and width of the pictures; 0: what the net was published for")
-      ->capture_default_str();
-  app.add_option("--classes", model.classes, "0: what the net was published for")->capture_default_str();
+  cli::add_number(app, cli::RealFlag{"--width", "times the net's hidden channels", kWidths}, model.width);
+  cli::add_number(app, cli::WholeFlag{"--seed", "of weights and pictures"}, model.seed);
+  cli::add_number(app,
+                  cli::WholeFlag{"--size",
+                                 "height and width of the pictures; 0: what the net was published for",
+                                 {0, kMostPixelsOfASide}},
+                  model.size);
+  cli::add_number(app, cli::WholeFlag{"--classes", "0: what the net was published for", {0, kMostClasses}},
+                  model.classes);
   app.add_option("--out", options->out, "the model file to write")->required();
   app.add_flag("--json", options->json, "result as JSON");
   return [options] { return guarded([&] { return init(*options); }); };

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/cli/shared/number_flags.h"
 #include "trainer/cli/common.h"
 #include "trainer/cli/stages.h"
 #include "trainer/cli/subcommands.h"
@@ -53,7 +54,8 @@ cli::Action declare_resume(CLI::App& app) {
   app.add_option("RUN", options->run, "run folder, or that of a procedure or of one of its stages")
       ->required();
   app.add_option("--data-dir", options->data_dir, "where the data set is now, if it moved");
-  app.add_option("--threads", options->threads, "another number of threads; the bits stay the same");
+  cli::declare_number(app, cli::threads_flag("another number of threads; the bits stay the same", 0),
+                      [options](std::uint64_t threads) { options->threads = threads; });
   app.add_flag("--json", options->json, "result as JSON");
   return [options] { return guarded([&] { return resume(*options); }); };
 }

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "engine/cli/shared/number_text.h"
 #include "engine/data/dataset.h"
 #include "engine/data/nearest_name.h"
 #include "trainer/data/preprocessing.h"
@@ -29,47 +30,64 @@ using nlohmann::json;
 constexpr FieldEffect kNoEffect = FieldEffect::OnSurroundings;
 const auto kConfigFields = std::to_array<ConfigField>({
     {"data", "data set (trainer list datasets)", &Config::data},
-    {"data_dir", "its folder, when it is not the usual one", &Config::data_dir, kNoEffect},
+    {"data_dir", "its folder, when it is not the usual one", &Config::data_dir, {}, kNoEffect},
     {"crop_padding",
      "augmentation: black pixels around a training picture before a window of its size is cut out anywhere "
      "(usual for 32x32: 4)",
-     &Config::crop_padding},
+     &Config::crop_padding,
+     {0, 1024}},
     {"crop_area",
      "augmentation: a random part of at least this share of the area, scaled to the net's size (usual for "
      "ImageNet: 0.08); 0: none",
-     &Config::crop_area},
-    {"flip", "augmentation: probability of a left-right flip (usual for photographs: 0.5)", &Config::flip},
-    {"brightness", "augmentation: strength of random brightness (usual: 0.4); 0: none", &Config::brightness},
-    {"contrast", "augmentation: strength of random contrast", &Config::contrast},
-    {"saturation", "augmentation: strength of random saturation", &Config::saturation},
+     &Config::crop_area,
+     {0, 1}},
+    {"flip",
+     "augmentation: probability of a left-right flip (usual for photographs: 0.5)",
+     &Config::flip,
+     {0, 1}},
+    {"brightness",
+     "augmentation: strength of random brightness (usual: 0.4); 0: none",
+     &Config::brightness,
+     {0, 10}},
+    {"contrast", "augmentation: strength of random contrast", &Config::contrast, {0, 10}},
+    {"saturation", "augmentation: strength of random saturation", &Config::saturation, {0, 10}},
     {"normalize", "from bytes to the net's input: channel, pixel-mean or pixel-mean-128 (docs/DATA.md)",
      &Config::normalize},
-    {"loaders", "threads that prepare pictures ahead; 0: none. The bits do not depend on it",
-     &Config::loaders, kNoEffect},
+    {"loaders",
+     "threads that prepare pictures ahead; 0: none. The bits do not depend on it",
+     &Config::loaders,
+     {0, 64},
+     kNoEffect},
     {"net", "net (trainer list nets), or a .json file that describes one (docs/NETS.md)", &Config::net},
     {"width", "times the net's hidden channels, each rounded to a multiple of 4; 1: as published",
-     &Config::width},
+     &Config::width, kWidths},
     {"method", "method (trainer list methods)", &Config::method},
     {"wbits", "weight bits: 1 to 8, or 32 = float", &Config::wbits},
     {"abits", "activation bits: 1 to 8, or 32 = float", &Config::abits},
     {"first_last",
      "first and last layer: float, or 8 = 8-bit weights on the picture's bytes and on 8-bit activations",
      &Config::first_last},
-    {"epochs", "passes over the training pictures; 0: the net is evaluated as it starts", &Config::epochs},
-    {"batch", "pictures per step", &Config::batch},
-    {"lr", "learning rate; the peak of one-cycle", &Config::lr},
+    {"epochs",
+     "passes over the training pictures; 0: the net is evaluated as it starts",
+     &Config::epochs,
+     {0, 1e6}},
+    {"batch", "pictures per step", &Config::batch, {1, 1 << 20}},
+    {"lr", "learning rate; the peak of one-cycle", &Config::lr, {1e-12, 1e6}},
     {"schedule", "how the learning rate moves (trainer list schedules)", &Config::schedule},
-    {"warmup", "share of the run that rises to lr; one-cycle 0.3, else 0", &Config::warmup},
+    {"warmup", "share of the run that rises to lr; one-cycle 0.3, else 0", &Config::warmup, {0, 1}},
     {"drops", "step: epochs after which lr drops, as 60,80; empty: at 1/2 and 3/4", &Config::drops},
-    {"drop_factor", "step: what a drop multiplies lr with", &Config::drop_factor},
-    {"power", "polynomial: lr * (1 - share of the run)^power", &Config::power},
-    {"start_divisor", "one-cycle: starts at lr / this", &Config::start_divisor},
-    {"end_divisor", "one-cycle: ends at its start / this", &Config::end_divisor},
+    {"drop_factor", "step: what a drop multiplies lr with", &Config::drop_factor, {0, 1}},
+    {"power", "polynomial: lr * (1 - share of the run)^power", &Config::power, {0.01, 100}},
+    {"start_divisor", "one-cycle: starts at lr / this", &Config::start_divisor, {1, 1e12}},
+    {"end_divisor", "one-cycle: ends at its start / this", &Config::end_divisor, {1, 1e12}},
     {"optimizer", "what makes a step (trainer list optimizers)", &Config::optimizer},
-    {"momentum", "share of the last step's velocity that stays", &Config::momentum},
-    {"weight_decay", "L2 decay of the weights", &Config::weight_decay},
-    {"beta2", "adam: share of the old mean square that stays (beta1 is momentum)", &Config::beta2},
-    {"epsilon", "adam: added to the root of the mean square", &Config::epsilon},
+    {"momentum", "share of the last step's velocity that stays", &Config::momentum, {0, 0.9999}},
+    {"weight_decay", "L2 decay of the weights", &Config::weight_decay, {0, 1}},
+    {"beta2",
+     "adam: share of the old mean square that stays (beta1 is momentum)",
+     &Config::beta2,
+     {0, 0.999999}},
+    {"epsilon", "adam: added to the root of the mean square", &Config::epsilon, {1e-30, 1}},
     {"groups", "factors of lr and weight_decay, as 'fc*: lr=0.01; role=quantizer: lr=0.01, decay=0'",
      &Config::groups},
     {"init_from", "safetensors file with PyTorch's names to start from (weights, running statistics)",
@@ -80,17 +98,28 @@ const auto kConfigFields = std::to_array<ConfigField>({
      &Config::teacher},
     {"teacher_share",
      "share of the teacher's logits (mean squared error) in the loss, the labels have the rest",
-     &Config::teacher_share},
-    {"label_smoothing", "share of the target that all classes get alike", &Config::label_smoothing},
-    {"clip_norm", "gradients are scaled down to this Euclidean norm; 0: never", &Config::clip_norm},
-    {"ema", "decay of a moving average of the weights, as 0.999; 0: none", &Config::ema},
+     &Config::teacher_share,
+     {0, 1}},
+    {"label_smoothing",
+     "share of the target that all classes get alike",
+     &Config::label_smoothing,
+     {0, 0.999}},
+    {"clip_norm",
+     "gradients are scaled down to this Euclidean norm; 0: never",
+     &Config::clip_norm,
+     {0, 1e30}},
+    {"ema", "decay of a moving average of the weights, as 0.999; 0: none", &Config::ema, {0, 0.999999}},
     {"weights", "what is evaluated and exported: trained, or averaged (by ema; then the default)",
      &Config::weights},
     {"precision", "of the large products: float32, or bf16 where the CPU has it", &Config::precision},
     {"seed", "same seed, same bits, whatever the threads", &Config::seed},
-    {"threads", "0: as many as the machine has", &Config::threads, kNoEffect},
-    {"checkpoint_every", "steps between checkpoints; 0: one per epoch", &Config::checkpoint_every, kNoEffect},
-    {"out", "the run folder", &Config::out, kNoEffect},
+    {"threads", "0: as many as the machine has", &Config::threads, {0, cli::kMaxThreads}, kNoEffect},
+    {"checkpoint_every",
+     "steps between checkpoints; 0: one per epoch",
+     &Config::checkpoint_every,
+     {},
+     kNoEffect},
+    {"out", "the run folder", &Config::out, {}, kNoEffect},
 });
 constexpr std::string_view kOptionsKey = "options";
 
@@ -167,11 +196,16 @@ void check_name(const char* kind, const std::string& name, const Infos& infos) {
   throw std::invalid_argument(unknown_name_message(kind, name, known));
 }
 
-void check_range(const char* name, double value, double min, double max) {
-  if (std::isfinite(value) && value >= min && value <= max) return;
-  json message = value;  // the shortest text that reads back the same
-  throw std::invalid_argument(std::string(name) + " is " + message.dump() + ": it goes from " +
-                              json(min).dump() + " to " + json(max).dump());
+void check_range(const ConfigField& field, const Config& config) {
+  double value = 0;
+  if (const auto* real = std::get_if<double Config::*>(&field.member)) {
+    value = config.*(*real);
+  } else if (const auto* whole = std::get_if<std::uint64_t Config::*>(&field.member)) {
+    value = static_cast<double>(config.*(*whole));
+  }
+  if (value >= field.range.least && value <= field.range.most) return;
+  throw std::invalid_argument(std::string(field.name) + " is " + cli::shortest(value) + ": it goes from " +
+                              cli::range_text(field.range));
 }
 
 void check_choice(const char* name, const std::string& value, std::span<const std::string_view> known) {
@@ -197,45 +231,21 @@ void check_first_last(const Config& config) {
 }
 
 void check_values(const Config& config) {
+  for (const ConfigField& field : kConfigFields) check_range(field, config);
   check_name("data set", config.data, engine::data::datasets());
   if (!is_net_text(config.net)) check_name("net", config.net, nets());
-  check_range("width", config.width, 0.01, 16);
   check_name("schedule", config.schedule, schedules());
   check_name("optimizer", config.optimizer, optimizers());
   check_name("precision", config.precision, kPrecisions);
-  check_range("epochs", static_cast<double>(config.epochs), 0, 1e6);
-  check_range("batch", static_cast<double>(config.batch), 1, 1 << 20);
-  check_range("lr", config.lr, 1e-12, 1e6);
-  check_range("warmup", config.warmup, 0, 1);
   (void)drop_epochs(config);
-  check_range("drop_factor", config.drop_factor, 0, 1);
-  check_range("power", config.power, 0.01, 100);
-  check_range("start_divisor", config.start_divisor, 1, 1e12);
-  check_range("end_divisor", config.end_divisor, 1, 1e12);
-  check_range("momentum", config.momentum, 0, 0.9999);
-  check_range("weight_decay", config.weight_decay, 0, 1);
-  check_range("beta2", config.beta2, 0, 0.999999);
-  check_range("epsilon", config.epsilon, 1e-30, 1);
   (void)parse_parameter_rules(config.groups);
-  check_range("teacher_share", config.teacher_share, 0, 1);
-  check_range("label_smoothing", config.label_smoothing, 0, 0.999);
-  check_range("clip_norm", config.clip_norm, 0, 1e30);
-  check_range("ema", config.ema, 0, 0.999999);
   check_weights(config);
   check_choice("init_missing", config.init_missing, std::array{kRefuseMissing, kKeepMissing});
-  check_range("crop_padding", static_cast<double>(config.crop_padding), 0, 1024);
-  check_range("crop_area", config.crop_area, 0, 1);
-  check_range("flip", config.flip, 0, 1);
-  check_range("brightness", config.brightness, 0, 10);
-  check_range("contrast", config.contrast, 0, 10);
-  check_range("saturation", config.saturation, 0, 10);
   check_name("normalization", config.normalize, normalizations());
   check_first_last(config);
-  check_range("loaders", static_cast<double>(config.loaders), 0, 64);
   if (config.crop_padding > 0 && config.crop_area > 0)
     throw std::invalid_argument(
         "crop_padding and crop_area are two kinds of the same crop: give one of them");
-  check_range("threads", static_cast<double>(config.threads), 0, 1024);
 }
 
 }  // namespace

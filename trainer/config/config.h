@@ -17,9 +17,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/cli/shared/numbers.h"
 #include "trainer/methods/method.h"
 
 namespace bitplane::train {
+
+/// What `width` takes.
+inline constexpr cli::RealRange kWidths{0.01, 16};
 
 /// Values of first_last.
 inline constexpr std::string_view kFirstLastFloat = "float", kFirstLastBytes = "8";
@@ -73,6 +77,7 @@ struct ConfigField {
   std::string_view name;  ///< JSON key; the flag is "--" + name with '-' for '_'
   std::string_view help;
   ConfigMember member;
+  cli::RealRange range = {};  ///< of numbers
   FieldEffect effect = FieldEffect::OnBits;
 };
 

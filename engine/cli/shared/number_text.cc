@@ -2,6 +2,8 @@
 #include "engine/cli/shared/number_text.h"
 
 #include <array>
+#include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <string_view>
 
@@ -19,6 +21,13 @@ std::string with_prefix(double value, double step, const std::array<std::string_
 }
 
 }  // namespace
+
+std::string shortest(double value) {
+  constexpr double kLargestWhole = 1e15;
+  if (value == std::floor(value) && std::fabs(value) < kLargestWhole) return fixed(value, 0);
+  std::array<char, 32> text{};
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+}
 
 std::string fixed(double value, int digits) {
   std::array<char, 64> text{};

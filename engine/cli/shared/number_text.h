@@ -8,6 +8,9 @@
 
 namespace bitplane::cli {
 
+/// The shortest text that reads back the same, whole numbers below 10^15 without an exponent: "0.1",
+/// "1000000".
+[[nodiscard]] std::string shortest(double value);
 /// 3.14159, 2 -> "3.14"
 [[nodiscard]] std::string fixed(double value, int digits);
 /// 1234567 -> "1.23 M"; below 1000 exact.
