@@ -83,7 +83,14 @@ TEST(TrainerCommand, BadValuesGetOneLineAndTheirExitCode) {
   expect_refusal(train({"--method", "float", "--wbits", "2"}), 2, "keeps 32 bits");
   expect_refusal(train({"--epoch", "2"}), 2, "--epochs");
   expect_refusal(train({"--option", "alternations"}), 2, "NAME=VALUE");
-  expect_refusal(train({"--option", "alternations=two"}), 2, "no whole number");
+  expect_refusal(train({"--option", "alternations=two"}), 2, "is 'two': that is no whole number from 1 to ");
+  expect_refusal(train({"--option", "alternations="}), 2, "is '': that is no whole number from 1 to ");
+  expect_refusal(train({"--option", "alternations=nan"}), 2, "is nan: that is no whole number from 1 to ");
+  expect_refusal(train({"--option", "optimize=QEM"}), 2,
+                 "option 'optimize' is 'QEM': that is none of its choices, qem, bp\n");
+  expect_refusal(train({"--option", "optimize=pb"}), 2, "qem, bp; did you mean 'bp'?");
+  expect_refusal(train({"--option", "optimize=bp", "--option", "optimize=qem"}), 2,
+                 "--option optimize is given twice");
   expect_refusal(train({"--config", folder / "none.json"}), 2, "none.json");
   expect_refusal(train({}), 3, "train-images-idx3-ubyte");
   expect_refusal(run(folder, {"train", "--data", "synthetic"}), 2, "--out");

@@ -50,7 +50,9 @@ PartialConfig take_flags(const ConfigFlags& flags) {
     const std::size_t equals = text.find('=');
     if (equals == std::string::npos)
       throw std::invalid_argument("--option " + text + ": give it as NAME=VALUE");
-    given.values.options[text.substr(0, equals)] = parse_option(text.substr(equals + 1));
+    const std::string name = text.substr(0, equals);
+    if (!given.values.options.emplace(name, parse_option(text.substr(equals + 1))).second)
+      throw std::invalid_argument("--option " + name + " is given twice: leave one of them out");
   }
   return given;
 }

@@ -23,16 +23,23 @@ const OptionInfo& find_option(const std::string& owner, std::span<const OptionIn
   throw std::invalid_argument(engine::data::unknown_name_message("option of " + owner + ":", name, names));
 }
 
+/// "option 'alternations' is 0.5: "
+std::string begin_of_refusal(const OptionInfo& option, const OptionValue& value) {
+  const std::string quote = value.name() != nullptr ? "'" : "";
+  return "option '" + std::string(option.name) + "' is " + quote + to_string(value) + quote + ": ";
+}
+
 void check_number(const OptionInfo& option, const OptionValue& value) {
-  const std::string what = "option '" + std::string(option.name) + "' is " + to_string(value) + ": ";
+  const std::string what = begin_of_refusal(option, value);
+  const std::string range =
+      " from " + to_string(OptionValue(option.min)) + " to " + to_string(OptionValue(option.max));
   const bool whole = option.kind == OptionKind::Whole;
   const double* number = value.number();
   if (number == nullptr || !std::isfinite(*number) || (whole && *number != std::floor(*number))) {
-    throw std::invalid_argument(what + (whole ? "that is no whole number" : "that is no number"));
+    throw std::invalid_argument(what + (whole ? "that is no whole number" : "that is no number") + range);
   }
   if (*number < option.min || *number > option.max) {
-    throw std::invalid_argument(what + "it goes from " + to_string(OptionValue(option.min)) + " to " +
-                                to_string(OptionValue(option.max)));
+    throw std::invalid_argument(what + "it goes" + range);
   }
   if (*number == 0 && !option.instead_of_zero.empty()) {
     throw std::invalid_argument(what + std::string(option.instead_of_zero));
@@ -44,8 +51,12 @@ void check_choice(const OptionInfo& option, const OptionValue& value) {
   if (name != nullptr &&
       std::find(option.choices.begin(), option.choices.end(), *name) != option.choices.end())
     return;
-  throw std::invalid_argument(engine::data::unknown_name_message(
-      "option '" + std::string(option.name) + "':", to_string(value), option.choices));
+  const auto near = engine::data::nearest_name(to_string(value), option.choices);
+  std::string choices;
+  for (const std::string_view choice : option.choices)
+    choices += (choices.empty() ? "" : ", ") + std::string(choice);
+  throw std::invalid_argument(begin_of_refusal(option, value) + "that is none of its choices, " + choices +
+                              (near ? "; did you mean '" + std::string(*near) + "'?" : ""));
 }
 
 }  // namespace
