@@ -11,6 +11,7 @@
 #include "engine/cli/shared/errors.h"
 #include "engine/cli/shared/number_flags.h"
 #include "engine/cli/shared/number_text.h"
+#include "engine/cli/shared/output_files.h"
 #include "engine/onnx/levels.h"
 
 namespace bitplane::cli {
@@ -105,6 +106,9 @@ void add_all(const std::vector<Kept<T>>& kept, engine::DType dtype, engine::Cont
 }
 
 ExitCode dump(const DumpOptions& options) {
+  check_targets({.targets = {{"--out", options.out}},
+                 .inputs = {options.model.path},
+                 .data_folder = data_folder(options.data.name, options.data.dir)});
   const auto model = load_model(options.model.path);
   const auto set = select(load_test_set(options.data, model), options);
   Dump kept;

@@ -7,6 +7,7 @@
 #include "engine/cli/options.h"
 #include "engine/cli/shared/errors.h"
 #include "engine/cli/shared/number_text.h"
+#include "engine/cli/shared/output_files.h"
 #include "engine/cli/shared/version.h"
 #include "engine/onnx/export.h"
 #include "engine/onnx/graph.h"
@@ -22,6 +23,7 @@ struct ExportOptions {
 };
 
 ExitCode export_model(const ExportOptions& options) {
+  check_targets({.targets = {{"--out", options.out}}, .inputs = {options.model.path}});
   const auto model = load_model(options.model.path);
   const auto exported = take(onnx::export_onnx(
       model.spec(), {.producer_version = std::string(version()), .outputs = options.outputs}));

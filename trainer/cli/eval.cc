@@ -9,6 +9,7 @@
 #include "engine/cli/shared/json_output.h"
 #include "engine/cli/shared/number_flags.h"
 #include "engine/cli/shared/number_text.h"
+#include "engine/cli/shared/output_files.h"
 #include "trainer/cli/common.h"
 #include "trainer/cli/subcommands.h"
 #include "trainer/evaluation/evaluate.h"
@@ -36,8 +37,8 @@ void refuse_other_classes(const LoadedRun& run, const std::string& data,
                               "; give that data set, or --other-data");
 }
 
-cli::ExitCode eval(const EvalOptions& options) {
-  const LoadedRun run = load_run(final_run(options.run), parse_which(options.checkpoint), options.weights);
+/// The run's settings, on the data set that is asked for.
+Config evaluated_config(const LoadedRun& run, const EvalOptions& options) {
   Config config = run.folder.config();
   if (!options.data.empty() && options.data != config.data) {
     config.data = options.data;
@@ -45,6 +46,14 @@ cli::ExitCode eval(const EvalOptions& options) {
   }
   if (!options.data_dir.empty()) config.data_dir = options.data_dir;
   config.threads = options.threads;
+  return config;
+}
+
+cli::ExitCode eval(const EvalOptions& options) {
+  const LoadedRun run = load_run(final_run(options.run), parse_which(options.checkpoint), options.weights);
+  const Config config = evaluated_config(run, options);
+  cli::check_targets({.targets = {{"--trace", options.trace}},
+                      .data_folder = cli::data_folder(config.data, config.data_dir)});
   const auto test =
       cli::take(engine::data::load_dataset(config.data, config.data_dir, engine::data::Split::Test));
 

@@ -11,6 +11,7 @@
 #include "engine/cli/shared/errors.h"
 #include "engine/cli/shared/json_output.h"
 #include "engine/cli/shared/number_text.h"
+#include "engine/cli/shared/output_files.h"
 #include "trainer/cli/common.h"
 #include "trainer/cli/subcommands.h"
 #include "trainer/export/export.h"
@@ -26,14 +27,6 @@ struct ExportOptions {
   std::string run, out, torch_names, checkpoint = "last", weights;
   bool json = false;
 };
-
-void check_folder(const std::string& flag, const std::string& file) {
-  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
-  std::error_code error;
-  if (folder.empty() || std::filesystem::is_directory(folder, error)) return;
-  throw std::invalid_argument(flag + " " + file + ": there is no folder '" + folder.string() +
-                              "'; make it first");
-}
 
 /// What was written, for the report.
 struct Written {
@@ -63,9 +56,9 @@ cli::ExitCode export_model(const ExportOptions& options) {
   if (options.out.empty() && options.torch_names.empty()) {
     throw std::invalid_argument("say what to write: --out MODEL or --torch-names FILE");
   }
-  check_folder("--out", options.out);
-  check_folder("--torch-names", options.torch_names);
   const LoadedRun run = load_run(final_run(options.run), parse_which(options.checkpoint), options.weights);
+  cli::check_targets(
+      {.targets = {{"--out", options.out, run.folder.model()}, {"--torch-names", options.torch_names}}});
   std::vector<Written> written;
   if (!options.out.empty()) written.push_back(write_engine_model(run, options.out));
   if (!options.torch_names.empty()) written.push_back(write_torch_weights(run, options.torch_names));

@@ -10,6 +10,7 @@
 #include "engine/cli/shared/json_output.h"
 #include "engine/cli/shared/number_flags.h"
 #include "engine/cli/shared/number_text.h"
+#include "engine/cli/shared/output_files.h"
 #include "trainer/cli/common.h"
 #include "trainer/cli/subcommands.h"
 #include "trainer/config/config.h"
@@ -29,6 +30,7 @@ struct InitOptions {
 };
 
 cli::ExitCode init(const InitOptions& options) {
+  cli::check_targets({.targets = {{"--out", options.out}}});
   const engine::ModelSpec spec = make_untrained(options.model);
   cli::check(engine::write_model(options.out, spec));
   const auto bytes = static_cast<std::size_t>(std::filesystem::file_size(options.out));
