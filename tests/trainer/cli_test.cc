@@ -91,12 +91,35 @@ TEST(TrainerCommand, BadValuesGetOneLineAndTheirExitCode) {
   expect_refusal(train({"--option", "optimize=pb"}), 2, "qem, bp; did you mean 'bp'?");
   expect_refusal(train({"--option", "optimize=bp", "--option", "optimize=qem"}), 2,
                  "--option optimize is given twice");
-  expect_refusal(train({"--config", folder / "none.json"}), 2, "none.json");
   expect_refusal(train({}), 3, "train-images-idx3-ubyte");
   expect_refusal(run(folder, {"train", "--data", "synthetic"}), 2, "--out");
   expect_refusal(run(folder, {"resume", folder / "nowhere"}), 3, "nowhere");
   expect_refusal(run(folder, {"export", folder / "nowhere", "--out", folder / "m"}), 3, "nowhere");
   EXPECT_FALSE(std::filesystem::exists(folder / "refused")) << "a refused run leaves no folder";
+}
+
+TEST(TrainerCommand, InputsThatAreNoneAreBadInput) {
+  const TemporaryFolder folder;
+  write_small_dataset(folder);
+  std::ofstream(folder / "cut.json") << "{";
+  std::ofstream(folder / "list.json") << "[1]";
+  std::ofstream(folder / "large.json") << R"({"lr": 1e999})";
+  std::filesystem::create_directory(folder / "folder.json");
+  const auto refused = [&](const Arguments& more, const std::string& part) {
+    expect_refusal(run(folder, train_arguments(folder, "refused", more)), 3, part);
+  };
+  for (const char* flag : {"--config", "--net"}) {
+    refused({flag, folder / "none.json"}, "none.json': No such file or directory; check the path\n");
+    refused({flag, folder / "folder.json"}, "folder.json': it is a folder; give a file\n");
+    refused({flag, folder / "cut.json"}, "cut.json: not JSON at byte");
+    refused({flag, folder / "list.json"}, "list.json: it must hold one JSON object");
+    refused({flag, folder / "large.json"}, "large.json: a number in it is too large\n");
+  }
+  refused({"--init-from", folder / "folder.json"}, "folder.json': it is a folder; give a file\n");
+  expect_refusal(run(folder, {"import", folder / "folder.json", "--data-dir", folder / "", "--method",
+                              "float", "--out", folder / "refused"}),
+                 3, "folder.json': it is a folder; give a file\n");
+  EXPECT_FALSE(std::filesystem::exists(folder / "refused"));
 }
 
 TEST(TrainerCommand, TrainsEvaluatesAndExports) {

@@ -5,11 +5,11 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <fstream>
 #include <sstream>
 #include <stdexcept>
 #include <vector>
 
+#include "engine/cli/shared/input_files.h"
 #include "engine/cli/shared/number_text.h"
 #include "engine/data/dataset.h"
 #include "engine/data/nearest_name.h"
@@ -275,12 +275,9 @@ PartialConfig config_from_json(const json& source) {
 }
 
 PartialConfig read_config_file(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw std::invalid_argument("cannot read the config file '" + path + "'");
+  const json source = cli::read_json_object(path);
   try {
-    return config_from_json(json::parse(file));
-  } catch (const json::parse_error& error) {
-    throw std::invalid_argument(path + ": not JSON at byte " + std::to_string(error.byte));
+    return config_from_json(source);
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument(path + ": " + error.what());
   }

@@ -94,7 +94,7 @@ struct PartialConfig {
 
 /// Throws std::invalid_argument for unknown keys (with the nearest known name) and values of the wrong type.
 [[nodiscard]] PartialConfig config_from_json(const nlohmann::json& json);
-/// The same from a file; messages hold its path.
+/// The same from a file; messages hold its path. Throws cli::CommandError for a file that is no JSON object.
 [[nodiscard]] PartialConfig read_config_file(const std::string& path);
 [[nodiscard]] nlohmann::ordered_json config_to_json(const Config& config);
 

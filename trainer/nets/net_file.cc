@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <map>
 #include <stdexcept>
 #include <utility>
 #include <vector>
 
+#include "engine/cli/shared/input_files.h"
 #include "engine/data/nearest_name.h"
 #include "trainer/nets/layer_sizes.h"
 #include "trainer/nets/net_fields.h"
@@ -330,16 +330,9 @@ bool is_net_text(std::string_view net) noexcept {
 }
 
 std::string read_net_file(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw std::invalid_argument("cannot read the net file '" + path + "'");
-  try {
-    NetJson json = NetJson::parse(file);
-    if (!json.is_object()) throw std::invalid_argument(path + ": a net file is a JSON object");
-    json["file"] = path;
-    return json.dump();
-  } catch (const NetJson::parse_error& error) {
-    throw std::invalid_argument(path + ": not JSON at byte " + std::to_string(error.byte));
-  }
+  NetJson json = cli::read_json_object(path);
+  json["file"] = path;
+  return json.dump();
 }
 
 std::string net_title(const std::string& net) {

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Small files that a command reads whole. Every error is a CommandError that names the file.
+#pragma once
+
+#include <string>
+
+#include "engine/cli/shared/json_output.h"
+
+namespace bitplane::cli {
+
+[[nodiscard]] std::string read_text_file(const std::string& path);
+/// A file that holds one JSON object.
+[[nodiscard]] Json read_json_object(const std::string& path);
+
+}  // namespace bitplane::cli
