@@ -129,6 +129,12 @@ void print_as_json(const Report& report) {
 }
 
 ExitCode verify(const VerifyOptions& options) {
+  if (options.trace.empty() && !options.data_dir.empty()) {
+    throw CommandError(
+        ExitCode::BadUsage,
+        "--data-dir " + options.data_dir +
+            ": that is the folder of a trace's data set; give --trace FILE too, or leave it out");
+  }
   const auto model = load_model(options.model.path);
   Report report;
   if (!options.trace.empty()) {

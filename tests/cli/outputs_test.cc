@@ -58,5 +58,9 @@ TEST_F(Outputs, AFolderThatIsMissingIsAWrongValue) {
     expect_refusal(run_command(command), 2, {"there is no folder", "make it first"});
 }
 
+TEST_F(Outputs, TheFolderOfATraceNeedsTheTrace) {
+  expect_refusal(run_command({"verify", model_, "--data-dir", "nope"}), 2, {"--data-dir nope", "--trace"});
+}
+
 }  // namespace
 }  // namespace bitplane::testing

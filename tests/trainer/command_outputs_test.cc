@@ -107,5 +107,13 @@ TEST_F(CommandOutputs, AFolderThatIsMissingIsSaidBeforeTheWork) {
                  "no file can be written in");
 }
 
+TEST_F(CommandOutputs, ImportTakesOneFile) {
+  expect_refusal(testing::run(folder_, {"import", "", "--out", folder_ / "i"}), 2, "trainer import FILE");
+  const Finished refused = testing::run(
+      folder_, {"import", folder_ / "a.st", "--init-from", folder_ / "b.st", "--out", folder_ / "i"});
+  expect_refusal(refused, 2,
+                 "`trainer import` starts from '" + (folder_ / "a.st") + "'; leave --init-from out");
+}
+
 }  // namespace
 }  // namespace bitplane::train

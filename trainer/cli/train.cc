@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -17,13 +18,29 @@ namespace {
 struct TrainOptions {
   std::shared_ptr<ConfigFlags> flags = std::make_shared<ConfigFlags>();
   std::string config_file;
+  std::optional<std::string> imported_file = {};  ///< of `trainer import`
   bool json = false;
 };
+
+/// What the command line says.
+PartialConfig given_settings(const TrainOptions& options) {
+  PartialConfig given = take_flags(*options.flags);
+  if (!options.imported_file) return given;
+  if (options.imported_file->empty())
+    throw std::invalid_argument("give the file whose weights to take: trainer import FILE");
+  if (given.given.contains("init_from")) {
+    throw std::invalid_argument("--init-from " + given.values.init_from + ": `trainer import` starts from '" +
+                                *options.imported_file + "'; leave --init-from out, or use `trainer train`");
+  }
+  given.values.init_from = *options.imported_file;
+  given.given.insert("init_from");
+  return given;
+}
 
 Config config_of(const TrainOptions& options) {
   const PartialConfig file =
       options.config_file.empty() ? PartialConfig{} : read_config_file(options.config_file);
-  Config config = resolve_config(file, take_flags(*options.flags));
+  Config config = resolve_config(file, given_settings(options));
   require_random_start(config.method);
   if (config.out.empty()) throw std::invalid_argument("give the run a folder: --out runs/NAME");
   // So that `trainer resume` finds it from another folder.
@@ -88,10 +105,8 @@ cli::Action declare_train(CLI::App& app) {
 
 cli::Action declare_import(CLI::App& app) {
   auto options = std::make_shared<TrainOptions>();
-  app.add_option("FILE", options->flags->given.values.init_from,
-                 "safetensors file with PyTorch's names and float32 weights")
+  app.add_option("FILE", options->imported_file, "safetensors file with PyTorch's names and float32 weights")
       ->required();
-  options->flags->given.given.insert("init_from");
   declare_options(app, options);
   return [options] { return guarded([&] { return import_weights(*options); }); };
 }
