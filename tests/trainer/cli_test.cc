@@ -98,6 +98,38 @@ TEST(TrainerCommand, BadValuesGetOneLineAndTheirExitCode) {
   EXPECT_FALSE(std::filesystem::exists(folder / "refused")) << "a refused run leaves no folder";
 }
 
+TEST(TrainerCommand, FlagsWithoutEffectAreRefused) {
+  const TemporaryFolder folder;
+  const auto refused = [&](const Arguments& more, const std::string& part) {
+    expect_refusal(run(folder, train_arguments(folder, "refused", more, "9")), 2, part);
+  };
+  refused({"--drops", "1,2"},
+          "--drops has no effect with --schedule one-cycle: it goes with --schedule step;");
+  refused({"--drop-factor", "0.2"}, "it goes with --schedule step; leave it out, or give both\n");
+  refused({"--power", "2", "--schedule", "step"}, "it goes with --schedule polynomial;");
+  for (const char* divisor : {"--start-divisor", "--end-divisor"})
+    refused({divisor, "10", "--schedule", "cosine"}, "it goes with --schedule one-cycle;");
+  for (const char* moment : {"--beta2", "--epsilon"})
+    refused({moment, "0.1"}, "has no effect with --optimizer sgd: it goes with --optimizer adam or adamw;");
+  refused({"--teacher-share", "0.5"}, "--teacher-share has no effect without --teacher; leave it out");
+  refused({"--init-missing", "keep"}, "--init-missing has no effect without --init-from; leave it out");
+  EXPECT_FALSE(std::filesystem::exists(folder / "refused"));
+}
+
+TEST(TrainerCommand, AFileMayHoldSettingsThatHaveNoEffect) {
+  const TemporaryFolder folder;
+  write_small_dataset(folder);
+  std::ofstream(folder / "c.json") << R"({"schedule": "step", "drops": "1,2", "beta2": 0.9})";
+  const auto train = [&](const char* out, Arguments more) {
+    more.insert(more.end(), {"--config", folder / "c.json"});
+    return run(folder, train_arguments(folder, out, std::move(more), "3"));
+  };
+  const Finished fitting = train("a", {"--drop-factor", "0.2"});
+  EXPECT_EQ(fitting.code, 0) << fitting.err;
+  const Finished other = train("b", {"--schedule", "cosine"});
+  EXPECT_EQ(other.code, 0) << other.err;
+}
+
 TEST(TrainerCommand, InputsThatAreNoneAreBadInput) {
   const TemporaryFolder folder;
   write_small_dataset(folder);

@@ -11,6 +11,7 @@
 #include "trainer/cli/config_flags.h"
 #include "trainer/cli/subcommands.h"
 #include "trainer/config/config.h"
+#include "trainer/config/effects.h"
 
 namespace bitplane::train {
 namespace {
@@ -40,7 +41,9 @@ PartialConfig given_settings(const TrainOptions& options) {
 Config config_of(const TrainOptions& options) {
   const PartialConfig file =
       options.config_file.empty() ? PartialConfig{} : read_config_file(options.config_file);
-  Config config = resolve_config(file, given_settings(options));
+  const PartialConfig flags = given_settings(options);
+  Config config = resolve_config(file, flags);
+  refuse_without_effect(config, flags.given);
   require_random_start(config.method);
   if (config.out.empty()) throw std::invalid_argument("give the run a folder: --out runs/NAME");
   // So that `trainer resume` finds it from another folder.
