@@ -130,7 +130,7 @@ TEST(NetFile, ErrorsNameFileAndElement) {
       {R"({"layers": [{"type": "flatten"}, {"type": "linear", "features": 0}]})",
        {"'features' is 0", "from 1"}},
       {R"({"layers": [{"type": "batch_norm", "epsilon": -1}]})", {"'epsilon' is -1", "at least 1e-12"}},
-      {R"({"layers": [{"type": "batch_norm", "momentum": 5}]})", {"'momentum' is 5", "at most 1"}},
+      {R"({"layers": [{"type": "batch_norm", "momentum": 5}]})", {"'momentum' is 5", "from 0 to 1"}},
       {R"({"layers": [{"type": "max_pool", "kernel": 16}]})", {"'kernel' is 16", "from 1 to 15"}},
       {R"({"layers": [{"type": "max_pool", "pad": 2}]})", {"less than its kernel"}},
       {R"({"layers": [7]})", {"layers[0]", "must be an object"}},

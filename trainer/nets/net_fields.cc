@@ -55,33 +55,28 @@ std::string NetElement::required_text(const char* key) {
   return text(key, "");
 }
 
-std::size_t NetElement::count(const char* key, std::size_t otherwise, const WholeRange& range) {
+std::size_t NetElement::count(const char* key, std::size_t otherwise, const cli::WholeRange& range) {
   const NetJson* value = find(key);
   if (value == nullptr) return otherwise;
   if (!value->is_number_unsigned() || value->get<std::uint64_t>() < range.least ||
       value->get<std::uint64_t>() > range.most) {
-    fail("'" + std::string(key) + "' is " + value->dump() + ": it must be a whole number from " +
-         std::to_string(range.least) + " to " + std::to_string(range.most));
+    fail("'" + std::string(key) + "' is " + value->dump() + ": it must be " + cli::wanted_text(range));
   }
   return value->get<std::size_t>();
 }
 
 std::size_t NetElement::required_count(const char* key) {
   if (!has(key)) fail_missing(key);
-  return count(key, 1, {.least = 1});
+  return count(key, 1, kAtLeastOne);
 }
 
-double NetElement::number(const char* key, double otherwise, const NumberRange& range) {
+double NetElement::number(const char* key, double otherwise, const cli::RealRange& range) {
   const NetJson* value = find(key);
   if (value == nullptr) return otherwise;
   if (!value->is_number()) fail("'" + std::string(key) + "' is " + value->dump() + ": it must be a number");
   const auto given = value->get<double>();
-  if (given < range.least || given > range.most) {
-    const NumberRange any;
-    fail("'" + std::string(key) + "' is " + value->dump() + ": it must be at least " +
-         NetJson(range.least).dump() +
-         (range.most < any.most ? " and at most " + NetJson(range.most).dump() : ""));
-  }
+  if (given < range.least || given > range.most)
+    fail("'" + std::string(key) + "' is " + value->dump() + ": it must be " + cli::wanted_text(range));
   return given;
 }
 

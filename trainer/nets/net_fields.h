@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <span>
 #include <stdexcept>
@@ -12,6 +13,8 @@
 #include <vector>
 
 #include <nlohmann/json.hpp>
+
+#include "engine/cli/shared/numbers.h"
 
 namespace bitplane::train {
 
@@ -23,14 +26,11 @@ class NetFileError : public std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
-/// What a whole number may be; channels and sizes are at most 2^20.
-struct WholeRange {
-  std::size_t least = 0, most = std::size_t{1} << 20U;
-};
-/// What a number may be.
-struct NumberRange {
-  double least = std::numeric_limits<double>::lowest(), most = std::numeric_limits<double>::max();
-};
+/// What channels and sizes may be.
+inline constexpr std::uint64_t kLargestCount = 1U << 20U;
+inline constexpr cli::WholeRange kAnyCount{.least = 0, .most = kLargestCount},
+    kAtLeastOne{.least = 1, .most = kLargestCount};
+inline constexpr cli::RealRange kAnyNumber{.least = -std::numeric_limits<double>::infinity()};
 
 /// One object of the file. Keys are read by name; finish() refuses those that nobody asked for.
 class NetElement {
@@ -45,10 +45,11 @@ class NetElement {
   [[nodiscard]] bool is_text(const char* key);
   [[nodiscard]] std::string text(const char* key, const std::string& otherwise);
   [[nodiscard]] std::string required_text(const char* key);
-  [[nodiscard]] std::size_t count(const char* key, std::size_t otherwise, const WholeRange& range = {});
+  [[nodiscard]] std::size_t count(const char* key, std::size_t otherwise,
+                                  const cli::WholeRange& range = kAnyCount);
   /// At least 1.
   [[nodiscard]] std::size_t required_count(const char* key);
-  [[nodiscard]] double number(const char* key, double otherwise, const NumberRange& range = {});
+  [[nodiscard]] double number(const char* key, double otherwise, const cli::RealRange& range = kAnyNumber);
   [[nodiscard]] bool flag(const char* key, bool otherwise);
   /// Index of the value in `known`; `otherwise` is one of them too. Unknown: the nearest one is named.
   [[nodiscard]] std::size_t choice(const char* key, std::span<const std::string_view> known,

@@ -19,7 +19,6 @@ namespace {
 
 constexpr std::string_view kExtension = ".json";
 constexpr std::size_t kLargestKernel = 255, kLargestPool = 15;
-constexpr WholeRange kAtLeastOne{.least = 1};
 constexpr std::size_t kMaxDepth = 16;  // of lists in lists
 
 /// What flows from layer to layer of a list.

@@ -57,6 +57,7 @@ std::string wanted_text(const WholeRange& range) {
 }
 
 std::string wanted_text(const RealRange& range) {
+  if (std::isinf(range.most)) return "a number of at least " + shortest(range.least);
   return "a number from " + shortest(range.least) + " to " + shortest(range.most);
 }
 

@@ -35,7 +35,7 @@ struct RealRange {
 
 /// "a whole number from 1 to 1024"
 [[nodiscard]] std::string wanted_text(const WholeRange& range);
-/// "a number from 0 to 1"
+/// "a number from 0 to 1", "a number of at least 0"
 [[nodiscard]] std::string wanted_text(const RealRange& range);
 
 }  // namespace bitplane::cli
