@@ -39,7 +39,7 @@ cli::ExitCode quantize(const QuantizeOptions& options) {
   if (flags.values.out.empty()) throw std::invalid_argument("give the procedure a folder: --out runs/NAME");
   if (options.from.empty())
     throw std::invalid_argument("--from RUN: give a finished run of `trainer train --method float`");
-  const LoadedRun from = load_run(options.from, Which::Last);
+  const LoadedRun from = load_run_for("--from", options.from);
   ProcedurePlan plan = plan_procedure(from, flags, options.special);
   StageRequest request{.folder = plan.request.out,
                        .only = split(options.stages),

@@ -38,6 +38,14 @@ LoadedRun load_run(const std::string& path, Which which, std::string_view weight
           .progress = checkpoint.progress()};
 }
 
+LoadedRun load_run_for(std::string_view purpose, const std::string& path) {
+  try {
+    return load_run(path, Which::Last);
+  } catch (const cli::CommandError& error) {
+    throw cli::CommandError(error.code(), std::string(purpose) + ": " + error.what());
+  }
+}
+
 void require_finished(const LoadedRun& run) {
   const Config& config = run.folder.config();
   const bool as_imported = !config.init_from.empty() && run.progress.step == 0;

@@ -26,6 +26,8 @@ struct LoadedRun {
 /// Holds the weights that the config says (`weights`), or those of `weights`: kTrainedWeights or
 /// kAveragedWeights.
 [[nodiscard]] LoadedRun load_run(const std::string& path, Which which, std::string_view weights = {});
+/// The last checkpoint of a run that another one needs; messages begin with what for: "teacher", "--from".
+[[nodiscard]] LoadedRun load_run_for(std::string_view purpose, const std::string& path);
 
 /// Throws std::invalid_argument, with what to do, for a run whose epochs are not done. Imported weights that
 /// no step has moved are what they are.

@@ -113,9 +113,9 @@ RunFolder RunFolder::open(const std::string& path) {
   const fs::path folder(path);
   std::error_code error;
   if (!fs::is_directory(folder, error)) {
-    throw CommandError(
-        ExitCode::BadInput,
-        "'" + path + "' is no folder; a run is started with `trainer train --out " + path + "`");
+    const bool file = fs::exists(folder, error);
+    throw CommandError(ExitCode::BadInput, "'" + path + (file ? "' is a file" : "' is no folder") +
+                                               ": give the folder of a run, the --out of `trainer train`");
   }
   const fs::path config = folder / kConfigName;
   if (!fs::exists(config, error)) {

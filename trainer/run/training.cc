@@ -21,7 +21,6 @@
 #include "trainer/optim/gradients.h"
 #include "trainer/run/build.h"
 #include "trainer/run/divergence.h"
-#include "trainer/run/loaded_run.h"
 #include "trainer/run/provenance.h"
 #include "trainer/run/readings.h"
 
@@ -79,25 +78,6 @@ void require_same_data(const RunFolder& folder, const Task& then, const Task& no
   }
 }
 
-/// The net of a finished float run, which has to take the same pictures.
-std::unique_ptr<Module> load_teacher(const std::string& path, const Task& task) {
-  LoadedRun run = load_run(path, Which::Last);
-  const Config& config = run.folder.config();
-  if (config.method != "float") {
-    throw std::invalid_argument("teacher '" + path + "' is a run of method '" + config.method + "' with " +
-                                std::to_string(config.wbits) + "/" + std::to_string(config.abits) +
-                                " bits: give a run of method 'float'");
-  }
-  require_finished(run);
-  if (run.task.input != task.input || run.task.labels != task.labels ||
-      run.task.preprocessing != task.preprocessing) {
-    throw std::invalid_argument("teacher '" + path +
-                                "' was trained on other pictures, classes or --normalize than this run: give "
-                                "a run on the same data");
-  }
-  return std::move(run.net);
-}
-
 double ratio(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
 }
@@ -124,12 +104,16 @@ Training::Training(const Config& config, const TrainingData& data, std::size_t t
       steps_per_epoch_((data.train.count + config.batch - 1) / config.batch) {
   schedule_ = build_schedule(config, config.epochs * steps_per_epoch_);
   if (config.ema != 0.0) average_ = std::make_unique<WeightAverage>(*net_, config.ema);
-  if (!config.teacher.empty()) teacher_ = load_teacher(config.teacher, task_);
+}
+
+void Training::load_teacher() {
+  if (!config_.teacher.empty()) teacher_ = std::make_unique<Teacher>(config_.teacher, task_);
 }
 
 Training Training::start(const Config& config, const TrainingData& data, const Preparation& prepare) {
   RunFolder::refuse_existing_run(config.out);
   Training training(config, data, thread_count(config));
+  training.load_teacher();
   training.begin(prepare);
   const auto first = training.checkpoint_bytes();
   training.folder_ = std::make_unique<RunFolder>(RunFolder::create(config.out, config, first.size()));
@@ -156,6 +140,8 @@ Training Training::resume(const RunFolder& folder, const TrainingData& data, std
                        "'" + folder.checkpoint(Which::Last) +
                            "' is gone: bring it back, or start a new run with another --out");
   }
+  // A run whose epochs are done has nothing to learn any more, and its teacher may be gone.
+  if (training.progress_.epoch < training.config_.epochs) training.load_teacher();
   training.open_records(folder);
   if (!folder.has_checkpoint(Which::Last)) training.save(Which::Last);
   return training;
@@ -312,7 +298,7 @@ Variable Training::loss_of(const Variable& logits, const Batch& batch, const Con
   if (!teacher_) {
     return softmax_cross_entropy(ctx, logits, batch.labels, {.label_smoothing = config_.label_smoothing});
   }
-  const Tensor wanted = teacher_->forward(context(Mode::Eval), Variable(batch.pictures)).value();
+  const Tensor wanted = teacher_->logits(context(Mode::Eval), batch.pictures);
   return distillation_loss(
       ctx, logits, batch.labels,
       {.teacher = wanted, .lambda = config_.teacher_share, .label_smoothing = config_.label_smoothing});

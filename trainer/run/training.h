@@ -22,6 +22,7 @@
 #include "trainer/run/event_file.h"
 #include "trainer/run/run_folder.h"
 #include "trainer/run/run_lock.h"
+#include "trainer/run/teacher.h"
 
 namespace bitplane::train {
 
@@ -83,6 +84,7 @@ class Training {
 
  private:
   Training(const Config& config, const TrainingData& data, std::size_t threads);
+  void load_teacher();
   void begin(const Preparation& prepare);
   void restore(const RunFolder& folder);
   void open_records(const RunFolder& folder);
@@ -109,7 +111,7 @@ class Training {
   std::unique_ptr<Optimizer> optimizer_;
   std::vector<NamedParameter> parameters_;  ///< of net_
   std::unique_ptr<WeightAverage> average_;  ///< null without config.ema
-  std::unique_ptr<Module> teacher_;         ///< null without config.teacher
+  std::unique_ptr<Teacher> teacher_;        ///< null without config.teacher, and when no epoch is left
   std::unique_ptr<Schedule> schedule_;
   PictureMaker pictures_;
   RunIdentity identity_;
