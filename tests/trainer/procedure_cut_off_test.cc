@@ -74,8 +74,9 @@ TEST_F(CutOff, ADeletedStageIsNotRunAgainForOneThatIsUnderWay) {
   EXPECT_TRUE(read_file_text(folder_ / "q/2-fine-tune/model.safetensors") == model);
   // One that had not begun is nothing to go on from.
   forget_result("q", 1);
-  for (const char* which : {"last", "best"})
-    fs::remove(folder_ / ("q/2-fine-tune/checkpoint-" + std::string(which) + ".safetensors"));
+  for (const char* file : {"checkpoint-last.safetensors", "checkpoint-best.safetensors", "metrics.csv",
+                           "metrics.jsonl", "result.json", "model.safetensors"})
+    fs::remove(folder_ / ("q/2-fine-tune/" + std::string(file)));
   const Finished both = run(folder_, {"resume", folder_ / "q", "--json"});
   ASSERT_EQ(both.code, 0) << both.err;
   EXPECT_EQ(nlohmann::json::parse(both.out).at("ran").size(), 2U);

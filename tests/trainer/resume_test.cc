@@ -141,6 +141,71 @@ TEST(Resume, ARunKilledBeforeItsFirstCheckpointBeginsAnew) {
   EXPECT_NE(message.find("is gone"), std::string::npos) << message;
 }
 
+/// What resuming a copy of a run says after `files` were removed; "" when it goes on.
+std::string refusal_without(const TemporaryFolder& folder, const std::string& run,
+                            const std::vector<std::string>& files) {
+  const std::string copy = folder / "copy";
+  std::filesystem::remove_all(copy);
+  std::filesystem::copy(folder / run, copy);
+  for (const std::string& file : files) std::filesystem::remove(copy + "/" + file);
+  return testing::message_of<cli::CommandError>([&] {
+    Training training = Training::resume(RunFolder::open(copy), data(), 1);
+    EXPECT_EQ(training.run(silent()), Outcome::Finished);
+    EXPECT_EQ(training.rows().back().epoch, 2U);
+  });
+}
+
+TEST(Resume, ARunWhoseCheckpointsAreGoneIsNotTrainedAgain) {
+  const TemporaryFolder folder;
+  (void)whole_run(small_config(folder / "run"));
+  const std::string last = "checkpoint-last.safetensors", best = "checkpoint-best.safetensors";
+  const std::string without_last = refusal_without(folder, "run", {last});
+  EXPECT_NE(without_last.find("copy " + best), std::string::npos) << without_last;
+  const std::string metrics = read_file_text(folder / "run/metrics.csv");
+  for (const std::vector<std::string>& more :
+       {std::vector<std::string>{}, {"metrics.csv"}, {"metrics.jsonl"}}) {
+    std::vector<std::string> files{last, best};
+    files.insert(files.end(), more.begin(), more.end());
+    const std::string message = refusal_without(folder, "run", files);
+    EXPECT_NE(message.find("copy/" + last + "' is gone, and metrics."), std::string::npos) << message;
+    EXPECT_NE(message.find("another --out"), std::string::npos) << message;
+  }
+  std::filesystem::remove(folder / "copy/metrics.csv");
+  write_file_text(folder / "copy/result.json", "{}");
+  EXPECT_TRUE(RunFolder::has_begun(folder / "copy"));
+  EXPECT_EQ(read_file_text(folder / "run/metrics.csv"), metrics);
+}
+
+TEST(Resume, RowsOfMetricsAreNotLostSilently) {
+  const TemporaryFolder folder;
+  {
+    Training training = Training::start(small_config(folder / "stopped"), data());
+    const auto stop = [&] { return training.progress().step == 5; };
+    EXPECT_EQ(training.run(silent(stop)), Outcome::Stopped);
+  }
+  const std::string message = refusal_without(folder, "stopped", {"metrics.jsonl"});
+  EXPECT_NE(message.find("metrics.jsonl' has 0 of the 1 epochs in metrics.csv"), std::string::npos)
+      << message;
+  EXPECT_NE(message.find("remove both to go on without"), std::string::npos) << message;
+  EXPECT_EQ(refusal_without(folder, "stopped", {"metrics.csv"}), "");
+  EXPECT_EQ(refusal_without(folder, "stopped", {"metrics.jsonl", "metrics.csv"}), "");
+  write_file_text(folder / "stopped/metrics.jsonl", "{\"epoch\": 1}\n");
+  const std::string damaged = refusal_without(folder, "stopped", {});
+  EXPECT_NE(
+      damaged.find("metrics.jsonl: line 1 is not a row of metrics; mend it, or remove it and metrics.csv"),
+      std::string::npos)
+      << damaged;
+}
+
+TEST(Resume, AFinishedRunNeedsNoMetrics) {
+  const TemporaryFolder folder;
+  (void)whole_run(small_config(folder / "run"));
+  std::filesystem::remove(folder / "run/metrics.jsonl");
+  Training again = Training::resume(RunFolder::open(folder / "run"), data(), 1);
+  EXPECT_EQ(again.run(silent()), Outcome::Finished);
+  EXPECT_TRUE(std::filesystem::exists(folder / "run/metrics.csv"));
+}
+
 TEST(Resume, AChangedConfigIsRefused) {
   const TemporaryFolder folder;
   { Training training = Training::start(small_config(folder / "run"), data()); }

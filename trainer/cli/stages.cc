@@ -74,9 +74,8 @@ void prepare_stage(const ProcedureFolder& folder, std::size_t index, const Start
 /// A run without any checkpoint is what a kill left of a stage that had not begun. Its own files go, and
 /// nothing else that may lie there.
 void remove_unbegun(const Config& config) {
-  if (!RunFolder::is_at(config.out)) return;
+  if (!RunFolder::is_at(config.out) || RunFolder::has_begun(config.out)) return;
   const RunFolder run = RunFolder::open(config.out);
-  if (run.has_checkpoint(Which::Last) || run.has_checkpoint(Which::Best)) return;
   run.remove_leftovers();
   run.discard();
 }

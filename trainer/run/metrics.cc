@@ -2,6 +2,7 @@
 #include "trainer/run/metrics.h"
 
 #include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <stdexcept>
@@ -80,6 +81,17 @@ std::vector<EpochRow> parse_metrics_jsonl(std::string_view text) {
     }
   }
   return rows;
+}
+
+std::size_t count_csv_epochs(std::string_view text, std::uint64_t last_epoch) {
+  std::size_t count = 0;
+  std::istringstream lines{std::string(text)};
+  for (std::string line; std::getline(lines, line);) {
+    std::uint64_t epoch = 0;  // stays so in the line of names
+    std::from_chars(line.data(), line.data() + line.size(), epoch);
+    if (epoch >= 1 && epoch <= last_epoch) ++count;
+  }
+  return count;
 }
 
 }  // namespace bitplane::train

@@ -4,6 +4,7 @@
 // JSON lines and reading them back.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -29,5 +30,7 @@ struct EpochRow {
 [[nodiscard]] std::string metrics_jsonl(std::span<const EpochRow> rows);
 /// Throws std::invalid_argument naming the line that is no row.
 [[nodiscard]] std::vector<EpochRow> parse_metrics_jsonl(std::string_view text);
+/// How many rows of the CSV are of epochs up to `last_epoch`.
+[[nodiscard]] std::size_t count_csv_epochs(std::string_view text, std::uint64_t last_epoch);
 
 }  // namespace bitplane::train

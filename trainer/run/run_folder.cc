@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/run/run_folder.h"
 
+#include <array>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -21,9 +22,22 @@ constexpr const char* kLastName = "checkpoint-last.safetensors";
 constexpr const char* kBestName = "checkpoint-best.safetensors";
 constexpr const char* kCsvName = "metrics.csv";
 constexpr const char* kJsonlName = "metrics.jsonl";
+constexpr const char* kResultName = "result.json";
+constexpr const char* kModelName = "model.safetensors";
+/// What is written behind an epoch; a run that was killed before its first checkpoint has none of them.
+constexpr std::array kTraces{kBestName, kCsvName, kJsonlName, kResultName, kModelName};
 
 /// Last and best, one of them twice while it is replaced, the exported model, and some air.
 constexpr std::size_t kRoomInCheckpoints = 5;
+
+/// "" where there is none.
+std::string first_trace(const fs::path& folder) {
+  std::error_code error;
+  for (const char* trace : kTraces) {
+    if (fs::exists(folder / trace, error)) return trace;
+  }
+  return "";
+}
 
 void make_folder(const fs::path& path) {
   std::error_code error;
@@ -43,7 +57,8 @@ bool RunFolder::is_at(const std::string& path) {
 
 bool RunFolder::has_begun(const std::string& path) {
   std::error_code error;
-  return is_at(path) && fs::exists(fs::path(path) / kLastName, error);
+  const fs::path folder(path);
+  return is_at(path) && (fs::exists(folder / kLastName, error) || !first_trace(folder).empty());
 }
 
 void RunFolder::refuse_existing_run(const std::string& path) {
@@ -101,7 +116,7 @@ void RunFolder::remove_leftovers() const {
   std::vector<fs::path> unfinished;
   for (const auto& entry : fs::directory_iterator(path_, error)) {
     const std::string name = entry.path().filename().string();
-    for (const char* file : {kConfigName, kCsvName, kJsonlName, "provenance.json", "result.json"}) {
+    for (const char* file : {kConfigName, kCsvName, kJsonlName, "provenance.json", kResultName}) {
       if (name.starts_with(std::string(file) + ".tmp-")) unfinished.push_back(entry.path());
     }
     if (name.find(".safetensors.tmp-") != std::string::npos) unfinished.push_back(entry.path());
@@ -139,6 +154,25 @@ bool RunFolder::has_checkpoint(Which which) const {
   return fs::exists(checkpoint(which), error);
 }
 
+std::string RunFolder::model() const {
+  return (path_ / kModelName).string();
+}
+
+std::string RunFolder::result() const {
+  return (path_ / kResultName).string();
+}
+
+void RunFolder::refuse_lost_checkpoint() const {
+  const std::string trace = first_trace(path_);
+  if (trace.empty()) return;
+  const std::string back = has_checkpoint(Which::Best) ? "bring it back, copy " + std::string(kBestName) +
+                                                             " there to go on from the best epoch,"
+                                                       : "bring it back,";
+  throw CommandError(ExitCode::BadInput, "'" + checkpoint(Which::Last) + "' is gone, and " + trace +
+                                             " shows that the run had begun: " + back +
+                                             " or start a new run with another --out");
+}
+
 std::vector<EpochRow> RunFolder::read_metrics(std::uint64_t last_epoch) const {
   const std::string file = (path_ / kJsonlName).string();
   std::error_code error;
@@ -148,8 +182,21 @@ std::vector<EpochRow> RunFolder::read_metrics(std::uint64_t last_epoch) const {
     std::erase_if(rows, [&](const EpochRow& row) { return row.epoch > last_epoch; });
     return rows;
   } catch (const std::invalid_argument& problem) {
-    throw CommandError(ExitCode::BadInput, file + ": " + problem.what());
+    throw CommandError(ExitCode::BadInput, file + ": " + problem.what() + "; mend it, or remove it and " +
+                                               kCsvName + " to go on without their rows");
   }
+}
+
+void RunFolder::refuse_lost_metrics(std::span<const EpochRow> rows, std::uint64_t last_epoch) const {
+  const fs::path csv = path_ / kCsvName;
+  std::error_code error;
+  if (!fs::exists(csv, error)) return;
+  const std::size_t epochs = count_csv_epochs(read_file_text(csv.string()), last_epoch);
+  if (rows.size() >= epochs) return;
+  throw CommandError(ExitCode::BadInput, "'" + (path_ / kJsonlName).string() + "' has " +
+                                             std::to_string(rows.size()) + " of the " +
+                                             std::to_string(epochs) + " epochs in " + kCsvName +
+                                             ": bring it back, or remove both to go on without their rows");
 }
 
 void RunFolder::write_metrics(std::span<const EpochRow> rows) const {

@@ -40,7 +40,7 @@ class RunFolder {
   static RunFolder open(const std::string& path);
   /// Does the folder hold a run, begun or not?
   [[nodiscard]] static bool is_at(const std::string& path);
-  /// Has that run a checkpoint to go on from?
+  /// Has that run left anything that a new start would write over: checkpoints, metrics, a result?
   [[nodiscard]] static bool has_begun(const std::string& path);
   /// Throws cli::CommandError when `path` holds a run already; writes nothing.
   static void refuse_existing_run(const std::string& path);
@@ -52,19 +52,26 @@ class RunFolder {
   [[nodiscard]] std::string path() const { return path_.string(); }
   [[nodiscard]] std::string checkpoint(Which which) const;
   [[nodiscard]] bool has_checkpoint(Which which) const;
-  [[nodiscard]] std::string model() const { return (path_ / "model.safetensors").string(); }
+  [[nodiscard]] std::string model() const;
   [[nodiscard]] std::string events() const { return (path_ / "events.out.tfevents.0.bitplane").string(); }
   [[nodiscard]] std::string provenance() const { return (path_ / "provenance.json").string(); }
   [[nodiscard]] std::string log() const { return (path_ / "log.txt").string(); }
-  [[nodiscard]] std::string result() const { return (path_ / "result.json").string(); }
+  [[nodiscard]] std::string result() const;
 
   /// Throws cli::CommandError when the disk has no room for `checkpoint_bytes` several times.
   void check_room(std::size_t checkpoint_bytes) const;
   /// Removes files that a killed process had not finished.
   void remove_leftovers() const;
 
-  /// Rows of epochs up to `last_epoch`: later ones are of an epoch that was not saved and comes again.
+  /// Throws cli::CommandError where the last checkpoint is gone and the rest shows that there was one.
+  void refuse_lost_checkpoint() const;
+
+  /// Rows of epochs up to `last_epoch`: later ones are of an epoch that was not saved and comes again. Throws
+  /// cli::CommandError for lines that are none.
   [[nodiscard]] std::vector<EpochRow> read_metrics(std::uint64_t last_epoch) const;
+  /// Throws cli::CommandError where metrics.csv has more of these epochs than `rows`: going on would lose
+  /// them.
+  void refuse_lost_metrics(std::span<const EpochRow> rows, std::uint64_t last_epoch) const;
   void write_metrics(std::span<const EpochRow> rows) const;
 
  private:

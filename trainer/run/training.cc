@@ -133,12 +133,9 @@ Training Training::resume(const RunFolder& folder, const TrainingData& data, std
   folder.check_room(training.checkpoint_bytes().size());
   if (folder.has_checkpoint(Which::Last)) {
     training.restore(folder);
-  } else if (!folder.has_checkpoint(Which::Best)) {
-    training.begin({});
   } else {
-    throw CommandError(ExitCode::BadInput,
-                       "'" + folder.checkpoint(Which::Last) +
-                           "' is gone: bring it back, or start a new run with another --out");
+    folder.refuse_lost_checkpoint();
+    training.begin({});
   }
   // A run whose epochs are done has nothing to learn any more, and its teacher may be gone.
   if (training.progress_.epoch < training.config_.epochs) training.load_teacher();
@@ -170,6 +167,7 @@ void Training::restore(const RunFolder& folder) {
   if (average_) checkpoint.restore(*average_);
   progress_ = checkpoint.progress();
   rows_ = folder.read_metrics(progress_.epoch);
+  if (progress_.epoch < config_.epochs) folder.refuse_lost_metrics(rows_, progress_.epoch);
 }
 
 /// Lock, provenance and events: what one process adds to the folder before its first step.
