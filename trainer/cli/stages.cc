@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "engine/cli/shared/number_text.h"
 #include "trainer/checkpoint/file.h"
 #include "trainer/procedures/carry_state.h"
+#include "trainer/procedures/quantized_parts.h"
 #include "trainer/run/build.h"
 
 namespace bitplane::train {
@@ -20,12 +22,23 @@ namespace {
 using cli::CommandError;
 using cli::ExitCode;
 
-void refuse_gap(const ProcedureFolder& folder, std::size_t stage) {
-  if (stage == 0 || folder.is_done(stage - 1)) return;
+[[noreturn]] void refuse_gap(const ProcedureFolder& folder, std::size_t stage) {
   const auto& stages = folder.plan().stages;
   throw std::invalid_argument("stage '" + stages[stage].stage.name + "' begins with the end of stage '" +
                               stages[stage - 1].stage.name + "', which is not done: `trainer resume " +
                               folder.path() + "` runs all that is missing");
+}
+
+/// Of the wanted stages; each begins with one that is done, or that is done before it.
+std::vector<std::size_t> stages_left(const ProcedureFolder& folder, const std::vector<std::size_t>& wanted) {
+  std::vector<std::size_t> left;
+  for (const std::size_t i : wanted) {
+    if (folder.is_done(i)) continue;
+    const bool follows = i == 0 || folder.is_done(i - 1) || (!left.empty() && left.back() == i - 1);
+    if (!follows) refuse_gap(folder, i);
+    left.push_back(i);
+  }
+  return left;
 }
 
 void refuse_other_data(const LoadedRun& from, const TrainingData& data) {
@@ -43,13 +56,46 @@ void refuse_trained_on(const ProcedurePlan& plan, Module& float_net) {
                                              "another --out to start from those");
 }
 
+/// The net that a stage begins with.
+LoadedRun start_of(const ProcedureFolder& folder, std::size_t index, const TrainingData& data) {
+  const ProcedurePlan& plan = folder.plan();
+  LoadedRun before = index == 0 ? load_run_for("--from", plan.from)
+                                : load_run(plan.stages[index - 1].config.out, Which::Last);
+  refuse_other_data(before, data);
+  if (index == 0) refuse_trained_on(plan, *before.net);
+  return before;
+}
+
+void check_stage(const PlannedStage& planned, const TrainingData& data) {
+  const std::string begin = "stage '" + planned.stage.name + "': ";
+  try {
+    Training::rehearse(planned.config, data,
+                       [](const StartPoint& point) { require_quantized_parts(point.config, point.net); });
+  } catch (const CommandError& error) {
+    throw CommandError(error.code(), begin + error.what());
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(begin + error.what());
+  }
+}
+
+/// Refuses what can be known before anything is written or trained. All stages of a new procedure count, also
+/// those that --until leaves for later: what was given for them stays with the folder.
+void check_stages(const ProcedureFolder& folder, const std::vector<std::size_t>& left,
+                  const TrainingData& data) {
+  const auto& stages = folder.plan().stages;
+  if (!RunFolder::has_begun(stages[left.front()].config.out))
+    static_cast<void>(start_of(folder, left.front(), data));
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    const bool comes = folder.is_new() || std::ranges::find(left, i) != left.end();
+    if (comes && !RunFolder::has_begun(stages[i].config.out)) check_stage(stages[i], data);
+  }
+}
+
 /// The state of the stage before, by name, then what the quantizers and the stage make of it.
 void prepare_stage(const ProcedureFolder& folder, std::size_t index, const StartPoint& point) {
   const ProcedurePlan& plan = folder.plan();
   const PlannedStage& planned = plan.stages[index];
-  const LoadedRun before = load_run(index == 0 ? plan.from : plan.stages[index - 1].config.out, Which::Last);
-  refuse_other_data(before, point.data);
-  if (index == 0) refuse_trained_on(plan, *before.net);
+  const LoadedRun before = start_of(folder, index, point.data);
   const CarriedState carried = carry_state(*before.net, point.net);
   for (const QuantizedLayer& layer : quantized_layers(point.net)) {
     layer.quantizer->begin_stage({.name = planned.stage.name, .index = index, .count = plan.stages.size()},
@@ -130,14 +176,16 @@ std::vector<std::size_t> selected_stages(const ProcedurePlan& plan, const StageR
 
 ExitCode run_stages(ProcedureFolder folder, const StageRequest& request) {
   use_surroundings(request, folder.plan());
-  const std::vector<std::size_t> wanted = selected_stages(folder.plan(), request);
-  const RunLock lock(folder.path());
+  std::unique_ptr<RunLock> lock = folder.is_new() ? nullptr : folder.begin();
+  const std::vector<std::size_t> left = stages_left(folder, selected_stages(folder.plan(), request));
   std::optional<TrainingData> data;
+  if (!left.empty()) {
+    data = load_training_data(folder.plan().stages[left.front()].config);
+    check_stages(folder, left, *data);
+  }
+  if (!lock) lock = folder.begin();
   cli::Json rows = cli::Json::array();
-  for (const std::size_t i : wanted) {
-    if (folder.is_done(i)) continue;
-    refuse_gap(folder, i);
-    if (!data) data = load_training_data(folder.plan().stages[i].config);
+  for (const std::size_t i : left) {
     Training training = begin_or_resume(folder, i, *data);
     const std::optional<Finished> finished = train_to_the_end(training, *data);
     if (!finished) {

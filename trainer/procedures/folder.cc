@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/procedures/folder.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <stdexcept>
 #include <system_error>
@@ -43,21 +44,35 @@ ProcedureFolder ProcedureFolder::create(ProcedurePlan plan) {
   if (is_at(path)) {
     ProcedureFolder there = open(path);
     const std::string change = changed_plan(there.plan_, plan);
-    if (!change.empty()) {
+    if (!change.empty() && there.has_begun()) {
       throw std::invalid_argument("'" + path + "' holds a procedure with other settings (" + change +
                                   "): go on with it by `trainer resume " + path + "`, or give another --out");
     }
-    for (std::size_t i = 0; i < plan.stages.size(); ++i) {
-      if (!there.is_done(i)) there.plan_.stages[i] = plan.stages[i];
+    if (change.empty()) {
+      for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+        if (!there.is_done(i)) there.plan_.stages[i] = plan.stages[i];
+      }
+      return there;
     }
-    return there;
   }
   RunFolder::refuse_existing_run(path);
   ProcedureFolder folder(std::move(plan));
   for (std::size_t i = 0; i < folder.plan_.stages.size(); ++i) folder.refuse_other_run(i);
-  make_folder(path);
-  folder.write();
+  folder.is_new_ = true;
   return folder;
+}
+
+std::unique_ptr<RunLock> ProcedureFolder::begin() {
+  make_folder(path());
+  auto lock = std::make_unique<RunLock>(path());
+  if (is_new_) write();
+  is_new_ = false;
+  return lock;
+}
+
+bool ProcedureFolder::has_begun() const {
+  return std::ranges::any_of(plan_.stages,
+                             [](const PlannedStage& stage) { return RunFolder::is_at(stage.config.out); });
 }
 
 ProcedureFolder ProcedureFolder::open(const std::string& path) {

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "trainer/procedures/plan.h"
 #include "trainer/run/loaded_run.h"
+#include "trainer/run/run_lock.h"
 
 namespace bitplane::train {
 
@@ -16,12 +18,18 @@ class ProcedureFolder {
  public:
   /// Whether `path` holds a procedure.
   [[nodiscard]] static bool is_at(const std::string& path);
-  /// A new folder (its procedure.json is written), or the one that holds the same procedure. Throws
-  /// std::invalid_argument where it holds another one or something else.
+  /// A new one, of which begin() writes the folder, or the one that holds the same procedure. A plan of which
+  /// no stage has begun makes room for another. Throws std::invalid_argument where the folder holds another
+  /// procedure or something else.
   static ProcedureFolder create(ProcedurePlan plan);
   /// A stage whose run somebody deleted is not done, unless a later one is there to go on from. Throws
   /// cli::CommandError.
   static ProcedureFolder open(const std::string& path);
+
+  /// Whether nothing is written yet.
+  [[nodiscard]] bool is_new() const noexcept { return is_new_; }
+  /// Keeps other processes out as long as it lives; a new folder is made and its procedure.json written.
+  [[nodiscard]] std::unique_ptr<RunLock> begin();
 
   [[nodiscard]] const ProcedurePlan& plan() const noexcept { return plan_; }
   /// To run with other surroundings (threads, data folder): what decides bits stays.
@@ -39,7 +47,9 @@ class ProcedureFolder {
   explicit ProcedureFolder(ProcedurePlan plan) : plan_(std::move(plan)), results_(plan_.stages.size()) {}
   void write() const;
   void forget_deleted();
+  [[nodiscard]] bool has_begun() const;
   ProcedurePlan plan_;
+  bool is_new_ = false;
   std::vector<std::optional<RunResult>> results_;
 };
 

@@ -110,6 +110,16 @@ void Training::load_teacher() {
   if (!config_.teacher.empty()) teacher_ = std::make_unique<Teacher>(config_.teacher, task_);
 }
 
+StartPoint Training::start_point() const {
+  return {.config = config_, .data = *data_, .task = task_, .backend = *backend_, .net = *net_};
+}
+
+void Training::rehearse(const Config& config, const TrainingData& data, const Preparation& look) {
+  Training training(config, data, 1);
+  training.load_teacher();
+  look(training.start_point());
+}
+
 Training Training::start(const Config& config, const TrainingData& data, const Preparation& prepare) {
   RunFolder::refuse_existing_run(config.out);
   Training training(config, data, thread_count(config));
@@ -151,9 +161,7 @@ void Training::begin(const Preparation& prepare) {
         config_.init_missing == kKeepMissing ? MissingValues::Keep : MissingValues::Refuse;
     imported_ = import_torch_file(config_.init_from, *net_, config_.net, missing);
   }
-  if (prepare) {
-    prepare({.config = config_, .data = *data_, .task = task_, .backend = *backend_, .net = *net_});
-  }
+  if (prepare) prepare(start_point());
   constrain_quantizers(*net_);
   if (average_) average_ = std::make_unique<WeightAverage>(*net_, config_.ema);
 }

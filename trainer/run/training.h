@@ -61,6 +61,9 @@ enum class Outcome : std::uint8_t { Finished, Stopped };
 
 class Training {
  public:
+  /// Throws what start() would throw for this config and data, and writes nothing. `look` sees the start
+  /// point, for refusals of its own.
+  static void rehearse(const Config& config, const TrainingData& data, const Preparation& look);
   /// A new run: makes the folder (config.out) and writes its first checkpoint, so that an unwritable folder
   /// or a full disk shows before the first step. Throws std::invalid_argument or cli::CommandError.
   static Training start(const Config& config, const TrainingData& data, const Preparation& prepare = {});
@@ -85,6 +88,7 @@ class Training {
  private:
   Training(const Config& config, const TrainingData& data, std::size_t threads);
   void load_teacher();
+  [[nodiscard]] StartPoint start_point() const;
   void begin(const Preparation& prepare);
   void restore(const RunFolder& folder);
   void open_records(const RunFolder& folder);
