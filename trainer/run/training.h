@@ -10,7 +10,6 @@
 #include <memory>
 #include <vector>
 
-#include "engine/data/dataset.h"
 #include "trainer/autograd/context.h"
 #include "trainer/checkpoint/checkpoint.h"
 #include "trainer/data/batch.h"
@@ -23,14 +22,9 @@
 #include "trainer/run/run_folder.h"
 #include "trainer/run/run_lock.h"
 #include "trainer/run/teacher.h"
+#include "trainer/run/training_data.h"
 
 namespace bitplane::train {
-
-struct TrainingData {
-  engine::data::PictureSet train, test;
-};
-/// Throws cli::CommandError.
-[[nodiscard]] TrainingData load_training_data(const Config& config);
 
 /// What a step or an epoch has to tell.
 struct StepReport {
