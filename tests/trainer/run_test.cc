@@ -2,6 +2,7 @@
 //
 // The parts of a run: data order, preprocessing, metrics, the folder, divergence, stopping.
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <cmath>
@@ -246,6 +247,58 @@ TEST(Divergence, StopsTheRunAndKeepsTheLastCheckpoint) {
   const auto net = build_run_net(config, kept.task().input, kept.task().labels.size());
   kept.restore(*net);
   EXPECT_EQ(find_non_finite_state(*net), std::nullopt);
+}
+
+/// While it lives no thread starts: one gets more room for its stack than there are addresses.
+class NoThreads {
+ public:
+  NoThreads() {
+    ::pthread_attr_t attributes;
+    ::pthread_getattr_default_np(&attributes);
+    ::pthread_attr_getstacksize(&attributes, &before_);
+    ::pthread_attr_destroy(&attributes);
+    set(std::size_t{1} << 46U);
+  }
+  ~NoThreads() { set(before_); }
+  NoThreads(const NoThreads&) = delete;
+  NoThreads& operator=(const NoThreads&) = delete;
+
+ private:
+  static void set(std::size_t stack) {
+    ::pthread_attr_t attributes;
+    ::pthread_attr_init(&attributes);
+    ::pthread_attr_setstacksize(&attributes, stack);
+    EXPECT_EQ(::pthread_setattr_default_np(&attributes), 0);
+    ::pthread_attr_destroy(&attributes);
+  }
+  std::size_t before_ = 0;
+};
+
+TEST(Run, WithoutAThreadEndsAsOtherInterruptedOnesAndGoesOn) {
+  const TemporaryFolder folder;
+  const TrainingData data = small_data(64, 16);
+  for (const std::uint64_t epochs : {2, 0}) {
+    Config config = small_config(folder / ("run" + std::to_string(epochs)));
+    config.threads = 1;
+    config.epochs = epochs;
+    Training training = Training::start(config, data);
+    std::string message;
+    {
+      const NoThreads none;
+      message = message_of<cli::CommandError>([&] { (void)training.run(testing::silent()); });
+    }
+    EXPECT_NE(message.find("no thread left"), std::string::npos) << message;
+    EXPECT_NE(message.find("what was saved before is kept"), std::string::npos) << message;
+    EXPECT_NE(message.find("trainer resume " + config.out), std::string::npos) << message;
+    EXPECT_EQ(training.run(testing::silent()), Outcome::Finished);
+  }
+}
+
+TEST(ThreadPool, SaysHowManyThreadsItCannotHave) {
+  const NoThreads none;
+  EXPECT_EQ(ThreadPool(1).size(), 1U);
+  const auto message = message_of<std::system_error>([] { const ThreadPool pool(3); });
+  EXPECT_NE(message.find("cannot start 3 threads, ask for fewer"), std::string::npos) << message;
 }
 
 TEST(StopSignal, IsSetByTheFirstSignalOnly) {

@@ -158,7 +158,27 @@ void Training::measure_start() {
   save(Which::Last);
 }
 
+/// What ends a run from outside, and how it goes on.
+void Training::fail_refused(const std::string& what) const {
+  throw CommandError(ExitCode::SystemRefused, what +
+                                                  "; what was saved before is kept: mend that, then go on "
+                                                  "with: trainer resume " +
+                                                  folder_->path());
+}
+
 Outcome Training::run(const TrainingListener& listener) {
+  try {
+    return run_epochs(listener);
+  } catch (const CommandError& error) {
+    if (error.code() != ExitCode::SystemRefused) throw;
+    fail_refused(error.what());
+  } catch (const std::system_error& error) {
+    const bool no_thread = error.code() == std::errc::resource_unavailable_try_again;
+    fail_refused(no_thread ? "the system has no thread left for this training" : error.what());
+  }
+}
+
+Outcome Training::run_epochs(const TrainingListener& listener) {
   if (config_.epochs == 0) {
     measure_start();
     return Outcome::Finished;
@@ -169,18 +189,10 @@ Outcome Training::run(const TrainingListener& listener) {
                             .epoch = progress_.epoch,
                             .step = progress_.step_in_epoch,
                             .epochs = config_.epochs});
-  try {
-    while (progress_.epoch < config_.epochs) {
-      if (run_epoch(loader, listener) == Outcome::Stopped) return Outcome::Stopped;
-    }
-    return Outcome::Finished;
-  } catch (const CommandError& error) {
-    if (error.code() != ExitCode::SystemRefused) throw;
-    throw CommandError(error.code(), error.what() +
-                                         std::string("; what was saved before is kept: mend that, then "
-                                                     "go on with: trainer resume ") +
-                                         folder_->path());
+  while (progress_.epoch < config_.epochs) {
+    if (run_epoch(loader, listener) == Outcome::Stopped) return Outcome::Stopped;
   }
+  return Outcome::Finished;
 }
 
 /// Time of the part of an epoch that runs in this process.

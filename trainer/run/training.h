@@ -88,6 +88,8 @@ class Training {
   void open_records(const RunFolder& folder);
 
   struct EpochClock;
+  [[noreturn]] void fail_refused(const std::string& what) const;
+  Outcome run_epochs(const TrainingListener& listener);
   Outcome run_epoch(Loader& loader, const TrainingListener& listener);
   void step(const Batch& batch);
   [[nodiscard]] Variable loss_of(const Variable& logits, const Batch& batch, const Context& ctx);

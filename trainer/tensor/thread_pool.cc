@@ -7,6 +7,8 @@
 #include <exception>
 #include <limits>
 #include <mutex>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -88,19 +90,28 @@ struct ThreadPool::Impl {
     }
     wake.notify_all();
   }
+
+  void end() {
+    stop = true;
+    announce();
+    for (std::thread& worker : workers) worker.join();
+  }
 };
 
 ThreadPool::ThreadPool(std::size_t threads)
     : impl_(std::make_unique<Impl>(std::max<std::size_t>(threads, 1))) {
-  for (std::size_t i = 1; i < impl_->shares.size(); ++i) {
-    impl_->workers.emplace_back([impl = impl_.get(), i] { impl->work(i); });
+  try {
+    for (std::size_t i = 1; i < impl_->shares.size(); ++i)
+      impl_->workers.emplace_back([impl = impl_.get(), i] { impl->work(i); });
+  } catch (const std::system_error& error) {
+    impl_->end();
+    throw std::system_error(error.code(),
+                            "cannot start " + std::to_string(threads) + " threads, ask for fewer");
   }
 }
 
 ThreadPool::~ThreadPool() {
-  impl_->stop = true;
-  impl_->announce();
-  for (std::thread& worker : impl_->workers) worker.join();
+  impl_->end();
 }
 
 std::size_t ThreadPool::size() const noexcept {
