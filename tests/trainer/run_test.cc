@@ -242,7 +242,7 @@ TEST(Divergence, StopsTheRunAndKeepsTheLastCheckpoint) {
   Training training = Training::start(config, data);
   const auto message = message_of<Diverged>([&] { (void)training.run(testing::silent()); });
   EXPECT_NE(message.find("layer '"), std::string::npos) << message;
-  EXPECT_NE(message.find("lower --lr"), std::string::npos) << message;
+  EXPECT_NE(message.find("lower --lr and another --out"), std::string::npos) << message;
   const CheckpointReader kept(training.folder().checkpoint(Which::Last));
   const auto net = build_run_net(config, kept.task().input, kept.task().labels.size());
   kept.restore(*net);

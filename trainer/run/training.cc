@@ -285,7 +285,7 @@ void Training::fail_diverged(const std::string& where) const {
   throw Diverged("training diverged in epoch " + std::to_string(progress_.epoch + 1) + ", step " +
                  std::to_string(progress_.step_in_epoch + 1) + ": " + where +
                  " is not finite any more; the last good checkpoint is kept in '" + folder_->path() +
-                 "'. Start again with a lower --lr");
+                 "'. Start again with a lower --lr and another --out");
 }
 
 void Training::finish_epoch(double seconds, std::uint64_t pictures, const TrainingListener& listener) {
