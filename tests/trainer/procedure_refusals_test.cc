@@ -63,6 +63,36 @@ TEST_F(ProcedureRefusals, WhatBelongsToTheWholeProcedureIsNoSettingOfAStage) {
   EXPECT_EQ(json("q/1-3-bits/config.json").at("wbits"), 4);
 }
 
+TEST_F(ProcedureRefusals, ASettingOfAStageThatDoesNotGoIsNamed) {
+  const auto set = [&](const std::string& setting) {
+    return quantize("x", {"--method", "gdrq", "--set", "fine-tune." + setting});
+  };
+  expect_refusal(set("k_z=3"), {"--set fine-tune.k_z=3: 'k_z' is no setting", "no option of method 'gdrq'",
+                                "did you mean 'k_a'?", "Its options: alpha, "});
+  EXPECT_EQ(run(folder_, set("k_z=3")).err.find("crop_padding"), std::string::npos);
+  expect_refusal(set("epohcs=3"), {"did you mean 'epochs'?"});
+  expect_refusal(set("lr="), {"--set fine-tune.lr=: 'lr' is \"\": it must be a number"});
+  expect_refusal(set("lr=-1"), {"--set for stage 'fine-tune': lr is -1.0: it goes from"});
+  expect_refusal(set("k_w=much"), {"--set for stage 'fine-tune': option 'k_w'"});
+  expect_refusal(
+      set("reshaping=off"),
+      {"--set fine-tune.reshaping=off: reshaping is an option of the whole procedure: give --option"});
+  EXPECT_FALSE(exists("x"));
+}
+
+TEST_F(ProcedureRefusals, OptionsOfAProcedureAreNotOnesOfTrain) {
+  for (const auto& [method, option] : {std::pair{"qil", "first_bits=3"},
+                                       {"tsq", "tfl_pictures=10"},
+                                       {"gdrq", "reshaping=off"},
+                                       {"mlq", "conv_groups=2"}}) {
+    SCOPED_TRACE(option);
+    expect_refusal(
+        testing::train_arguments(folder_, "x", {"--method", method, "--option", option}),
+        {"is one of `trainer quantize --method " + std::string(method) + "`, not of `trainer train`"});
+  }
+  EXPECT_FALSE(exists("x"));
+}
+
 TEST_F(ProcedureRefusals, WithoutAFloatRunItSaysHowToGetOne) {
   const Arguments arguments{"quantize", "--method", "qil", "--out", folder_ / "x"};
   expect_refusal(arguments, {"--from RUN", "give a finished run of `trainer train --method float`"});

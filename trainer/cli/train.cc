@@ -12,6 +12,7 @@
 #include "trainer/cli/subcommands.h"
 #include "trainer/config/config.h"
 #include "trainer/config/effects.h"
+#include "trainer/procedures/procedure.h"
 
 namespace bitplane::train {
 namespace {
@@ -38,10 +39,25 @@ PartialConfig given_settings(const TrainOptions& options) {
   return given;
 }
 
+/// `trainer list methods` shows them beside the method's.
+void refuse_procedure_options(const PartialConfig& file, const PartialConfig& flags) {
+  const std::string& method = (flags.given.contains("method") ? flags : file).values.method;
+  for (const ProcedureInfo* procedure : procedures()) {
+    if (procedure->method != method) continue;
+    for (const OptionInfo& option : procedure->options) {
+      if (!file.values.options.contains(option.name) && !flags.values.options.contains(option.name)) continue;
+      throw std::invalid_argument("option '" + std::string(option.name) +
+                                  "' is one of `trainer quantize --method " + method +
+                                  "`, not of `trainer train`: leave it out, or start from a float run");
+    }
+  }
+}
+
 Config config_of(const TrainOptions& options) {
   const PartialConfig file =
       options.config_file.empty() ? PartialConfig{} : read_config_file(options.config_file);
   const PartialConfig flags = given_settings(options);
+  refuse_procedure_options(file, flags);
   Config config = resolve_config(file, flags);
   refuse_without_effect(config, flags.given);
   require_random_start(config.method);

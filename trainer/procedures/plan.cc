@@ -128,6 +128,42 @@ bool is_config_field(const std::string& name) {
   return std::ranges::any_of(config_fields(), [&](const ConfigField& field) { return field.name == name; });
 }
 
+[[noreturn]] void refuse_unknown(const StageSetting& setting, const Config& config) {
+  std::vector<std::string_view> names;
+  std::string options;
+  for (const auto& [name, value] : config.options) {
+    names.push_back(name);
+    options += (options.empty() ? "" : ", ") + name;
+  }
+  for (const ConfigField& field : config_fields()) names.push_back(field.name);
+  const auto near = engine::data::nearest_name(setting.name, names);
+  throw std::invalid_argument("--set " + setting.text() + ": '" + setting.name +
+                              "' is no setting of `trainer quantize` and no option of method '" +
+                              config.method + "'" +
+                              (near ? "; did you mean '" + std::string(*near) + "'?" : "") +
+                              (options.empty() ? "" : " Its options: " + options));
+}
+
+void set_special(const StageSetting& setting, const Config& config, nlohmann::json& json) {
+  if (is_config_field(setting.name)) {
+    const nlohmann::json field{{setting.name, json_value(setting.name, setting.value)}};
+    try {
+      static_cast<void>(config_from_json(field));
+    } catch (const std::invalid_argument& error) {
+      throw std::invalid_argument("--set " + setting.text() + ": " + error.what());
+    }
+    json.update(field);
+    return;
+  }
+  if (!config.options.contains(setting.name)) refuse_unknown(setting, config);
+  const OptionValue value = parse_option(setting.value);
+  if (value.number() != nullptr) {
+    json["options"][setting.name] = *value.number();
+  } else {
+    json["options"][setting.name] = *value.name();
+  }
+}
+
 /// Takes the fields through the same door as a config file: types, names, ranges.
 Config with_special(const Config& config, const std::string& stage, const std::vector<StageSetting>& all) {
   nlohmann::json json = config_to_json(config);
@@ -135,23 +171,21 @@ Config with_special(const Config& config, const std::string& stage, const std::v
       all, [&](const StageSetting& setting) { return setting.stage == stage && setting.name == "schedule"; });
   if (other_schedule) json.erase("warmup");
   for (const StageSetting& setting : all) {
-    if (setting.stage != stage) continue;
-    if (is_config_field(setting.name) || !config.options.contains(setting.name)) {
-      json[setting.name] = json_value(setting.name, setting.value);
-    } else {
-      const OptionValue value = parse_option(setting.value);
-      if (value.number() != nullptr) {
-        json["options"][setting.name] = *value.number();
-      } else {
-        json["options"][setting.name] = *value.name();
-      }
-    }
+    if (setting.stage == stage) set_special(setting, config, json);
   }
-  return resolve_config(config_from_json(json), {});
+  try {
+    return resolve_config(config_from_json(json), {});
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument("--set for stage '" + stage + "': " + error.what());
+  }
 }
 
 /// What all stages must have alike. `text`: as it was given.
 void refuse_shared(const ProcedureInfo& procedure, const std::string& name, const std::string& text) {
+  if (std::ranges::find(procedure.options, name, &OptionInfo::name) != procedure.options.end()) {
+    throw std::invalid_argument("--set " + text + ": " + name +
+                                " is an option of the whole procedure: give --option " + name + "=VALUE");
+  }
   const bool shared = contains(kOfFloatRun, name) || contains(kOfFirstRun, name) ||
                       contains(kOfProcedure, name) || contains(procedure.shared, name);
   if (!shared) return;
