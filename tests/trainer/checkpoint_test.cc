@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <fstream>
+#include <functional>
+#include <limits>
 
 #include "trainer/checkpoint/file.h"
 #include "trainer/config/changes.h"
@@ -104,6 +107,54 @@ TEST(Checkpoint, AFileCutAnywhereIsRefusedByName) {
   }
   const auto missing = message_of<cli::CommandError>([&] { const CheckpointReader reader(folder / "none"); });
   EXPECT_NE(missing.find("none"), std::string::npos);
+}
+
+/// What the reader says of a checkpoint whose container was changed.
+std::string refusal_of(const std::string& path, const std::function<void(engine::Container&)>& change) {
+  State state(1);
+  const auto whole = state.bytes();
+  engine::Container container = cli::take(engine::parse_safetensors(whole));
+  change(container);
+  const auto changed = cli::take(engine::serialize_safetensors(container));
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(changed.data()), static_cast<std::streamsize>(changed.size()));
+  return message_of<cli::CommandError>([&] { const CheckpointReader reader(path); });
+}
+
+TEST(Checkpoint, DamagedMetadataIsNamed) {
+  const testing::TemporaryFolder folder;
+  const std::string path = folder / "c.safetensors";
+  for (const char* key : {"progress", "task", "settings"}) {
+    SCOPED_TRACE(key);
+    EXPECT_EQ(refusal_of(path, [&](engine::Container& c) { c.metadata.erase(key); }),
+              path + ": it has no '" + key + "'");
+  }
+  for (const char* text : {"{", "[]", "{}", "7", R"({"step": "x"})"}) {
+    SCOPED_TRACE(text);
+    EXPECT_EQ(refusal_of(path, [&](engine::Container& c) { c.metadata["progress"] = text; }),
+              path + ": its 'progress' is damaged");
+    EXPECT_EQ(refusal_of(path, [&](engine::Container& c) { c.metadata["task"] = text; }),
+              path + ": its 'task' is damaged");
+  }
+}
+
+TEST(Checkpoint, NumbersThatAreNotFiniteAreRefused) {
+  const testing::TemporaryFolder folder;
+  const std::string path = folder / "c.safetensors";
+  for (const char* name : {"parameter.conv1.weight", "buffer.bn1.running_mean", "average.conv1.weight"}) {
+    SCOPED_TRACE(name);
+    std::vector<std::byte> spoiled;
+    const auto spoil = [&](engine::Container& container) {
+      for (engine::TensorEntry& entry : container.tensors) {
+        if (entry.name != name) continue;
+        spoiled.assign(entry.tensor.bytes.begin(), entry.tensor.bytes.end());
+        const float bad = std::numeric_limits<float>::quiet_NaN();
+        std::memcpy(spoiled.data() + sizeof(float), &bad, sizeof(float));
+        entry.tensor.bytes = spoiled;
+      }
+    };
+    EXPECT_EQ(refusal_of(path, spoil), path + ": tensor '" + name + "' holds numbers that are not finite");
+  }
 }
 
 TEST(Checkpoint, AnotherNetIsRefusedWithBothShapes) {

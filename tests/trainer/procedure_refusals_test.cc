@@ -186,6 +186,25 @@ TEST_F(ProcedureRefusals, AStageWithoutItsConfigSaysWhatToDo) {
   EXPECT_TRUE(read_file_text(folder_ / "q/1-fine-tune/checkpoint-last.safetensors") == checkpoint);
 }
 
+TEST_F(ProcedureRefusals, ADamagedDescriptionSaysHowToGetItBack) {
+  const Arguments arguments = quantize("q", {"--method", "ttq"});
+  expect_done(arguments);
+  const std::string file = folder_ / "q/procedure.json", whole = read_file_text(file);
+  const std::string model = read_file_text(folder_ / "q/1-fine-tune/model.safetensors");
+  for (const std::string& text : {std::string(), whole.substr(0, whole.size() / 2), std::string("[]"),
+                                  std::string("{}"), std::string(R"({"procedure": "tqt"})")}) {
+    SCOPED_TRACE(text);
+    write_file_text(file, text);
+    expect_refusal({"resume", folder_ / "q"},
+                   {file + ": ", "remove it and give the same `trainer quantize`"});
+    EXPECT_EQ(run(folder_, {"resume", folder_ / "q"}).err.find("json.exception"), std::string::npos);
+  }
+  fs::remove(file);
+  expect_done(arguments);
+  EXPECT_TRUE(read_file_text(file) == whole);
+  EXPECT_TRUE(read_file_text(folder_ / "q/1-fine-tune/model.safetensors") == model);
+}
+
 TEST_F(ProcedureRefusals, ASelectionWithoutStagesIsRefused) {
   expect_refusal(quantize("x", {"--method", "tsq", "--stages", "fine-tune", "--until", "sparse"}),
                  {"--stages", "'sparse'", "no stage"});

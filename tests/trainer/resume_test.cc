@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "trainer/checkpoint/file.h"
+#include "trainer/run/loaded_run.h"
 #include "trainer/run/training.h"
 #include "trainer/run_support.h"
 
@@ -195,6 +196,61 @@ TEST(Resume, RowsOfMetricsAreNotLostSilently) {
       damaged.find("metrics.jsonl: line 1 is not a row of metrics; mend it, or remove it and metrics.csv"),
       std::string::npos)
       << damaged;
+}
+
+/// Writes the checkpoint again, with other counters.
+void change_progress(const std::string& path, const char* name, const nlohmann::json& value) {
+  const std::vector<std::byte> before = read_file_bytes(path);
+  engine::Container container = cli::take(engine::parse_safetensors(before));
+  nlohmann::json progress = nlohmann::json::parse(container.metadata.at("progress"));
+  progress.at(name) = value;
+  container.metadata["progress"] = progress.dump();
+  const std::vector<std::byte> after = cli::take(engine::serialize_safetensors(container));
+  write_file_text(path, {reinterpret_cast<const char*>(after.data()), after.size()});
+}
+
+TEST(Resume, CountersThatNoRunHasAreRefused) {
+  const TemporaryFolder folder;
+  {
+    Training training = Training::start(small_config(folder / "run"), data());
+    EXPECT_EQ(training.run(silent([&] { return training.progress().step == 6; })), Outcome::Stopped);
+  }
+  const std::string last = folder / "run/checkpoint-last.safetensors", kept = read_file_text(last);
+  for (const auto& [name, value] : std::vector<std::pair<const char*, nlohmann::json>>{{"step_in_epoch", 4},
+                                                                                       {"step_in_epoch", 9},
+                                                                                       {"epoch", 2},
+                                                                                       {"epoch", 7},
+                                                                                       {"seen", 0},
+                                                                                       {"correct", 99}}) {
+    SCOPED_TRACE(name);
+    write_file_text(last, kept);
+    change_progress(last, name, value);
+    const auto message = testing::message_of<cli::CommandError>(
+        [&] { (void)Training::resume(RunFolder::open(folder / "run"), data(), 1); });
+    EXPECT_NE(message.find(last + ": its counters are none that this run can have"), std::string::npos)
+        << message;
+    EXPECT_NE(message.find("checkpoint-best.safetensors beside it is whole (epoch 1)"), std::string::npos)
+        << message;
+  }
+  std::filesystem::copy_file(folder / "run/checkpoint-best.safetensors", last,
+                             std::filesystem::copy_options::overwrite_existing);
+  Training again = Training::resume(RunFolder::open(folder / "run"), data(), 1);
+  EXPECT_EQ(again.progress().step, kStepsPerEpoch) << "as the message says";
+  EXPECT_EQ(again.run(silent()), Outcome::Finished);
+}
+
+TEST(Resume, ADamagedCheckpointIsToldWithTheOneBesideIt) {
+  const TemporaryFolder folder;
+  (void)whole_run(small_config(folder / "run"));
+  const auto refusal = [&](Which which) {
+    return testing::message_of<cli::CommandError>([&] { (void)load_run(folder / "run", which); });
+  };
+  write_file_text(folder / "run/checkpoint-last.safetensors", "short");
+  EXPECT_NE(refusal(Which::Last).find("best.safetensors beside it is whole"), std::string::npos)
+      << refusal(Which::Last);
+  write_file_text(folder / "run/checkpoint-best.safetensors", "short");
+  for (const Which which : {Which::Last, Which::Best})
+    EXPECT_NE(refusal(which).find("; bring the file back"), std::string::npos) << refusal(which);
 }
 
 TEST(Resume, AFinishedRunNeedsNoMetrics) {

@@ -180,6 +180,12 @@ TEST(RunFolder, OpeningSaysWhatIsMissing) {
   std::filesystem::create_directory(folder / "bad");
   write_file_text(folder / "bad/config.json", "{\"epohcs\": 3}");
   EXPECT_NE(open("bad").find("did you mean 'epochs'"), std::string::npos) << open("bad");
+  for (const char* text : {"{", "", "[]", R"({"lr": 1e999})", R"({"lr": "fast"})"}) {
+    write_file_text(folder / "bad/config.json", text);
+    EXPECT_NE(open("bad").find("bad/config.json: "), std::string::npos) << open("bad");
+    EXPECT_NE(open("bad").find("bring back the settings"), std::string::npos) << open("bad");
+    EXPECT_EQ(open("bad").find("json.exception"), std::string::npos) << open("bad");
+  }
 }
 
 TEST(RunFolder, MetricsOfAnUnsavedEpochAreDropped) {

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/checkpoint/checkpoint.h"
 
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string_view>
 #include <utility>
 
 #include "engine/cli/shared/errors.h"
@@ -106,8 +111,35 @@ void add_preprocessing(const Preprocessing& preprocessing, Container& container)
   container.tensors.push_back(entry_of("input.std", preprocessing.std));
 }
 
-Task task_of(const Container& container) {
-  const auto json = nlohmann::json::parse(container.metadata.at("task"));
+/// A value of the metadata, by what is said where it is missing or damaged.
+const std::string& metadata_of(const Container& container, const std::string& key) {
+  const auto found = container.metadata.find(key);
+  if (found == container.metadata.end()) throw std::runtime_error("it has no '" + key + "'");
+  return found->second;
+}
+
+template <class Read>
+auto read_metadata(const Container& container, const std::string& key, const Read& read) {
+  try {
+    return read(nlohmann::json::parse(metadata_of(container, key)));
+  } catch (const nlohmann::json::exception&) {
+    throw std::runtime_error("its '" + key + "' is damaged");
+  }
+}
+
+/// Training stops before it saves such numbers, and a quantizer would hide them.
+void refuse_non_finite(const Container& container) {
+  constexpr std::array<std::string_view, 3> kOfNet{"parameter.", "buffer.", "average."};
+  for (const TensorEntry& entry : container.tensors) {
+    const auto begins = [&](std::string_view kind) { return entry.name.starts_with(kind); };
+    if (std::ranges::none_of(kOfNet, begins)) continue;
+    const std::vector<float> values = floats_of(container, entry.name);
+    if (!std::ranges::all_of(values, [](float value) { return std::isfinite(value); }))
+      throw std::runtime_error("tensor '" + entry.name + "' holds numbers that are not finite");
+  }
+}
+
+Task task_of(const Container& container, const nlohmann::json& json) {
   Task task;
   json.at("height").get_to(task.input.height);
   json.at("width").get_to(task.input.width);
@@ -173,9 +205,11 @@ CheckpointReader::CheckpointReader(const std::string& path) : path_(path), bytes
   try {
     if (container_.metadata[kVersionKey] != kVersion)
       throw std::runtime_error("not a checkpoint of this version");
-    progress_ = progress_of(nlohmann::json::parse(container_.metadata.at("progress")));
-    task_ = task_of(container_);
-    identity_ = {.settings = container_.metadata.at("settings")};
+    progress_ = read_metadata(container_, "progress", progress_of);
+    task_ = read_metadata(container_, "task",
+                          [&](const nlohmann::json& json) { return task_of(container_, json); });
+    identity_ = {.settings = metadata_of(container_, "settings")};
+    refuse_non_finite(container_);
   } catch (const std::exception& error) {
     throw cli::CommandError(cli::ExitCode::BadInput, path + ": " + error.what());
   }

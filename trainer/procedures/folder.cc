@@ -77,6 +77,11 @@ bool ProcedureFolder::has_begun() const {
 
 ProcedureFolder ProcedureFolder::open(const std::string& path) {
   const std::string file = file_of(path);
+  const auto damaged = [&](const std::string& how) {
+    return CommandError(ExitCode::BadInput, file + ": " + how +
+                                                "; bring it back, or remove it and give the same `trainer "
+                                                "quantize` command again: stages that are done stay");
+  };
   try {
     const auto json = nlohmann::json::parse(read_file_text(file));
     ProcedureFolder folder(plan_from_json(json, path));
@@ -91,10 +96,12 @@ ProcedureFolder ProcedureFolder::open(const std::string& path) {
     }
     folder.forget_deleted();
     return folder;
-  } catch (const nlohmann::json::exception& error) {
-    throw CommandError(ExitCode::BadInput, file + ": " + error.what());
+  } catch (const nlohmann::json::parse_error& error) {
+    throw damaged("not JSON at byte " + std::to_string(error.byte));
+  } catch (const nlohmann::json::exception&) {
+    throw damaged("it lacks something that describes a procedure");
   } catch (const std::invalid_argument& error) {
-    throw CommandError(ExitCode::BadInput, file + ": " + error.what());
+    throw damaged(error.what());
   }
 }
 

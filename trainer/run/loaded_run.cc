@@ -14,9 +14,29 @@
 
 namespace bitplane::train {
 
+std::string instead_of_checkpoint(const RunFolder& folder, Which which) {
+  constexpr const char* kNothing = "; bring the file back, or start a new run with another --out";
+  if (which == Which::Best || !folder.has_checkpoint(Which::Best)) return kNothing;
+  try {
+    const CheckpointReader best(folder.checkpoint(Which::Best));
+    return "; checkpoint-best.safetensors beside it is whole (epoch " +
+           std::to_string(best.progress().epoch) + "): copy it over that file to go on from there";
+  } catch (const cli::CommandError&) {
+    return kNothing;
+  }
+}
+
+CheckpointReader open_checkpoint(const RunFolder& folder, Which which) {
+  try {
+    return CheckpointReader(folder.checkpoint(which));
+  } catch (const cli::CommandError& error) {
+    throw cli::CommandError(error.code(), error.what() + instead_of_checkpoint(folder, which));
+  }
+}
+
 LoadedRun load_run(const std::string& path, Which which, std::string_view weights) {
   RunFolder folder = RunFolder::open(path);
-  const CheckpointReader checkpoint(folder.checkpoint(which));
+  const CheckpointReader checkpoint = open_checkpoint(folder, which);
   checkpoint.refuse_other_settings(folder.config());
   auto net = build_run_net(folder.config(), checkpoint.task().input, checkpoint.task().labels.size(),
                            checkpoint.task().preprocessing);

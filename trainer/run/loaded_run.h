@@ -29,6 +29,11 @@ struct LoadedRun {
 /// The last checkpoint of a run that another one needs; messages begin with what for: "teacher", "--from".
 [[nodiscard]] LoadedRun load_run_for(std::string_view purpose, const std::string& path);
 
+/// Throws cli::CommandError naming the file, and what can be done.
+[[nodiscard]] CheckpointReader open_checkpoint(const RunFolder& folder, Which which);
+/// "; ...": what to do about a checkpoint that cannot be used.
+[[nodiscard]] std::string instead_of_checkpoint(const RunFolder& folder, Which which);
+
 /// Throws std::invalid_argument, with what to do, for a run whose epochs are not done. Imported weights that
 /// no step has moved are what they are.
 void require_finished(const LoadedRun& run);

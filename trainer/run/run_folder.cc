@@ -136,12 +136,17 @@ RunFolder RunFolder::open(const std::string& path) {
   if (!fs::exists(config, error)) {
     throw CommandError(ExitCode::BadInput, "'" + path + "' holds no run: it has no " + kConfigName);
   }
+  const auto damaged = [](const std::string& how) {
+    return CommandError(ExitCode::BadInput, how + "; bring back the settings that the run began with");
+  };
   try {
     Config resolved = resolve_config(read_config_file(config.string()), {});
     resolved.out = path;
     return {folder, std::move(resolved)};
+  } catch (const CommandError& problem) {
+    throw damaged(problem.what());
   } catch (const std::invalid_argument& problem) {
-    throw CommandError(ExitCode::BadInput, problem.what());
+    throw damaged(problem.what());
   }
 }
 

@@ -20,6 +20,7 @@
 #include "trainer/optim/gradients.h"
 #include "trainer/run/build.h"
 #include "trainer/run/divergence.h"
+#include "trainer/run/loaded_run.h"
 #include "trainer/run/provenance.h"
 #include "trainer/run/readings.h"
 
@@ -114,14 +115,27 @@ void Training::begin(const Preparation& prepare) {
   if (average_) average_ = std::make_unique<WeightAverage>(*net_, config_.ema);
 }
 
+/// Counters of steps, epochs and pictures follow from each other.
+bool Training::is_possible(const Progress& p) const {
+  const bool within =
+      p.step_in_epoch == 0 || (p.epoch < config_.epochs && p.step_in_epoch < steps_per_epoch_);
+  return within && p.epoch <= config_.epochs && p.step == p.epoch * steps_per_epoch_ + p.step_in_epoch &&
+         p.seen == p.step_in_epoch * config_.batch && p.correct <= p.seen && std::isfinite(p.loss_sum);
+}
+
 void Training::restore(const RunFolder& folder) {
-  const CheckpointReader checkpoint(folder.checkpoint(Which::Last));
+  const CheckpointReader checkpoint = open_checkpoint(folder, Which::Last);
   checkpoint.refuse_other_settings(folder.config());
   require_same_data(folder, checkpoint.task(), task_);
   checkpoint.restore(*net_);
   checkpoint.restore(*optimizer_);
   if (average_) checkpoint.restore(*average_);
   progress_ = checkpoint.progress();
+  if (!is_possible(progress_)) {
+    throw CommandError(ExitCode::BadInput, folder.checkpoint(Which::Last) +
+                                               ": its counters are none that this run can have" +
+                                               instead_of_checkpoint(folder, Which::Last));
+  }
   rows_ = folder.read_metrics(progress_.epoch);
   if (progress_.epoch < config_.epochs) folder.refuse_lost_metrics(rows_, progress_.epoch);
 }

@@ -84,6 +84,7 @@ class Training {
   void load_teacher();
   [[nodiscard]] StartPoint start_point() const;
   void begin(const Preparation& prepare);
+  [[nodiscard]] bool is_possible(const Progress& progress) const;
   void restore(const RunFolder& folder);
   void open_records(const RunFolder& folder);
 
