@@ -218,6 +218,14 @@ TEST_F(ProcedureRefusals, BitsThatAreOfferedArePossible) {
   EXPECT_EQ(slq.find("32"), std::string::npos) << slq;
   const std::string gdrq = refusal({"--method", "gdrq", "--wbits", "9"});
   EXPECT_NE(gdrq.find("1 to 8, or 32 for float"), std::string::npos) << gdrq;
+  for (const Arguments& bits :
+       {Arguments{"--wbits", "3"}, {"--wbits", "32"}, {"--abits", "9"}, {"--abits", "32"}}) {
+    Arguments more{"--method", "tsq"};
+    more.insert(more.end(), bits.begin(), bits.end());
+    const std::string tsq = refusal(more);
+    EXPECT_NE(tsq.find("ends with bits on both sides: give wbits 2 and abits 1 to 8"), std::string::npos)
+        << tsq;
+  }
   const std::string pair = refusal({"--method", "inq", "--wbits", "32", "--abits", "2"});
   EXPECT_NE(pair.find("give wbits 2 to 5"), std::string::npos) << pair;
   EXPECT_EQ(pair.find("or abits 32"), std::string::npos) << "32/32 is refused: " << pair;

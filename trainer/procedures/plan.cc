@@ -101,6 +101,19 @@ void add_defaults(const ProcedureInfo& procedure, const PartialConfig& flags, Pa
   }
 }
 
+/// Before the method's own refusal, which offers float.
+void refuse_float_end(const ProcedureInfo& procedure, const PartialConfig& flags) {
+  if (!procedure.quantizes_both) return;
+  const MethodInfo& method = find_method(procedure.method);
+  const BitRange weights = weight_bits(method), activations = activation_bits(method);
+  const bool possible = (!flags.given.contains("wbits") || weights.contains(flags.values.wbits)) &&
+                        (!flags.given.contains("abits") || activations.contains(flags.values.abits));
+  if (possible) return;
+  throw std::invalid_argument("the procedure of method '" + std::string(procedure.method) +
+                              "' ends with bits on both sides: give wbits " + to_string(weights) +
+                              " and abits " + to_string(activations));
+}
+
 /// The options of the procedure, taken out of the method's.
 OptionValues take_options(const ProcedureInfo& procedure, MethodOptionValues& given) {
   OptionValues own;
@@ -287,6 +300,7 @@ ProcedurePlan plan_procedure(const LoadedRun& from, const PartialConfig& flags,
   PartialConfig file = inherited(float_config, flags), wanted = flags;
   plan.options = take_options(*plan.procedure, wanted.values.options);
   add_defaults(*plan.procedure, flags, file);
+  refuse_float_end(*plan.procedure, flags);
   plan.request = resolve_config(file, wanted);
   plan.request.teacher = absolute_path(plan.request.teacher);
   for (const std::string& text : stage_settings)

@@ -53,6 +53,8 @@ struct Stage {
 struct ProcedureInfo {
   std::string_view method;  ///< in methods()
   std::string_view description;
+  /// Whether it ends with bits on both sides also where the method alone takes float weights or activations.
+  bool quantizes_both = false;
   /// Settings that differ from the method's defaults where nobody gives them; others are the float run's.
   void (*defaults)(Config&);
   /// Of the procedure itself, beside those of the method's quantizers; stages read them from config.options.

@@ -3,7 +3,6 @@
 // TSQ (Wang et al., CVPR 2018): the codes are learned with float weights (sparse), then ternary weights that
 // reproduce them layer by layer (transform, no epochs), then both are trained on (fine-tune).
 #include <array>
-#include <stdexcept>
 #include <vector>
 
 #include "trainer/procedures/rows.h"
@@ -88,12 +87,7 @@ void tsq_defaults(Config& config) {
   config.epochs = 10;
 }
 
-std::vector<Stage> tsq_stages(const Config& request, const OptionValues& options) {
-  if (request.wbits != kTernaryBits || request.abits == kFloatBits) {
-    throw std::invalid_argument(
-        "the procedure of method 'tsq' ends with ternary weights on quantized activations: give wbits 2 and "
-        "abits 1 to 8");
-  }
+std::vector<Stage> tsq_stages(const Config& /*request*/, const OptionValues& options) {
   return {{.name = "sparse",
            .description = "float weights, sparse activation codes",
            .change = [](Config& config) { config.wbits = kFloatBits; }},
@@ -114,6 +108,7 @@ std::vector<Stage> tsq_stages(const Config& request, const OptionValues& options
 constexpr ProcedureInfo kTsqProcedure{
     .method = "tsq",
     .description = "sparse codes with float weights, ternary weights layer by layer, fine-tuning",
+    .quantizes_both = true,
     .defaults = tsq_defaults,
     .options = kTsqOptions,
     .stages = tsq_stages,
