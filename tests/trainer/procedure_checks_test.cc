@@ -83,6 +83,21 @@ TEST_F(ProcedureChecks, TheNetHasWhatTheMethodQuantizes) {
   expect_done(quantize("x", {"--from", folder_ / "plain", "--method", "ttq", "--epochs", "0"}));
 }
 
+TEST_F(ProcedureChecks, TrainAsksTheSame) {
+  train_net("two", "");
+  const auto arguments = [&](const std::string& method) {
+    return testing::train_arguments(folder_, "x", {"--method", method, "--net", folder_ / "two.json"});
+  };
+  expect_refusal(arguments("lq-nets"),
+                 {"method 'lq-nets' finds no layer of this net to quantize: take a net"});
+  expect_refusal(arguments("hwgq"), {"finds no layer"});
+  EXPECT_FALSE(exists("x"));
+  Arguments wider = arguments("gdrq");  // with the first layer's weights, but no activations
+  expect_refusal(wider, {"finds no activations", "layers of type quantize"});
+  wider.insert(wider.end(), {"--abits", "32"});
+  expect_done(wider);
+}
+
 TEST_F(ProcedureChecks, TheDataIsThatOfTheFloatRun) {
   fs::create_directories(folder_ / "elsewhere");
   const TrainingData data = testing::small_data(64, 24);

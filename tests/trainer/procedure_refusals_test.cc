@@ -72,7 +72,7 @@ TEST_F(ProcedureRefusals, ASettingOfAStageThatDoesNotGoIsNamed) {
   EXPECT_EQ(run(folder_, set("k_z=3")).err.find("crop_padding"), std::string::npos);
   expect_refusal(set("epohcs=3"), {"did you mean 'epochs'?"});
   expect_refusal(set("lr="), {"--set fine-tune.lr=: 'lr' is \"\": it must be a number"});
-  expect_refusal(set("lr=-1"), {"--set for stage 'fine-tune': lr is -1.0: it goes from"});
+  expect_refusal(set("lr=-1"), {"--set for stage 'fine-tune': lr is -1: it goes from"});
   expect_refusal(set("k_w=much"), {"--set for stage 'fine-tune': option 'k_w'"});
   expect_refusal(
       set("reshaping=off"),

@@ -13,6 +13,7 @@
 #include "trainer/config/config.h"
 #include "trainer/config/effects.h"
 #include "trainer/procedures/procedure.h"
+#include "trainer/procedures/quantized_parts.h"
 
 namespace bitplane::train {
 namespace {
@@ -82,10 +83,14 @@ void note_import(const Training& training) {
             listed("kept as they were", imported.kept) + listed("not used", imported.unused));
 }
 
+void require_something_to_do(const StartPoint& point) {
+  require_quantized_parts(point.config, point.net);
+}
+
 cli::ExitCode train(const TrainOptions& options) {
   const Config config = config_of(options);
   const TrainingData data = load_training_data(config);
-  Training training = Training::start(config, data);
+  Training training = Training::start(config, data, require_something_to_do);
   note_import(training);
   return run_to_the_end(training, data, options.json ? cli::Format::JsonDocument : cli::Format::Text);
 }
@@ -93,7 +98,7 @@ cli::ExitCode train(const TrainOptions& options) {
 /// A run folder that holds the weights of the file, and no step yet.
 cli::ExitCode import_weights(const TrainOptions& options) {
   const Config config = config_of(options);
-  const Training training = Training::start(config, load_training_data(config));
+  const Training training = Training::start(config, load_training_data(config), require_something_to_do);
   note_import(training);
   if (options.json) {
     cli::print_json({{"run", config.out},
