@@ -13,8 +13,8 @@
 #include "engine/cli/shared/number_text.h"
 #include "trainer/checkpoint/file.h"
 #include "trainer/procedures/carry_state.h"
-#include "trainer/procedures/quantized_parts.h"
 #include "trainer/run/build.h"
+#include "trainer/run/quantized_parts.h"
 
 namespace bitplane::train {
 namespace {

@@ -13,7 +13,7 @@
 #include "trainer/config/config.h"
 #include "trainer/config/effects.h"
 #include "trainer/procedures/procedure.h"
-#include "trainer/procedures/quantized_parts.h"
+#include "trainer/run/quantized_parts.h"
 
 namespace bitplane::train {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "trainer/procedures/quantized_parts.h"
+#include "trainer/run/quantized_parts.h"
 
 #include <algorithm>
 #include <stdexcept>
