@@ -197,6 +197,22 @@ TEST_F(HandValues, HwgqTies) {
   expect_mapped(x, *activations("hwgq", 2), {0, 0, 0.538, 0.538, 1.076, 1.614, 1.614}, {0, 0, 1, 1, 1, 1, 0});
 }
 
+/// Two positive levels that are not uniform: the third code is no value's.
+TEST_F(HandValues, HwgqPair) {
+  const auto pair =
+      find_quantizer("hwgq")->make_activations({.bits = 2, .options = {{"levels", "non-uniform"}}});
+  const float smallest = std::numeric_limits<float>::denorm_min(), edge = 0.5F * (0.453F + 1.51F);
+  const Variable x = matrix(1, {-1.0F, 0.0F, smallest, edge, std::nextafter(edge, 2.0F), 1.51F,
+                                std::nextafter(1.51F, 2.0F), std::numeric_limits<float>::max()});
+  expect_mapped(x, *pair, {0, 0, 0.453, 0.453, 1.51, 1.51, 1.51, 1.51}, {0, 0, 1, 1, 1, 1, 0, 0});
+  for (const std::size_t bits : {std::size_t{1}, std::size_t{3}}) {
+    const auto make = [&] {
+      return find_quantizer("hwgq")->make_activations({.bits = bits, .options = {{"levels", "non-uniform"}}});
+    };
+    EXPECT_THROW(make(), std::invalid_argument);
+  }
+}
+
 /// t = 0.7 * 10, of which the floats are exact.
 TEST_F(HandValues, TwnTies) {
   const auto twn = weights("twn", 2, 1, 4);

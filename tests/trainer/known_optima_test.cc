@@ -174,6 +174,23 @@ TEST(KnownOptima, StepsOfHwgq) {
   }
 }
 
+/// Two positive levels that are not uniform lose least where each is the mean of its part.
+TEST(KnownOptima, PairOfHwgq) {
+  const auto quantizer =
+      find_quantizer("hwgq")->make_activations({.bits = 2, .options = {{"levels", "non-uniform"}}});
+  const auto error_of = [](double low, double high) {
+    const double middle = 0.5 * (low + high);
+    return part_moments(0.0, middle).error(low) + part_moments(middle, kEndless).error(high);
+  };
+  const std::vector<float> levels = quantizer->table().levels;
+  const auto low = static_cast<double>(levels[1]), high = static_cast<double>(levels[2]);
+  const double least = error_of(low, high);
+  for (const double step : {-0.005, 0.005}) {
+    EXPECT_GT(error_of(low + step, high), least);
+    EXPECT_GT(error_of(low, high + step), least);
+  }
+}
+
 /// Mean square error on the positive half of a normal distribution of q D = top, rounded to the nearest.
 double nearest_error(double q, double top) {
   const double d = top / q;

@@ -111,6 +111,7 @@ TEST(Methods, OptionsDefaultToThePublishedValues) {
       {"gdrq", "eta", 0.01},
       {"gdrq", "layers", "not-last"},
       {"pact", "clip_start", 10},
+      {"hwgq", "levels", "uniform"},
       {"hwgq", "tail", "clipped"},
       {"hwgq", "weight_gradient", "pass"},
       {"xnor-net", "weight_gradient", "pass"},

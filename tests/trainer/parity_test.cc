@@ -148,7 +148,8 @@ std::vector<Case> cases_of_options() {
                           with_options("lq-nets", 3, 2, {{"alternations", 2}}),
                           with_options("gdrq", 2, 2, {{"weight_slope", "masked"}, {"layers", "all"}}),
                           with_options("gdrq", 2, 2, {{"reshape", "project"}, {"k_w", 1.5}}),
-                          with_options("hwgq", 1, 3, {{"tail", "log-tailed"}})};
+                          with_options("hwgq", 1, 3, {{"tail", "log-tailed"}}),
+                          with_options("hwgq", 1, 2, {{"levels", "non-uniform"}})};
   for (const int group_size : {-1, 4, 6}) {
     for (const auto& [wbits, abits] :
          {std::pair{1, 2}, std::pair{2, 2}, std::pair{3, 3}, std::pair{1, 32}, std::pair{2, 32}})
