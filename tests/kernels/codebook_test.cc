@@ -25,8 +25,8 @@ struct Codebook {
 };
 
 /// A layer with random operands. Levels are all different, so that a wrong index shows.
-struct Layer {
-  Layer(const ConvShape& s, const Codebook& book, std::uint64_t seed) : shape(s), codebook(book) {
+struct CodebookLayer {
+  CodebookLayer(const ConvShape& s, const Codebook& book, std::uint64_t seed) : shape(s), codebook(book) {
     Numbers numbers(seed);
     x = numbers.floats(s.batch * s.height * s.width * s.channels);
     levels = numbers.floats(book.level_count * (book.scope == LevelScope::Channel ? s.out_channels : 1));
@@ -53,7 +53,7 @@ struct Layer {
   std::vector<std::uint8_t> indices;
 };
 
-std::vector<float> reference(const Layer& layer) {
+std::vector<float> reference(const CodebookLayer& layer) {
   const ConvShape& s = layer.shape;
   const std::size_t in = s.channels / s.groups, out = s.out_channels / s.groups;
   std::vector<float> z(s.out_pixels() * s.out_channels, 0.0F);
@@ -72,7 +72,8 @@ std::vector<float> reference(const Layer& layer) {
   return z;
 }
 
-std::vector<float> run(const Layer& layer, const CodebookKernels& kernels, std::size_t rows_at_a_time) {
+std::vector<float> run(const CodebookLayer& layer, const CodebookKernels& kernels,
+                       std::size_t rows_at_a_time) {
   const ConvShape& s = layer.shape;
   const CodebookWeights weights(layer.spec());
   const CodebookConv conv(s);
@@ -102,7 +103,7 @@ class CodebookTest : public testing::TestWithParam<IsaInfo> {
                                     << " per channel=" << (codebook.scope == LevelScope::Channel)
                                     << " out=" << shape.out_channels << " K=" << shape.filter_size()
                                     << " seed=" << seed);
-    const Layer layer(shape, codebook, seed);
+    const CodebookLayer layer(shape, codebook, seed);
     const std::vector<float> expected = reference(layer);
     EXPECT_EQ(bits_of(run(layer, codebook_of(GetParam()), shape.batch * shape.out_height())),
               bits_of(expected));
@@ -183,7 +184,7 @@ TEST_P(CodebookTest, EqualsF32OnDequantizedWeights) {
                     .pad_h = 1,
                     .pad_w = 1};
   for (const Codebook codebook : {Codebook{3, LevelScope::Layer}, Codebook{16, LevelScope::Channel}}) {
-    const Layer layer(s, codebook, 21);
+    const CodebookLayer layer(s, codebook, 21);
     std::vector<float> weights;
     for (std::size_t o = 0; o < s.out_channels; ++o) {
       for (std::size_t k = 0; k < s.filter_size(); ++k) weights.push_back(layer.weight(o, k));
@@ -202,7 +203,7 @@ TEST(Codebook, WeightsStayPacked) {
   const std::size_t weights = s.out_channels * s.filter_size();
   for (const std::size_t count : kLevelCounts) {
     const std::size_t bits = count <= 2 ? 1 : count <= 4 ? 2 : count <= 16 ? 4 : 8;
-    const CodebookWeights packed(Layer(s, {count, LevelScope::Layer}, count).spec());
+    const CodebookWeights packed(CodebookLayer(s, {count, LevelScope::Layer}, count).spec());
     EXPECT_LE(packed.bytes(), weights * bits / 8 + 4096) << count;
   }
 }

@@ -5,10 +5,14 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "bitplane/kernels/elementwise.h"
 #include "kernels/f32_support.h"
 
 namespace bitplane::kernels {
+
+inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 class ElementwiseIsaTest : public testing::TestWithParam<IsaInfo> {
  protected:

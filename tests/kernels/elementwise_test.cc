@@ -15,7 +15,6 @@
 namespace bitplane::kernels {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr std::size_t kRowCounts[] = {1, 2, 7, 64};
 constexpr std::size_t kChannelCounts[] = {1, 3, 15, 16, 17, 32, 47, 64};
 
@@ -70,11 +69,11 @@ TEST_P(ElementwiseTest, ChannelSumsAndMomentsAreChains) {
   });
 }
 
-struct Quantizer {
+struct LevelTable {
   std::vector<float> thresholds, levels;
 };
-Quantizer make_quantizer(std::size_t count, Numbers& numbers) {
-  Quantizer q{numbers.floats(count, -0.5F, 1.5F), numbers.floats(count + 1, 0.0F, 2.0F)};
+LevelTable make_quantizer(std::size_t count, Numbers& numbers) {
+  LevelTable q{numbers.floats(count, -0.5F, 1.5F), numbers.floats(count + 1, 0.0F, 2.0F)};
   if (count > 1) q.thresholds[0] = q.thresholds[1];  // equal thresholds are crossed together
   if (count > 2) q.thresholds[2] = 0.5F;             // some values lie exactly on a threshold
   if (count > 6) q.thresholds[6] = -kInfinity;
@@ -117,7 +116,7 @@ TEST_P(ElementwiseTest, MapRowsWithEveryKindOfTable) {
     const auto x = awkward(numbers, block.rows * block.channels);
     const auto scale = numbers.floats(block.channels), shift = numbers.floats(block.channels);
     for (const std::size_t count : {0, 1, 2, 3, 4, 7, 15, 16, 255}) {
-      const Quantizer quantizer = make_quantizer(count, numbers);
+      const LevelTable quantizer = make_quantizer(count, numbers);
       MapRows map{.block = block, .x = x.data()};
       if (count > 0) map.table = {quantizer.thresholds.data(), quantizer.levels.data(), count};
       for (const Activation activation : {Activation::None, Activation::Relu}) {

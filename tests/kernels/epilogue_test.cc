@@ -113,7 +113,7 @@ TEST(Epilogue, FloatWithResidualSecondAffineAndRelu) {
 
 /// Ascending thresholds, some equal, some hit exactly by some t, the first perhaps -inf; any code of any
 /// rank.
-struct Quantizer {
+struct RankedCodes {
   std::vector<float> thresholds;
   std::vector<std::uint8_t> codes;
 
@@ -124,8 +124,8 @@ struct Quantizer {
   }
 };
 
-Quantizer make_quantizer(Random& random, std::size_t count, std::size_t planes, const Input& input) {
-  Quantizer quantizer;
+RankedCodes make_quantizer(Random& random, std::size_t count, std::size_t planes, const Input& input) {
+  RankedCodes quantizer;
   for (std::size_t l = 0; l < count; ++l) {
     const bool hit = random.between(0, 2) == 0;
     quantizer.thresholds.push_back(hit ? input.u(random.between(0, input.size() - 1)) : random.real() * 2.0F);
@@ -147,7 +147,7 @@ TEST(Epilogue, RanksForEveryNumberOfThresholds) {
       Input input = make_input(random, random.between(1, 4), channels);
       input.adds_residual = random.coin();
       input.goes_on = random.coin();
-      const Quantizer quantizer = make_quantizer(random, count, 8, input);
+      const RankedCodes quantizer = make_quantizer(random, count, 8, input);
       std::vector<std::uint8_t> expected;
       for (std::size_t at = 0; at < input.size(); ++at) expected.push_back(quantizer.rank(input.u(at)));
       for (const IsaInfo& isa : runnable_isas(Family::Epilogue)) {
@@ -192,7 +192,7 @@ void expect_planes(Random& random, std::size_t count, const ActivationLayout& la
   input.rows = std::min(input.rows, layout.height);
   input.adds_residual = random.coin();
   input.goes_on = random.coin();
-  const Quantizer quantizer = make_quantizer(random, count, layout.planes, input);
+  const RankedCodes quantizer = make_quantizer(random, count, layout.planes, input);
   std::vector<std::uint8_t> codes;
   for (std::size_t at = 0; at < input.size(); ++at)
     codes.push_back(quantizer.codes[quantizer.rank(input.u(at))]);

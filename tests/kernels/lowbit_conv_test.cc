@@ -208,7 +208,7 @@ TEST(LowBitConv, EveryLengthOfALinearLayer) {
   }
 }
 
-ConvShape random_shape(Random& random) {
+ConvShape random_conv_shape(Random& random) {
   ConvShape shape;
   const std::vector<std::size_t> kernels{1, 2, 3, 5};
   shape.batch = random.between(1, 2);
@@ -243,7 +243,7 @@ TEST(LowBitConv, RandomConvolutions) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
     Layer layer;
-    layer.shape = random_shape(random);
+    layer.shape = random_conv_shape(random);
     layer.weight_encoding = random.coin() ? Encoding::Unsigned : Encoding::Bipolar;
     layer.activation_encoding = random.coin() ? Encoding::Unsigned : Encoding::Bipolar;
     layer.combination = kCombinations[random.between(0, 3)];

@@ -18,7 +18,9 @@ namespace {
 
 using reference::Layer;
 using reference::LayerRunner;
+using reference::PlaneCounts;
 using reference::Random;
+using reference::supports;
 
 std::vector<const LowBitKernel*> lut_kernels() {
   std::vector<const LowBitKernel*> kernels;
@@ -50,11 +52,7 @@ std::vector<std::int32_t> powers(std::size_t planes) {
   return multiples;
 }
 
-struct Bits {
-  std::size_t weights, activations;
-};
-
-Layer make_layer(const ConvShape& shape, Bits bits) {
+Layer make_layer(const ConvShape& shape, PlaneCounts bits) {
   Layer layer;
   layer.shape = shape;
   layer.weight_planes = bits.weights;
@@ -66,13 +64,8 @@ Layer make_layer(const ConvShape& shape, Bits bits) {
   return layer;
 }
 
-bool supports(const LowBitKernel& kernel, const Layer& layer) {
-  const std::vector<std::uint64_t> words = reference::canonical_planes(layer);
-  return kernel.supports(reference::spec_of(layer, words));
-}
-
 /// All bits set: every table entry that is looked up is the largest, and A = K (2^Kw - 1)(2^Ka - 1).
-void expect_largest_sums(const LowBitKernel& kernel, std::size_t k, Bits bits) {
+void expect_largest_sums(const LowBitKernel& kernel, std::size_t k, PlaneCounts bits) {
   SCOPED_TRACE(std::to_string(bits.weights) + "/" + std::to_string(bits.activations) +
                " bits, K = " + std::to_string(k));
   Layer layer = make_layer({.width = 5, .channels = k, .out_channels = 3}, bits);
@@ -131,7 +124,7 @@ TEST_P(Lut, TilesOfEverySize) {
     for (const std::size_t pixels : {1, 2, 3, 4, 5, 7, 8, 9, 11, 15, 47, 48, 49, 57, 64, 65, 193}) {
       SCOPED_TRACE(std::to_string(out_channels) + " channels, " + std::to_string(pixels) + " pixels");
       Random random(out_channels * 1000 + pixels);
-      const Bits bits{random.between(1, 4), random.between(1, 4)};
+      const PlaneCounts bits{random.between(1, 4), random.between(1, 4)};
       Layer layer = make_layer({.width = pixels, .channels = 29, .out_channels = out_channels}, bits);
       layer.weight_encoding = random.coin() ? Encoding::Unsigned : Encoding::Bipolar;
       for (auto& code : layer.weights) {

@@ -18,7 +18,9 @@ namespace {
 
 using reference::Layer;
 using reference::LayerRunner;
+using reference::PlaneCounts;
 using reference::Random;
+using reference::supports;
 
 std::vector<const LowBitKernel*> pixel_kernels() {
   std::vector<const LowBitKernel*> kernels;
@@ -37,17 +39,8 @@ class PixelLanes : public testing::TestWithParam<const LowBitKernel*> {
   }
 };
 
-bool supports(const LowBitKernel& kernel, const Layer& layer) {
-  const std::vector<std::uint64_t> words = reference::canonical_planes(layer);
-  return kernel.supports(reference::spec_of(layer, words));
-}
-
-struct Bits {
-  std::size_t weights, activations;
-};
-
 /// Codes of all widths; weights as in two's complement where they are unsigned.
-Layer random_layer(Random& random, const ConvShape& shape, Bits bits) {
+Layer random_layer(Random& random, const ConvShape& shape, PlaneCounts bits) {
   Layer layer;
   layer.shape = shape;
   layer.weight_planes = bits.weights;
@@ -78,13 +71,13 @@ ConvShape same_3x3(std::size_t height, std::size_t width, std::size_t channels, 
 }
 
 /// A quantizer's thresholds on integers, per channel: hit exactly, never reached, always passed.
-struct Quantizer {
+struct ChannelThresholds {
   std::vector<std::int32_t> thresholds, flip;  ///< [threshold][channel], [channel]
   std::vector<std::uint8_t> code_of_rank;
   std::size_t planes = 1;
 
-  Quantizer(Random& random, const std::vector<std::int32_t>& integers, std::size_t channels,
-            std::size_t count)
+  ChannelThresholds(Random& random, const std::vector<std::int32_t>& integers, std::size_t channels,
+                    std::size_t count)
       : thresholds(count * channels), flip(channels) {
     constexpr std::int32_t kAlways = std::numeric_limits<std::int32_t>::min();
     constexpr std::int32_t kNever = std::numeric_limits<std::int32_t>::max();
@@ -122,7 +115,7 @@ void expect_agreement(Random& random, const LowBitKernel& kernel, const Layer& l
   ASSERT_EQ(runner.integers(random.between(1, runner.rows())), integers);
 
   const std::size_t channels = layer.shape.out_channels;
-  const Quantizer quantizer(random, integers, channels, thresholds);
+  const ChannelThresholds quantizer(random, integers, channels, thresholds);
   std::vector<std::uint8_t> codes;
   for (std::size_t at = 0; at < integers.size(); ++at)
     codes.push_back(quantizer.code(integers[at], at % channels));
@@ -196,7 +189,8 @@ TEST_P(PixelLanes, ChannelsAndWindowsOfEverySize) {
 
 /// All bits set, and none: as near to 16 bits as sums may come.
 TEST_P(PixelLanes, LargestSums) {
-  for (const Bits bits : {Bits{1, 1}, Bits{1, 4}, Bits{2, 3}, Bits{3, 3}}) {
+  for (const PlaneCounts bits :
+       {PlaneCounts{1, 1}, PlaneCounts{1, 4}, PlaneCounts{2, 3}, PlaneCounts{3, 3}}) {
     for (const std::uint16_t weight : {std::uint16_t{0}, std::uint16_t{255}}) {
       for (const Encoding encoding : {Encoding::Unsigned, Encoding::Bipolar}) {
         SCOPED_TRACE(std::to_string(bits.weights) + "/" + std::to_string(bits.activations) + " bits");

@@ -18,7 +18,7 @@ namespace {
 
 using reference::Random;
 
-PoolShape random_shape(Random& random) {
+PoolShape random_pool_shape(Random& random) {
   PoolShape s;
   s.batch = random.between(1, 2);
   s.channels = random.coin() ? random.between(1, 37) : random.between(60, 140);
@@ -92,7 +92,7 @@ TEST(Pooling, MaximumOfTheFloatsInsideThePicture) {
     for (std::uint64_t seed = 1; seed <= 60; ++seed) {
       SCOPED_TRACE(std::string(isa.name) + ", seed " + std::to_string(seed));
       Random random(seed);
-      const PoolShape s = random_shape(random);
+      const PoolShape s = random_pool_shape(random);
       std::vector<float> x(s.batch * s.height * s.width * s.channels);
       for (float& value : x) value = random.real() - 3.0F;  // all negative: padding must not win
       if (seed % 3 == 0) {  // the first of equal zeros, and what comparisons make of no number
@@ -108,7 +108,7 @@ TEST(Pooling, ExtremeRankOfTheWindowInsideThePicture) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
-    const PoolShape s = random_shape(random);
+    const PoolShape s = random_pool_shape(random);
     std::vector<std::uint8_t> ranks(s.batch * s.height * s.width * s.channels), minimum(s.channels);
     for (std::uint8_t& rank : ranks) rank = static_cast<std::uint8_t>(random.bits());
     for (std::uint8_t& flag : minimum) flag = random.coin() ? 1 : 0;

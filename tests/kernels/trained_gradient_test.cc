@@ -13,8 +13,6 @@
 namespace bitplane::kernels {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
 struct Sums {
   std::vector<float> dx, e, trained;
 };

@@ -32,7 +32,7 @@ TestPicture random_picture(std::size_t height, std::size_t width, std::size_t ch
 }
 
 /// Pads, cuts, mirrors: pixel by pixel.
-Bytes reference(const TestPicture& picture, const Augmentation& augmentation, Random random) {
+Bytes augmented_by_definition(const TestPicture& picture, const Augmentation& augmentation, Random random) {
   const std::size_t pad = augmentation.crop_padding;
   TestPicture padded{picture.height + 2 * pad, picture.width + 2 * pad, picture.channels, {}};
   padded.pixels.assign(padded.height * padded.width * padded.channels, 0);
@@ -68,7 +68,7 @@ TEST(Augment, EqualsTheReference) {
           const Random random = augmentation_random(5, 3, index);
           Bytes out(picture.pixels.size(), 0xa5);
           augment(augmentation, picture.view(), random, out);
-          ASSERT_EQ(out, reference(picture, augmentation, random))
+          ASSERT_EQ(out, augmented_by_definition(picture, augmentation, random))
               << height << "x" << width << "x" << channels << " pad " << padding << " flip " << flip
               << " index " << index;
         }

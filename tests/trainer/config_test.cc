@@ -11,9 +11,9 @@
 namespace bitplane::train {
 namespace {
 
-using nlohmann::json;
+using Json = nlohmann::json;
 
-std::string refusal(const json& source) {
+std::string config_refusal(const Json& source) {
   return testing::message_of<std::invalid_argument>(
       [&] { (void)resolve_config(config_from_json(source), {}); });
 }
@@ -25,7 +25,7 @@ TEST(Config, ComesBackFromJsonUnchanged) {
   config.seed = 18446744073709551615U;
   config.data_dir = "a \"quoted\" folder";
   const std::string text = config_to_json(config).dump();
-  EXPECT_EQ(resolve_config(config_from_json(json::parse(text)), {}), config) << text;
+  EXPECT_EQ(resolve_config(config_from_json(Json::parse(text)), {}), config) << text;
 }
 
 TEST(Config, EveryFieldIsAKeyAndAFlag) {
@@ -81,7 +81,7 @@ TEST(Config, SwitchesOfTheMethodAreStored) {
 }
 
 TEST(Config, BadValuesAreRefusedByName) {
-  const std::vector<std::pair<json, std::string>> cases{
+  const std::vector<std::pair<Json, std::string>> cases{
       {{{"epoch", 5}}, "did you mean 'epochs'"},
       {{{"epochs", 2000000}}, "epochs is 2000000"},
       {{{"epochs", -1}}, "'epochs' is -1"},
@@ -109,10 +109,11 @@ TEST(Config, BadValuesAreRefusedByName) {
       {{{"wbits", 9}}, "bits are 1 to 8"},
       {{{"options", {{"alternations", 1.5}}}}, "1.5: that is no whole number"},
       {{{"options", 1}}, "'options' is 1"},
-      {json::array(), "JSON object"},
+      {Json::array(), "JSON object"},
   };
   for (const auto& [source, expected] : cases) {
-    EXPECT_NE(refusal(source).find(expected), std::string::npos) << source << " -> " << refusal(source);
+    EXPECT_NE(config_refusal(source).find(expected), std::string::npos)
+        << source << " -> " << config_refusal(source);
   }
 }
 

@@ -12,7 +12,7 @@
 namespace bitplane::train::testing {
 namespace {
 
-LooseParameters small_net() {
+LooseParameters loose_net() {
   LooseParameters p;
   p.add("conv1.weight", Tensor::filled({1}, 2.0F));
   p.add("bn1.gamma", Tensor::filled({1}, 2.0F), ParameterRole::BatchNorm);
@@ -24,7 +24,7 @@ LooseParameters small_net() {
 }
 
 std::vector<std::pair<double, double>> factors(const std::string& text) {
-  LooseParameters p = small_net();
+  LooseParameters p = loose_net();
   std::vector<std::pair<double, double>> pairs;
   for (const ParameterFactors& f : resolve_factors(p.named(), parse_parameter_rules(text))) {
     pairs.emplace_back(f.rate, f.decay);
@@ -75,7 +75,7 @@ TEST(ParameterRules, OptimizersFollowThem) {
   for (const OptimizerInfo& info : optimizers()) {
     SCOPED_TRACE(info.name);
     Backend backend;
-    LooseParameters p = small_net();
+    LooseParameters p = loose_net();
     const auto optimizer =
         info.make(p.named(), {.rules = parse_parameter_rules("*: lr=0; fc.weight: lr=0.01")});
     const float one = 1.0F;

@@ -25,13 +25,13 @@ namespace {
 using testing::Observation;
 using testing::observe;
 
-struct Case {
+struct ParityCase {
   std::size_t wbits, abits, train_pictures, test_pictures;
   std::string net = "cnn-small", method = "lq-nets", first_last = "float";
   OptionValues options = {};
 };
 
-std::string name_of(const ::testing::TestParamInfo<Case>& info) {
+std::string name_of(const ::testing::TestParamInfo<ParityCase>& info) {
   std::string name = info.param.net + info.param.method + "W" + std::to_string(info.param.wbits) + "A" +
                      std::to_string(info.param.abits);
   if (info.param.first_last != "float") name += "Ends" + info.param.first_last;
@@ -55,11 +55,11 @@ std::size_t codebooks_in(const engine::ModelSpec& spec) {
   return count;
 }
 
-class Parity : public ::testing::TestWithParam<Case> {};
+class Parity : public ::testing::TestWithParam<ParityCase> {};
 
 TEST_P(Parity, TrainerAndEngineGiveTheSameBits) {
   const testing::TemporaryFolder folder;
-  const Case& c = GetParam();
+  const ParityCase& c = GetParam();
   const TrainingData data = testing::small_data(c.train_pictures, c.test_pictures);
   Config config = testing::small_config(folder / "run", c.wbits, c.abits);
   config.epochs = 1;
@@ -97,19 +97,21 @@ TEST_P(Parity, TrainerAndEngineGiveTheSameBits) {
 
 // 2/2 is trained for a while, so that codes of all ranks occur; for the others one step moves every number.
 INSTANTIATE_TEST_SUITE_P(Bits, Parity,
-                         ::testing::Values(Case{2, 2, 640, 200}, Case{1, 1, 32, 30}, Case{1, 2, 32, 30},
-                                           Case{3, 3, 32, 20}, Case{2, 4, 32, 20}, Case{8, 8, 32, 3},
-                                           Case{1, 8, 32, 10}, Case{2, 32, 32, 10}, Case{32, 32, 64, 40},
-                                           Case{2, 2, 64, 4, "resnet-20"}, Case{32, 32, 32, 3, "resnet-20"},
-                                           Case{2, 2, 128, 40, "cnn-small", "lq-nets", "8"},
-                                           Case{2, 2, 64, 4, "resnet-20", "lq-nets", "8"},
-                                           Case{32, 32, 32, 4, "cnn-small", "lq-nets", "8"}),
+                         ::testing::Values(ParityCase{2, 2, 640, 200}, ParityCase{1, 1, 32, 30},
+                                           ParityCase{1, 2, 32, 30}, ParityCase{3, 3, 32, 20},
+                                           ParityCase{2, 4, 32, 20}, ParityCase{8, 8, 32, 3},
+                                           ParityCase{1, 8, 32, 10}, ParityCase{2, 32, 32, 10},
+                                           ParityCase{32, 32, 64, 40}, ParityCase{2, 2, 64, 4, "resnet-20"},
+                                           ParityCase{32, 32, 32, 3, "resnet-20"},
+                                           ParityCase{2, 2, 128, 40, "cnn-small", "lq-nets", "8"},
+                                           ParityCase{2, 2, 64, 4, "resnet-20", "lq-nets", "8"},
+                                           ParityCase{32, 32, 32, 4, "cnn-small", "lq-nets", "8"}),
                          name_of);
 
 /// Every method at the widths that it can do.
-std::vector<Case> cases_of_methods() {
+std::vector<ParityCase> cases_of_methods() {
   constexpr std::size_t kLargestPair = 3;  // 8 x 8 planes as floats are slow
-  std::vector<Case> cases;
+  std::vector<ParityCase> cases;
   for (const MethodInfo& method : methods()) {
     if (method.name == "float" || method.name == "lq-nets") continue;  // above
     if (method.start != MethodStart::Random) continue;                 // incremental_parity_test.cc
@@ -131,7 +133,8 @@ std::vector<Case> cases_of_methods() {
 }
 INSTANTIATE_TEST_SUITE_P(Methods, Parity, ::testing::ValuesIn(cases_of_methods()), name_of);
 
-Case with_options(const std::string& method, std::size_t wbits, std::size_t abits, OptionValues options) {
+ParityCase with_options(const std::string& method, std::size_t wbits, std::size_t abits,
+                        OptionValues options) {
   return {.wbits = wbits,
           .abits = abits,
           .train_pictures = 64,
@@ -141,15 +144,15 @@ Case with_options(const std::string& method, std::size_t wbits, std::size_t abit
 }
 
 /// What options do to codes and scales. 6 filters a group divide no layer.
-std::vector<Case> cases_of_options() {
-  std::vector<Case> cases{with_options("qil", 2, 2, {{"weight_scale", "M"}}),
-                          with_options("qil", 3, 32, {{"weight_scale", "M"}}),
-                          with_options("lq-nets", 2, 2, {{"optimize", "bp"}}),
-                          with_options("lq-nets", 3, 2, {{"alternations", 2}}),
-                          with_options("gdrq", 2, 2, {{"weight_slope", "masked"}, {"layers", "all"}}),
-                          with_options("gdrq", 2, 2, {{"reshape", "project"}, {"k_w", 1.5}}),
-                          with_options("hwgq", 1, 3, {{"tail", "log-tailed"}}),
-                          with_options("hwgq", 1, 2, {{"levels", "non-uniform"}})};
+std::vector<ParityCase> cases_of_options() {
+  std::vector<ParityCase> cases{with_options("qil", 2, 2, {{"weight_scale", "M"}}),
+                                with_options("qil", 3, 32, {{"weight_scale", "M"}}),
+                                with_options("lq-nets", 2, 2, {{"optimize", "bp"}}),
+                                with_options("lq-nets", 3, 2, {{"alternations", 2}}),
+                                with_options("gdrq", 2, 2, {{"weight_slope", "masked"}, {"layers", "all"}}),
+                                with_options("gdrq", 2, 2, {{"reshape", "project"}, {"k_w", 1.5}}),
+                                with_options("hwgq", 1, 3, {{"tail", "log-tailed"}}),
+                                with_options("hwgq", 1, 2, {{"levels", "non-uniform"}})};
   for (const int group_size : {-1, 4, 6}) {
     for (const auto& [wbits, abits] :
          {std::pair{1, 2}, std::pair{2, 2}, std::pair{3, 3}, std::pair{1, 32}, std::pair{2, 32}})

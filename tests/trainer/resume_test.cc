@@ -40,12 +40,12 @@ std::vector<EpochRow> timeless(std::vector<EpochRow> rows) {
   return rows;
 }
 
-struct Bytes {
+struct RunBytes {
   std::string last, best;
   std::vector<EpochRow> rows;
 };
 
-Bytes whole_run(const Config& config) {
+RunBytes whole_run(const Config& config) {
   Training training = Training::start(config, data());
   EXPECT_EQ(training.run(silent()), Outcome::Finished);
   return {last_checkpoint(training), best_checkpoint(training), timeless(training.rows())};
@@ -55,7 +55,7 @@ class Resume : public ::testing::TestWithParam<std::size_t> {};
 
 TEST_P(Resume, LeavesTheSameBytesWhereverTheRunWasStopped) {
   const TemporaryFolder folder;
-  static const Bytes expected = [&] { return whole_run(small_config(folder / "whole")); }();
+  static const RunBytes expected = [&] { return whole_run(small_config(folder / "whole")); }();
   const std::size_t stop_after = GetParam();
   {
     Training training = Training::start(small_config(folder / "stopped"), data());
@@ -78,7 +78,7 @@ INSTANTIATE_TEST_SUITE_P(StoppedAfter, Resume, ::testing::Values(1, 3, 4, 6));
 TEST(Resume, ARunThatWasKilledGoesOnAtItsLastCheckpoint) {
   const TemporaryFolder folder;
   Config config = small_config(folder / "whole");
-  const Bytes expected = whole_run(config);
+  const RunBytes expected = whole_run(config);
   config.out = folder / "killed";
   config.checkpoint_every = 2;
   {
@@ -98,7 +98,7 @@ TEST(Resume, ARunThatWasKilledGoesOnAtItsLastCheckpoint) {
 
 TEST(Resume, FloatRunsToo) {
   const TemporaryFolder folder;
-  const Bytes expected = whole_run(small_config(folder / "whole", 32, 32));
+  const RunBytes expected = whole_run(small_config(folder / "whole", 32, 32));
   {
     Training training = Training::start(small_config(folder / "stopped", 32, 32), data());
     const auto stop = [&] { return training.progress().step == 5; };
@@ -111,7 +111,7 @@ TEST(Resume, FloatRunsToo) {
 
 TEST(Resume, AFinishedRunHasNothingLeftToDo) {
   const TemporaryFolder folder;
-  const Bytes expected = whole_run(small_config(folder / "run"));
+  const RunBytes expected = whole_run(small_config(folder / "run"));
   Training again = Training::resume(RunFolder::open(folder / "run"), data(), 1);
   EXPECT_EQ(again.run(silent()), Outcome::Finished);
   EXPECT_TRUE(last_checkpoint(again) == expected.last);
@@ -128,7 +128,7 @@ TEST(Resume, OtherPicturesAreRefused) {
 
 TEST(Resume, ARunKilledBeforeItsFirstCheckpointBeginsAnew) {
   const TemporaryFolder folder;
-  const Bytes expected = whole_run(small_config(folder / "whole"));
+  const RunBytes expected = whole_run(small_config(folder / "whole"));
   { Training training = Training::start(small_config(folder / "killed"), data()); }
   std::filesystem::remove(folder / "killed/checkpoint-last.safetensors");
   {
@@ -295,7 +295,7 @@ TEST(Resume, EveryOptimizerAndTheAverageGoOnAsIfNeverStopped) {
       c.clip_norm = 1.0;
       return c;
     };
-    const Bytes expected = whole_run(config("whole"));
+    const RunBytes expected = whole_run(config("whole"));
     {
       Training training = Training::start(config("stopped"), data());
       const auto stop = [&] { return training.progress().step == 5; };
@@ -332,7 +332,7 @@ TEST(Training, AnotherSeedIsAnotherRun) {
   const TemporaryFolder folder;
   Config config = small_config(folder / "one");
   config.epochs = 1;
-  const Bytes one = whole_run(config);
+  const RunBytes one = whole_run(config);
   config.out = folder / "two";
   config.seed += 1;
   EXPECT_FALSE(whole_run(config).last == one.last);

@@ -28,6 +28,11 @@ inline std::vector<const LowBitKernel*> runnable_kernels() {
   return kernels;
 }
 
+/// Of a layer.
+struct PlaneCounts {
+  std::size_t weights, activations;
+};
+
 /// Canonical plane words, one bit at a time.
 inline std::vector<std::uint64_t> canonical_planes(const Layer& layer) {
   const std::size_t k = layer.shape.filter_size(), row_words = (k + 63) / 64, rows = layer.shape.out_channels;
@@ -60,12 +65,15 @@ inline BitConvSpec spec_of(const Layer& layer, const std::vector<std::uint64_t>&
           .activation_offset = layer.activation_offset};
 }
 
+inline bool supports(const LowBitKernel& kernel, const Layer& layer) {
+  const std::vector<std::uint64_t> words = canonical_planes(layer);
+  return kernel.supports(spec_of(layer, words));
+}
+
 /// The kernels of runnable_kernels() that support the layer.
 inline std::vector<const LowBitKernel*> kernels_for(const Layer& layer) {
-  const std::vector<std::uint64_t> words = canonical_planes(layer);
   std::vector<const LowBitKernel*> kernels = runnable_kernels();
-  std::erase_if(kernels,
-                [&](const LowBitKernel* kernel) { return !kernel->supports(spec_of(layer, words)); });
+  std::erase_if(kernels, [&](const LowBitKernel* kernel) { return !supports(*kernel, layer); });
   return kernels;
 }
 
