@@ -15,37 +15,9 @@
 namespace bitplane::kernels {
 namespace {
 
-constexpr std::size_t kRowCounts[] = {1, 2, 7, 64};
-constexpr std::size_t kChannelCounts[] = {1, 3, 15, 16, 17, 32, 47, 64};
-
-class ElementwiseTest : public ElementwiseIsaTest {
- protected:
-  /// body(block, numbers) for each size, with its own seed.
-  template <class Body>
-  void for_blocks(Body body) {
-    for (const std::size_t rows : kRowCounts) {
-      for (const std::size_t channels : kChannelCounts) {
-        const std::uint64_t seed = rows * 1000 + channels;
-        SCOPED_TRACE(testing::Message()
-                     << kernels().name << " rows=" << rows << " channels=" << channels << " seed=" << seed);
-        Numbers numbers(seed);
-        body(RowBlock{rows, channels}, numbers);
-      }
-    }
-  }
-};
+class ElementwiseTest : public ElementwiseBlockTest {};
 INSTANTIATE_TEST_SUITE_P(Isas, ElementwiseTest, testing::ValuesIn(built_isas(Family::Elementwise)),
                          [](const auto& test) { return std::string(test.param.name); });
-
-/// Normal numbers with the awkward ones strewn in.
-std::vector<float> awkward(Numbers& numbers, std::size_t count) {
-  constexpr float kAwkward[] = {0.0F, -0.0F, 1.0e-42F, -3.0e-39F, 3.0e38F, 0.5F, 1.5F, -1.0F};
-  std::vector<float> values = numbers.floats(count, -2.0F, 2.0F);
-  for (float& v : values) {
-    if (numbers.next() % 8 == 0) v = kAwkward[numbers.next() % std::size(kAwkward)];
-  }
-  return values;
-}
 
 TEST_P(ElementwiseTest, ChannelSumsAndMomentsAreChains) {
   for_blocks([&](RowBlock block, Numbers& numbers) {
@@ -67,95 +39,6 @@ TEST_P(ElementwiseTest, ChannelSumsAndMomentsAreChains) {
     EXPECT_EQ(bits_of(mean), bits_of(expected_mean));
     EXPECT_EQ(bits_of(m2), bits_of(expected_m2));
   });
-}
-
-struct LevelTable {
-  std::vector<float> thresholds, levels;
-};
-LevelTable make_quantizer(std::size_t count, Numbers& numbers) {
-  LevelTable q{numbers.floats(count, -0.5F, 1.5F), numbers.floats(count + 1, 0.0F, 2.0F)};
-  if (count > 1) q.thresholds[0] = q.thresholds[1];  // equal thresholds are crossed together
-  if (count > 2) q.thresholds[2] = 0.5F;             // some values lie exactly on a threshold
-  if (count > 6) q.thresholds[6] = -kInfinity;
-  std::sort(q.thresholds.begin(), q.thresholds.end());
-  return q;
-}
-
-struct Mapped {
-  std::vector<float> y, count, sum;
-  std::vector<std::uint8_t> ranks;
-};
-Mapped reference_map(const MapRows& a) {
-  const std::size_t channels = a.block.channels, levels = a.table.count + 1;
-  Mapped m{std::vector<float>(a.block.rows * channels), std::vector<float>(levels * channels),
-           std::vector<float>(levels * channels), std::vector<std::uint8_t>(a.block.rows * channels)};
-  for (std::size_t i = 0; i < m.y.size(); ++i) {
-    const std::size_t c = i % channels;
-    float t = a.x[i];
-    if (a.affine.scale != nullptr) t = std::fma(t, a.affine.scale[c], a.affine.shift[c]);
-    if (a.activation == Activation::Relu) t = t > 0.0F ? t : 0.0F;
-    m.y[i] = t;
-    if (a.table.count == 0) continue;
-    m.count[c] += 1.0F;
-    m.sum[c] += t;
-    std::size_t rank = 0;
-    for (std::size_t l = 0; l < a.table.count; ++l) {
-      const bool above = t > a.table.thresholds[l];
-      rank += above ? 1 : 0;
-      m.count[(l + 1) * channels + c] += above ? 1.0F : 0.0F;
-      m.sum[(l + 1) * channels + c] += above ? t : 0.0F;
-    }
-    m.ranks[i] = static_cast<std::uint8_t>(rank);
-    m.y[i] = a.table.levels[rank];
-  }
-  return m;
-}
-
-TEST_P(ElementwiseTest, MapRowsWithEveryKindOfTable) {
-  for_blocks([&](RowBlock block, Numbers& numbers) {
-    const auto x = awkward(numbers, block.rows * block.channels);
-    const auto scale = numbers.floats(block.channels), shift = numbers.floats(block.channels);
-    for (const std::size_t count : {0, 1, 2, 3, 4, 7, 15, 16, 255}) {
-      const LevelTable quantizer = make_quantizer(count, numbers);
-      MapRows map{.block = block, .x = x.data()};
-      if (count > 0) map.table = {quantizer.thresholds.data(), quantizer.levels.data(), count};
-      for (const Activation activation : {Activation::None, Activation::Relu}) {
-        map.activation = activation;
-        for (const ChannelAffine affine : {ChannelAffine{}, ChannelAffine{scale.data(), shift.data()}}) {
-          SCOPED_TRACE(testing::Message() << "thresholds=" << count << " affine=" << (affine.scale != nullptr)
-                                          << " relu=" << (activation == Activation::Relu));
-          map.affine = affine;
-          const Mapped expected = reference_map(map);
-          std::vector<float> y(x.size(), kGarbage), counts(expected.count.size(), kGarbage), sums = counts;
-          std::vector<std::uint8_t> ranks(x.size(), 0xa5);
-          MapRows bare = map;
-          bare.y = y.data();
-          kernels().map_rows(bare);
-          EXPECT_EQ(bits_of(y), bits_of(expected.y));
-          if (count == 0) continue;
-          std::fill(y.begin(), y.end(), kGarbage);
-          bare.ranks = ranks.data();
-          bare.above_count = counts.data();
-          bare.above_sum = sums.data();
-          kernels().map_rows(bare);
-          EXPECT_EQ(bits_of(y), bits_of(expected.y));
-          EXPECT_EQ(ranks, expected.ranks);
-          EXPECT_EQ(bits_of(counts), bits_of(expected.count));
-          EXPECT_EQ(bits_of(sums), bits_of(expected.sum));
-        }
-      }
-    }
-  });
-}
-
-TEST_P(ElementwiseTest, MapRowsInPlace) {
-  Numbers numbers(5);
-  std::vector<float> x = awkward(numbers, 9 * 19);
-  MapRows map{.block = {9, 19}, .x = x.data(), .activation = Activation::Relu};
-  const Mapped expected = reference_map(map);
-  map.y = x.data();
-  kernels().map_rows(map);
-  EXPECT_EQ(bits_of(x), bits_of(expected.y));
 }
 
 constexpr PassInterval kIntervals[] = {{}, {.above = 0.0F}, {.above = 0.0F, .up_to = 0.5F}, {-1.0F, 1.5F}};

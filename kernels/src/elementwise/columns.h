@@ -2,7 +2,8 @@
 //
 // For per-ISA files only. Every loop of the family goes over columns of kWidth floats; V is one ISA's vector
 // of kWidth floats with load, store, broadcast and the free functions add, sub, div, fma, above, not_above,
-// both, select. The last column may be narrower: it goes through a buffer, with the same operations.
+// both, select, truncated (of what fits an int) and lookup (table[i] of whole numbers i). The last column may
+// be narrower: it goes through a buffer, with the same operations.
 #pragma once
 
 #include <cstddef>

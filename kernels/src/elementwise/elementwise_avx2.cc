@@ -13,6 +13,10 @@ struct Avx2Level {
   static __m256 fma(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
   static __m256 div(__m256 a, __m256 b) { return _mm256_div_ps(a, b); }
   static __m256 root(__m256 a) { return _mm256_sqrt_ps(a); }
+  static __m256 truncated(__m256 a) { return _mm256_round_ps(a, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC); }
+  static __m256 lookup(const float* table, __m256 index) {
+    return _mm256_i32gather_ps(table, _mm256_cvttps_epi32(index), sizeof(float));
+  }
 };
 
 }  // namespace

@@ -7,6 +7,8 @@ namespace {
 /// kWidth floats as plain loops.
 struct PlainFloats {
   static constexpr std::size_t kAccumulators = 0;
+  /// Per element: 15 thresholds 5.9 ns compared one by one, 4.2 by a guess; 7: 3.1 against 4.2.
+  static constexpr std::size_t kFewestSpaced = 15;
   struct Mask {
     bool at[kWidth];
   };
@@ -60,6 +62,12 @@ struct PlainFloats {
   }
   friend PlainFloats select(const Mask& m, const PlainFloats& a, const PlainFloats& b) {
     return make([&](std::size_t i) { return m.at[i] ? a.at[i] : b.at[i]; });
+  }
+  friend PlainFloats truncated(const PlainFloats& a) {
+    return make([&](std::size_t i) { return static_cast<float>(static_cast<int>(a.at[i])); });
+  }
+  friend PlainFloats lookup(const float* table, const PlainFloats& index) {
+    return make([&](std::size_t i) { return table[static_cast<std::size_t>(index.at[i])]; });
   }
 };
 

@@ -7,6 +7,8 @@
 // caller's arrays).
 #pragma once
 
+#include <cmath>
+
 #include "bitplane/kernels/elementwise.h"
 #include "elementwise/columns.h"
 #include "isa_unroll.h"
@@ -131,8 +133,55 @@ void map_any_table_column(const MapRows& a, std::size_t c, const Column& column)
   column.store(a.above_sum + c, sum);
 }
 
+/// Thresholds that lie so near first + l / per_step that a guess from it misses the rank by no more than one.
+struct Spacing {
+  float first = 0.0F, per_step = 0.0F;  ///< per_step 0: no such thresholds
+};
+
+inline Spacing spacing_of(const LevelTable& table) {
+  constexpr double kFarthest = 0.25;  // of a step
+  const double first = static_cast<double>(table.thresholds[0]);
+  const double step =
+      (static_cast<double>(table.thresholds[table.count - 1]) - first) / static_cast<double>(table.count - 1);
+  const auto per_step = static_cast<float>(1.0 / step);
+  if (!(step > 0.0) || !std::isnormal(per_step)) return {};
+  for (std::size_t l = 0; l < table.count; ++l) {
+    const double expected = first + static_cast<double>(l) * step;
+    if (!(std::fabs(static_cast<double>(table.thresholds[l]) - expected) <= kFarthest * step)) return {};
+  }
+  return {table.thresholds[0], per_step};
+}
+
+/// The rank by a guess and two comparisons. The guess leaves out rank 0 and the last one, so that both lie
+/// beside a threshold; what is no number compares as below all of them.
+template <class V, class Column>
+void map_spaced_table_column(const MapRows& a, const Spacing& spacing, std::size_t c, const Column& column) {
+  const MapHead<V> head(a, c, column);
+  const V one = V::broadcast(1.0F), last = V::broadcast(static_cast<float>(a.table.count - 1));
+  const V first = V::broadcast(spacing.first), per_step = V::broadcast(spacing.per_step);
+  for (std::size_t r = 0; r < a.block.rows; ++r) {
+    const std::size_t at = r * a.block.channels + c;
+    const V t = head(column.load(a.x + at));
+    const V near = fma(sub(t, first), per_step, one);
+    const V from_one = select(above(near, one), near, one);
+    const V guess = truncated(select(above(last, from_one), from_one, last)), below = sub(guess, one);
+    const V rank = select(above(t, lookup(a.table.thresholds, guess)), add(guess, one),
+                          select(above(t, lookup(a.table.thresholds, below)), guess, below));
+    column.store(a.y + at, lookup(a.table.levels, rank));
+    if (a.ranks != nullptr) store_bytes(column, a.ranks + at, rank);
+  }
+}
+
 template <class V>
 void map_any_table(const MapRows& a) {
+  if (a.above_count == nullptr && a.table.count >= V::kFewestSpaced) {
+    const Spacing spacing = spacing_of(a.table);
+    if (spacing.per_step > 0.0F) {
+      return for_columns<V>(a.block.channels, [&](std::size_t c, const auto& column) {
+        map_spaced_table_column<V>(a, spacing, c, column);
+      });
+    }
+  }
   for_columns<V>(a.block.channels,
                  [&](std::size_t c, const auto& column) { map_any_table_column<V>(a, c, column); });
 }

@@ -21,6 +21,10 @@ struct XsimdFloats {
   using Bool = xsimd::batch_bool<float, typename Level::Arch>;
   static constexpr std::size_t kBatches = kWidth / Batch::size;
   static constexpr std::size_t kAccumulators = Level::kRegisters / kBatches / 2;
+  /// Per element, one Zen 5 core: 63 thresholds 1.50 ns compared one by one, 1.11 (AVX2) and 1.26 (AVX-512)
+  /// by a guess; 31: 0.69 and 0.71 against 1.14 and 1.27; 255: 7.2 against 1.15 and 1.27. NEON is not
+  /// measured.
+  static constexpr std::size_t kFewestSpaced = 63;
   struct Mask {
     Bool at[kBatches];
   };
@@ -75,6 +79,12 @@ struct XsimdFloats {
   }
   friend XsimdFloats select(const Mask& m, const XsimdFloats& a, const XsimdFloats& b) {
     return make([&](std::size_t i) { return xsimd::select(m.at[i], a.at[i], b.at[i]); });
+  }
+  friend XsimdFloats truncated(const XsimdFloats& a) {
+    return make([&](std::size_t i) { return Batch(Level::truncated(a.at[i])); });
+  }
+  friend XsimdFloats lookup(const float* table, const XsimdFloats& index) {
+    return make([&](std::size_t i) { return Batch(Level::lookup(table, index.at[i])); });
   }
 };
 
