@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cmath>
+#include <limits>
 
 #include "bitplane/kernels/elementwise.h"
 #include "elementwise/columns.h"
@@ -143,13 +144,15 @@ inline Spacing spacing_of(const LevelTable& table) {
   const double first = static_cast<double>(table.thresholds[0]);
   const double step =
       (static_cast<double>(table.thresholds[table.count - 1]) - first) / static_cast<double>(table.count - 1);
-  const auto per_step = static_cast<float>(1.0 / step);
-  if (!(step > 0.0) || !std::isnormal(per_step)) return {};
+  const double per_step = 1.0 / step;
+  using Float = std::numeric_limits<float>;
+  if (!(per_step >= static_cast<double>(Float::min()) && per_step <= static_cast<double>(Float::max())))
+    return {};
   for (std::size_t l = 0; l < table.count; ++l) {
     const double expected = first + static_cast<double>(l) * step;
     if (!(std::fabs(static_cast<double>(table.thresholds[l]) - expected) <= kFarthest * step)) return {};
   }
-  return {table.thresholds[0], per_step};
+  return {table.thresholds[0], static_cast<float>(per_step)};
 }
 
 /// The rank by a guess and two comparisons. The guess leaves out rank 0 and the last one, so that both lie
