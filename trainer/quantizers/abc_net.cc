@@ -234,6 +234,13 @@ class AbcActivations final : public ActivationQuantizer {
     }
     return y;
   }
+  [[nodiscard]] std::vector<Reading> readings() const override {
+    std::vector<Reading> all = numbered_readings("share", share_.variable.value().values());
+    for (Reading& shift : numbered_readings("shift", shift_.variable.value().values())) {
+      all.push_back(std::move(shift));
+    }
+    return all;
+  }
   [[nodiscard]] engine::Quantize export_spec() const override {
     const ThresholdTable t = table();
     const std::span<const float> shares = share_.variable.value().values();

@@ -295,6 +295,9 @@ class GdrqActivations final : public ActivationQuantizer {
     return table;
   }
   [[nodiscard]] engine::Quantize export_spec() const override { return uniform_spec(table(), scale()); }
+  [[nodiscard]] std::vector<Reading> readings() const override {
+    return {{"clip_point", static_cast<double>(largest())}};
+  }
 
  private:
   /// Never 0: a layer that is dead in its first batch has codes 0.

@@ -124,6 +124,10 @@ std::vector<double> LqActivations::surrogate(const SurrogatePoint& point) const 
   return y;
 }
 
+std::vector<Reading> LqActivations::readings() const {
+  return numbered_readings("basis", basis_.variable.value().values());
+}
+
 engine::Quantize LqActivations::export_spec() const {
   const ThresholdTable t = table();
   const std::span<const float> basis = basis_.variable.value().values();

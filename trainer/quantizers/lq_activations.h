@@ -32,6 +32,7 @@ class LqActivations final : public ActivationQuantizer {
                                Tensor grad_output) override;
   [[nodiscard]] std::vector<double> surrogate(const SurrogatePoint& point) const override;
   [[nodiscard]] engine::Quantize export_spec() const override;
+  [[nodiscard]] std::vector<Reading> readings() const override;
 
  private:
   std::size_t bits_, alternations_;

@@ -113,6 +113,17 @@ Tensor LqWeights::forward(const Context& ctx, const Tensor& weights) {
   return out;
 }
 
+std::vector<Reading> LqWeights::readings() const {
+  std::vector<double> sums(options_.bits, 0.0);
+  const std::span<const float> basis = basis_.variable.value().values();
+  for (std::size_t i = 0; i < basis.size(); ++i) sums[i % options_.bits] += static_cast<double>(basis[i]);
+  std::vector<float> means;
+  for (const double sum : sums) {
+    means.push_back(static_cast<float>(sum / static_cast<double>(options_.out_channels)));
+  }
+  return numbered_readings("basis", means);
+}
+
 std::vector<Variable> LqWeights::trained() const {
   if (!descends_) return {};
   return {basis_.variable};

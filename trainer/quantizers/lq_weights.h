@@ -25,6 +25,8 @@ class LqWeights final : public WeightQuantizer {
   std::vector<Tensor> backward(const Context& ctx, const Tensor& weights, Tensor grad_output) override;
   [[nodiscard]] std::vector<double> surrogate(const SurrogatePoint& point) const override;
   [[nodiscard]] WeightExport export_weights(const Tensor& weights) const override;
+  /// The mean basis of the filters.
+  [[nodiscard]] std::vector<Reading> readings() const override;
 
  private:
   void check(const Tensor& weights) const;

@@ -43,6 +43,10 @@ float starting_step(double mean, double highest) {
   return std::max(kSmallestStep, static_cast<float>(2.0 * mean / std::sqrt(highest)));
 }
 
+std::vector<Reading> step_reading(float step) {
+  return {{"step", static_cast<double>(step)}};
+}
+
 std::vector<Tensor> step_gradients(Backend& backend, const StepRule& rule, double step, const Tensor& x,
                                    const Tensor& dy) {
   Tensor dx(x.shape());
@@ -89,6 +93,7 @@ class LsqWeights final : public IntegerWeightQuantizer {
     return step_surrogate(rule(), static_cast<double>(step_for(point.at)), point);
   }
   void constrain(Tensor&) override { step_.set(std::max(kSmallestStep, step_.value())); }
+  [[nodiscard]] std::vector<Reading> readings() const override { return step_reading(step_.value()); }
 
  protected:
   void before_forward(const Context&, const Tensor& weights) override {
@@ -158,6 +163,7 @@ class LsqActivations final : public ActivationQuantizer {
     return step_surrogate(rule(point.at), static_cast<double>(step()), point);
   }
   [[nodiscard]] engine::Quantize export_spec() const override { return uniform_spec(table(), step()); }
+  [[nodiscard]] std::vector<Reading> readings() const override { return step_reading(step()); }
 
  private:
   [[nodiscard]] float step() const { return std::max(kSmallestStep, step_.value()); }

@@ -2,12 +2,21 @@
 #include "trainer/quantizers/quantizer.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "trainer/quantizers/weight_levels.h"
 #include "trainer/tensor/row_loops.h"
 
 namespace bitplane::train {
+
+std::vector<Reading> numbered_readings(std::string_view name, std::span<const float> values) {
+  std::vector<Reading> readings;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    readings.push_back({std::string(name) + "_" + std::to_string(i), static_cast<double>(values[i])});
+  }
+  return readings;
+}
 
 std::vector<Tensor> WeightQuantizer::backward(const Context&, const Tensor&, Tensor grad_output) {
   return {std::move(grad_output)};

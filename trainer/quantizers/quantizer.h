@@ -44,6 +44,9 @@ struct Reading {
   friend bool operator==(const Reading&, const Reading&) = default;
 };
 
+/// {"NAME_0", values[0]}, {"NAME_1", values[1]}, ...
+[[nodiscard]] std::vector<Reading> numbered_readings(std::string_view name, std::span<const float> values);
+
 /// Common to both operands: name, bits, what is learned by gradient and what is kept otherwise.
 class Quantizer {
  public:
@@ -57,7 +60,8 @@ class Quantizer {
   virtual void visit_state(const std::string& prefix, const StateVisitor& visitor) = 0;
   /// The function whose slope at `at` is the backward, in double, for gradient checks: one value per element.
   [[nodiscard]] virtual std::vector<double> surrogate(const SurrogatePoint& point) const = 0;
-  /// For the metrics of an epoch, after its last step. None by default.
+  /// For the metrics of an epoch, after its last step: the numbers that move, so that one which runs away is
+  /// seen. None by default.
   [[nodiscard]] virtual std::vector<Reading> readings() const { return {}; }
 };
 

@@ -82,6 +82,10 @@ void RunningClip::before_batch(const Context& ctx, const Tensor& x) {
   clip_.mutable_data()[0] = static_cast<float>(old == 0.0 ? target : (1.0 - kRate) * old + kRate * target);
 }
 
+std::vector<Reading> RunningClip::readings() const {
+  return {{"clip_point", static_cast<double>(clip_.data()[0])}};
+}
+
 engine::Quantize RunningClip::export_spec() const {
   const ThresholdTable t = table();
   const bool positive = options_.range == ClipRange::Positive;

@@ -36,6 +36,7 @@ class RunningClip final : public ActivationQuantizer {
   [[nodiscard]] bool looks_ahead() const noexcept override { return true; }
   void before_batch(const Context& ctx, const Tensor& x) override;
   [[nodiscard]] engine::Quantize export_spec() const override;
+  [[nodiscard]] std::vector<Reading> readings() const override;
 
  private:
   [[nodiscard]] float step() const noexcept;

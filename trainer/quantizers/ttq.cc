@@ -95,6 +95,11 @@ class TtqWeights final : public WeightQuantizer {
     negative_.set(std::max(kSmallestLevel, negative_.value()));
   }
 
+  [[nodiscard]] std::vector<Reading> readings() const override {
+    return {{"positive", static_cast<double>(positive_.value())},
+            {"negative", static_cast<double>(negative_.value())}};
+  }
+
   [[nodiscard]] WeightExport export_weights(const Tensor& weights) const override {
     check(weights);
     const Levels levels = levels_for(weights);
