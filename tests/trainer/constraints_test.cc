@@ -103,6 +103,22 @@ TEST(Constraints, StepsOfLsqStayAboveTheirFloor) {
   EXPECT_GT(at_floor, 0U) << "the rate does not reach the floor";
 }
 
+TEST(Constraints, ClipPointsOfPactStayAboveTheirFloor) {
+  const TemporaryFolder folder;
+  train_two_steps(folder, {"pact", 2, 2}, 0.05, "*.clip_point: lr=1e6");
+  std::size_t points = 0, at_floor = 0;
+  const LoadedRun saved = load_run(folder / "run", Which::Last);
+  for (const NamedParameter& p : named_parameters(*saved.net)) {
+    if (!p.name.ends_with("clip_point")) continue;
+    const float point = p.parameter->variable.value().data()[0];
+    EXPECT_GE(point, 1e-4F) << p.name;
+    ++points;
+    at_floor += point == 1e-4F ? 1U : 0U;
+  }
+  EXPECT_EQ(points, 4U);
+  EXPECT_GT(at_floor, 0U) << "the rate does not reach the floor";
+}
+
 /// Of the weights of a layer, as the definition has it: the mean of the magnitudes above a twentieth of the
 /// largest.
 double first_level_of_ttq(std::span<const float> weights) {

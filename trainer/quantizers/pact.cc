@@ -62,6 +62,7 @@ class PactActivations final : public ActivationQuantizer {
     return y;
   }
   [[nodiscard]] engine::Quantize export_spec() const override { return uniform_spec(table(), scale()); }
+  void constrain() override { alpha_.set(largest()); }
   [[nodiscard]] std::vector<Reading> readings() const override {
     return {{"clip_point", static_cast<double>(largest())}};
   }
