@@ -150,6 +150,24 @@ TEST_F(HandValues, AbcNetWeights) {
   }
 }
 
+/// Equal weights are their mean, so that B = sign(u std): +1 for u <= 0 too, as std is 0.
+TEST_F(HandValues, AbcNetWeightsThatAreAllEqual) {
+  constexpr float kWeight = 0.1F;
+  for (const std::size_t size : {1U, 3U, 10U, 18U, 1000U, 1152U}) {
+    for (const std::size_t bits : {1U, 2U, 3U, 5U}) {
+      SCOPED_TRACE(std::to_string(size) + " weights, " + std::to_string(bits) + " bits");
+      const auto abc = weights("abc-net", bits, 1, size);
+      const Variable w = matrix(1, Values(size, kWeight));
+      const Variable y = quantize_weights(ctx_, w, *abc);
+      const auto all = static_cast<std::uint16_t>((1U << bits) - 1U);
+      EXPECT_EQ(abc->export_weights(w.value()).codes, std::vector<std::uint16_t>(size, all));
+      backward(ctx_, y, Tensor::from({1, size}, Values(size, 1.0F)));
+      EXPECT_NEAR(y.value().data()[0], kWeight, 1e-6);
+      EXPECT_NEAR(w.grad().data()[0], kWeight, 1e-6);  // the shares' sum
+    }
+  }
+}
+
 /// 2 bits start with thresholds -1/3 and 1/3 (v = 5/6 and 1/6) and shares of 1/2.
 TEST_F(HandValues, AbcNetActivations) {
   const auto abc = activations("abc-net", 2);
@@ -251,7 +269,8 @@ TEST_F(HandValues, PactsClipPointDecaysLikeAWeight) {
   EXPECT_NEAR(layer.quantizer().trained()[0].value().data()[0], 2 - 0.1 * (5 + 0.1 * 2), 1e-6);
 }
 
-/// Infinities take the lowest and the highest level of any quantizer of activations.
+/// Infinities take the lowest and the highest level, but for levels whose codes are not all used
+/// (docs/METHODS.md).
 TEST_F(HandValues, InfinitiesSaturate) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   ctx_.mode = Mode::Eval;

@@ -100,8 +100,9 @@ class AbcWeights final : public WeightQuantizer {
   /// u_i std - mean
   [[nodiscard]] std::vector<double> shifts(const Tensor& weights) const {
     const auto n = static_cast<double>(weights.size());
-    double mean = 0, square = 0;
-    for (const float w : weights.values()) mean += static_cast<double>(w) / n;
+    double sum = 0, square = 0;
+    for (const float w : weights.values()) sum += static_cast<double>(w);
+    const double mean = sum / n;  // of equal weights exactly their value: they are at sign(0)
     for (const float w : weights.values()) {
       const double d = static_cast<double>(w) - mean;
       square += d * d / n;
