@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <functional>
@@ -223,6 +224,22 @@ TEST_F(GdrqGoldenTest, RunningClipPointOfActivations) {
         EXPECT_EQ(x.grad().data()[i], mask[b * size + i]) << i;
       }
     }
+  }
+}
+
+/// T = 0: every code is 0, and the first batch that is not dead is the one that starts the average.
+TEST_F(GdrqGoldenTest, ADeadLayerHasCodesZeroAndStartsWhenItLives) {
+  for (const std::size_t bits : {1U, 2U, 8U}) {
+    SCOPED_TRACE(bits);
+    const auto quantizer = gdrq().make_activations({.bits = bits});
+    const Tensor alive = Tensor::from({2, 2}, std::vector<float>{0.0F, 0.5F, 1e30F, 0.5F});
+    quantizer->before_batch(ctx_, Tensor::zeros({2, 2}));
+    EXPECT_EQ(quantize_codes(alive, quantizer->table()), std::vector<std::uint8_t>(4, 0));
+    const engine::Quantize exported = quantizer->export_spec();
+    EXPECT_EQ(std::get<engine::UniformBasis>(exported.basis).scale[0], 0.0F);
+    EXPECT_TRUE(std::ranges::all_of(exported.thresholds, [](float t) { return std::isfinite(t); }));
+    quantizer->before_batch(ctx_, Tensor::filled({2, 2}, 0.5F));
+    EXPECT_NEAR(quantizer->table().levels.back(), 4 * 0.5, 1e-6);
   }
 }
 

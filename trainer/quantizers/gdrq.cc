@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -283,8 +284,8 @@ class GdrqActivations final : public ActivationQuantizer {
   [[nodiscard]] bool looks_ahead() const noexcept override { return true; }
   void before_batch(const Context& ctx, const Tensor& x) override {
     const double wanted = k_a_ * mean_of_magnitudes(ctx.backend, x);
-    const bool first = started_.data()[0] == 0.0F;
     const auto now = static_cast<double>(clip_point_.data()[0]);
+    const bool first = now == 0.0;  // a layer that was dead so far starts with the batch in which it lives
     clip_point_.fill(static_cast<float>(first ? wanted : (1.0 - eta_) * now + eta_ * wanted));
     started_.fill(1.0F);
   }
@@ -292,6 +293,7 @@ class GdrqActivations final : public ActivationQuantizer {
     ThresholdTable table = nearest_table(bits_, scale());
     table.pass_above = 0.0F;
     table.pass_up_to = just_below(largest());
+    if (largest() == 0.0F) std::ranges::fill(table.thresholds, std::numeric_limits<float>::max());
     return table;
   }
   [[nodiscard]] engine::Quantize export_spec() const override { return uniform_spec(table(), scale()); }
@@ -300,11 +302,8 @@ class GdrqActivations final : public ActivationQuantizer {
   }
 
  private:
-  /// Never 0: a layer that is dead in its first batch has codes 0.
-  [[nodiscard]] float largest() const {
-    constexpr float kSmallest = 1e-6F;
-    return started_.data()[0] == 0.0F ? 1.0F : std::max(kSmallest, clip_point_.data()[0]);
-  }
+  /// 0 of a layer that was dead in every batch so far: all codes are 0.
+  [[nodiscard]] float largest() const { return started_.data()[0] == 0.0F ? 1.0F : clip_point_.data()[0]; }
   [[nodiscard]] float scale() const { return largest() / static_cast<float>((1 << bits_) - 1); }
 
   std::size_t bits_;
