@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <cmath>
+
 #include "golden_support.h"
 #include "trainer/ops/quantize.h"
 #include "trainer/quantizers/list.h"
@@ -85,6 +88,57 @@ TEST_F(QilGoldenTest, TheProjectionKeepsZeroAtZero) {
     const QilInterval projected = qil_project({.c = c.at("c"), .d = c.at("d")}, c.at("q"), c.at("d_min"));
     EXPECT_NEAR(projected.c, c.at("c_projected").get<double>(), 1e-12);
     EXPECT_NEAR(projected.d, c.at("d_projected").get<double>(), 1e-12);
+    const double q = c.at("q"), m = projected.c - projected.d + projected.d / q;
+    EXPECT_NEAR(m, c.at("m_projected").get<double>(), 1e-12);
+    // Of a quantizer with these intervals.
+    const auto bits = static_cast<std::size_t>(std::bit_width(c.at("q").get<unsigned>()));
+    const Json now{{"c", projected.c}, {"d", projected.d}, {"bits", bits + 1}};
+    const auto w = weights(now, {1, 2}, "unit");
+    set_interval(*w, now);
+    const auto edge = static_cast<float>(m);
+    const Tensor x = Tensor::from({1, 2}, std::vector<float>{0.0F, std::nextafter(edge, 0.0F)});
+    EXPECT_EQ(w->export_weights(x).codes, (std::vector<std::uint16_t>{0, 0}));
+    const auto a = find_quantizer("qil")->make_activations({.bits = bits});
+    set_interval(*a, now);
+    EXPECT_EQ(quantize_codes(x, a->table()), (std::vector<std::uint8_t>{0, 0}));
+  }
+}
+
+/// What is all 0 has no interval: it is found when there is something to find it from.
+TEST_F(QilGoldenTest, StartsWithTheFirstBatchThatIsNotZero) {
+  const Tensor zeros = Tensor::zeros({4, 50}), x = random_tensor({4, 50}, 3);
+  const auto later = [&](Quantizer& late, Quantizer& prompt) {
+    for (std::size_t i = 0; i < 2; ++i)
+      EXPECT_EQ(late.trained()[i].value().data()[0], prompt.trained()[i].value().data()[0]);
+  };
+  const WeightQuantizerOptions layer{.bits = 2, .out_channels = 4, .filter_size = 50};
+  const auto late = find_quantizer("qil")->make_weights(layer),
+             prompt = find_quantizer("qil")->make_weights(layer);
+  const Tensor dead = late->forward(ctx_, zeros);
+  for (const float v : dead.values()) EXPECT_EQ(v, 0.0F);
+  static_cast<void>(late->forward(ctx_, x));
+  static_cast<void>(prompt->forward(ctx_, x));
+  later(*late, *prompt);
+  const auto late_input = find_quantizer("qil")->make_activations({.bits = 2}),
+             prompt_input = find_quantizer("qil")->make_activations({.bits = 2});
+  const Tensor silent = quantize(ctx_, Variable(zeros), *late_input).value();
+  for (const float v : silent.values()) EXPECT_EQ(v, 0.0F);
+  static_cast<void>(quantize(ctx_, Variable(x), *late_input));
+  static_cast<void>(quantize(ctx_, Variable(x), *prompt_input));
+  later(*late_input, *prompt_input);
+}
+
+/// Their deviation is 0: in an interval of no width nothing would ever move them.
+TEST_F(QilGoldenTest, WeightsThatAreAllEqualHaveGradients) {
+  for (std::size_t bits = 2; bits <= 8; ++bits) {
+    SCOPED_TRACE(bits);
+    const auto quantizer =
+        find_quantizer("qil")->make_weights({.bits = bits, .out_channels = 4, .filter_size = 50});
+    const Variable w(Tensor::filled({4, 50}, -0.05F), Gradient::Required);
+    const Variable y = quantize_weights(ctx_, w, *quantizer);
+    backward(ctx_, y, Tensor::filled({4, 50}, 1.0F));
+    EXPECT_GT(w.grad().data()[0], 0.0F);
+    EXPECT_NE(quantizer->trained()[0].grad().data()[0], 0.0F);
   }
 }
 

@@ -164,7 +164,7 @@ class QilWeights final : public IntegerWeightQuantizer {
 
  protected:
   void before_forward(const Context&, const Tensor& weights) override {
-    if (!parameters_.started()) parameters_.start(interval_for(weights));
+    if (!parameters_.started() && spread(weights) > 0) parameters_.start(interval_for(weights));
     const QilInterval now = parameters_.interval();
     const auto lowest = static_cast<float>(now.c - now.d + now.d / parameters_.q());
     const auto zeros = std::count_if(weights.values().begin(), weights.values().end(),
@@ -189,6 +189,11 @@ class QilWeights final : public IntegerWeightQuantizer {
  private:
   [[nodiscard]] QilInterval interval_for(const Tensor& weights) const {
     if (parameters_.started()) return parameters_.interval();
+    return parameters_.interval(std::max(kSmallestSigma, spread(weights)));
+  }
+  /// The deviation. Of weights that are all equal their magnitude, as no weight could leave the top level of
+  /// an interval of width 0, with slopes 0.
+  static double spread(const Tensor& weights) {
     double sum = 0, square = 0;
     for (const float w : weights.values()) {
       sum += static_cast<double>(w);
@@ -196,7 +201,8 @@ class QilWeights final : public IntegerWeightQuantizer {
     }
     const auto count = static_cast<double>(weights.size());
     const double variance = square / count - sum / count * sum / count;
-    return parameters_.interval(std::max(kSmallestSigma, std::sqrt(std::max(0.0, variance))));
+    constexpr double kEqual = 1e-12;  // of the mean square: rounding leaves less
+    return std::sqrt(variance > kEqual * square / count ? variance : square / count);
   }
 
   QilParameters parameters_;
@@ -225,6 +231,7 @@ class QilActivations final : public ActivationQuantizer {
             sum[0] += static_cast<double>(x.data()[i]) * static_cast<double>(x.data()[i]);
           }
         });
+    if (sums[0] == 0.0) return;  // a layer that is dead in its first batch starts with one in which it lives
     const double sigma = std::sqrt(2.0 * sums[0] / static_cast<double>(x.size()));
     parameters_.start(parameters_.interval(std::max(kSmallestSigma, sigma)));
   }
