@@ -12,6 +12,7 @@
 #include "trainer/methods/method.h"
 #include "trainer/nets/net.h"
 #include "trainer/nn/layers.h"
+#include "trainer/run_support.h"
 #include "trainer/trainer_support.h"
 
 namespace bitplane::train {
@@ -107,6 +108,28 @@ TEST(NetPlans, FixedLevelsReachBackThroughReluAndPoolingButNotThroughSums) {
             "stage4.block1.bn3 stage4.block1.shortcut.bn stage4.block2.bn3 stage4.bn");
   EXPECT_EQ(norms("vgg-small", {32, 32, 3}), "bn6");
   EXPECT_EQ(norms("alexnet", {67, 67, 3}), "");
+}
+
+TEST(NetPlans, FixedLevelsWantABatchNormSomewhereInFront) {
+  const std::set<std::string_view> without{"light-cnn", "light-cnn-full", "vgg-16", "alexnet-caffe"};
+  for (const NetInfo& info : nets()) {
+    for (const char* method : {"hwgq", "tsq", "lsq"}) {
+      SCOPED_TRACE(std::string(info.name) + ", " + method);
+      const auto build = [&] {
+        const std::size_t wbits = method == std::string_view("hwgq") ? 1 : 2;
+        return build_net(info.name, {.input = {info.min_size, info.min_size, 3},
+                                     .classes = 4,
+                                     .width = 0.05,
+                                     .plan = plan_of(method, wbits, 2)});
+      };
+      if (without.contains(info.name) && method != std::string_view("lsq")) {
+        const std::string message = testing::message_of<std::invalid_argument>(build);
+        EXPECT_NE(message.find("no batch norm stands in front of 'quant"), std::string::npos) << message;
+      } else {
+        EXPECT_NO_THROW(static_cast<void>(build()));
+      }
+    }
+  }
 }
 
 /// Runs the net on random pictures; each quantizer that reads signs must see both.

@@ -163,6 +163,7 @@ constexpr auto kNets = std::to_array<NetInfo>({
 std::unique_ptr<Module> finished(std::unique_ptr<Module> net) {
   remove_relus_before_signs(*net);
   remove_affine_before_fixed_levels(*net);
+  require_norm_before_fixed_levels(*net);
   return net;
 }
 

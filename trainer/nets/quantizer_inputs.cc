@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/nets/quantizer_inputs.h"
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <variant>
 
@@ -76,6 +78,23 @@ void remove_affine_before_fixed_levels(Module& net) {
     options.affine = Affine::None;
     layer = std::make_unique<BatchNorm>(options);
   });
+}
+
+void require_norm_before_fixed_levels(Module& net) {
+  std::set<std::string> normalized;
+  for (const LayerNode& node : layer_graph(net).nodes) {
+    const bool behind_norm =
+        std::ranges::any_of(node.inputs, [&](const std::string& name) { return normalized.contains(name); });
+    const auto* quantize = std::get_if<const Quantize*>(&node.layer);
+    if (quantize != nullptr && !behind_norm && (*quantize)->quantizer().wants_unit_input()) {
+      throw std::invalid_argument(
+          "'" + std::string((*quantize)->quantizer().name()) +
+          "' has fixed levels for activations of deviation 1, and no batch norm stands in front of '" +
+          node.name +
+          "': take a net with batch norms, or a method whose levels follow the activations, as lsq");
+    }
+    if (behind_norm || is_one_of<BatchNorm>(node.layer)) normalized.insert(node.name);
+  }
 }
 
 }  // namespace bitplane::train

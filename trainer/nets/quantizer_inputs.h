@@ -19,4 +19,9 @@ void remove_relus_before_signs(Module& net);
 /// sum or a concatenation the values are not those of one batch norm: those in front of it stay as they are.
 void remove_affine_before_fixed_levels(Module& net);
 
+/// Throws std::invalid_argument, naming the layer, for a quantizer of fixed levels with no batch norm at all
+/// between the net's input and itself: its input has any deviation, and where that is far below the first
+/// threshold every code is 0 and the net does not learn.
+void require_norm_before_fixed_levels(Module& net);
+
 }  // namespace bitplane::train
