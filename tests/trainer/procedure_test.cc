@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
@@ -103,10 +105,66 @@ TEST_F(ProcedureTest, StagesRunOneByOneAndTheLastOneIsTheResult) {
             result.at("stages").at(1).at("test_accuracy"));
   ASSERT_EQ(run(folder_, {"export", folder_ / "q", "--out", folder_ / "m"}).code, 0);
   EXPECT_EQ(read_file_bytes(folder_ / "m"), read_file_bytes(folder_ / "q/2-2-bits/model.safetensors"));
-  // The intervals of 3 bits went on to 2, and nothing was left over.
+}
+
+/// All numbers of a run's net, quantizers' among them.
+std::map<std::string, std::vector<float>> state_of(const std::string& run_folder) {
+  const LoadedRun loaded = load_run(run_folder, Which::Last);
+  std::map<std::string, std::vector<float>> state;
+  for (const auto& [name, tensor] : tensors_of(*loaded.net))
+    state[name].assign(tensor->values().begin(), tensor->values().end());
+  return state;
+}
+
+/// Whether the intervals of QIL in `after` are those of `before`; the weights moved nowhere either.
+void expect_same_intervals(const std::string& before, const std::string& after) {
+  const auto had = state_of(before), has = state_of(after);
+  std::size_t intervals = 0;
+  for (const auto& [name, values] : has) {
+    if (name.ends_with("running_mean") || name.ends_with("running_var")) continue;
+    ASSERT_TRUE(had.contains(name)) << name;
+    intervals += name.ends_with("centre") ? 1U : 0U;
+    for (std::size_t i = 0; i < values.size(); ++i)
+      EXPECT_NEAR(values[i], had.at(name)[i], 1e-6F * std::fabs(values[i])) << name;
+  }
+  EXPECT_EQ(intervals, 8U);  // of four layers' weights and activations
+}
+
+TEST_F(ProcedureTest, IntervalsOfQilGoOnToFewerBits) {
+  const Finished done = run(
+      folder_, quantize("q", {"--method", "qil", "--option", "first_bits=3", "--set", "2-bits.lr=1e-12"}));
+  ASSERT_EQ(done.code, 0) << done.err;
+  expect_same_intervals(folder_ / "q/1-3-bits", folder_ / "q/2-2-bits");
   const auto prepared = nlohmann::json::parse(read_file_text(folder_ / "q/2-2-bits.prepared.json"));
   EXPECT_TRUE(prepared.at("fresh").empty()) << prepared;
   EXPECT_TRUE(prepared.at("unused").empty()) << prepared;
+}
+
+TEST_F(ProcedureTest, QilGoesOnFromARunOfItsOwnWithMoreBits) {
+  const Finished trained =
+      run(folder_, testing::train_arguments(
+                       folder_, "four",
+                       {"--method", "qil", "--wbits", "4", "--abits", "4", "--option", "weight_scale=M"}));
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const auto go_on = [&](const std::string& out, Arguments more) {
+    Arguments arguments{"quantize", "--from", folder_ / "four", "--out", folder_ / out, "--method", "qil",
+                        "--epochs", "1",      "--lr",           "1e-12"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  };
+  const Finished down = run(folder_, go_on("q", {"--wbits", "2", "--abits", "2"}));
+  ASSERT_EQ(down.code, 0) << down.err;
+  expect_same_intervals(folder_ / "four", folder_ / "q/1-3-bits");
+  expect_same_intervals(folder_ / "four", folder_ / "q/2-2-bits");
+  const auto config = nlohmann::json::parse(read_file_text(folder_ / "q/2-2-bits/config.json"));
+  EXPECT_EQ(config.at("options").at("weight_scale"), "M") << "that of the run that it goes on from";
+
+  expect_refusal(go_on("up", {"--wbits", "5", "--abits", "4"}), "has 4/4 bits, and qil goes down from there");
+  expect_refusal(go_on("first", {"--wbits", "2", "--abits", "2", "--option", "first_bits=5"}),
+                 "first_bits 5 is more than --from has: 4/4 bits");
+  Arguments other = go_on("other", {});
+  *(std::ranges::find(other, "qil")) = "gdrq";
+  expect_refusal(other, "is a run of method 'qil'");
 }
 
 TEST_F(ProcedureTest, AScheduleThatIsGivenBringsItsOwnWarmup) {

@@ -65,7 +65,7 @@ std::string help_of(const ConfigField& field) {
 
 cli::Action declare_quantize(CLI::App& app) {
   auto options = std::make_shared<QuantizeOptions>();
-  app.add_option("--from", options->from, "run folder of a float net");
+  app.add_option("--from", options->from, "run folder of a float net (qil: or of one of qil with more bits)");
   declare_config_flags(app, options->flags, help_of);
   app.add_option("--set", options->special,
                  "STAGE.NAME=VALUE: a setting or an option of one stage, as fine-tune.lr=0.001");

@@ -53,19 +53,26 @@ void refuse_other_task(const Config& from, const PartialConfig& flags) {
   }
 }
 
-void refuse_quantized(const LoadedRun& from) {
-  const Config& config = from.folder.config();
-  if (config.method == "float") return;
-  throw std::invalid_argument("--from '" + from.folder.path() + "' is a run of method '" + config.method +
-                              "' with " + std::to_string(config.wbits) + "/" + std::to_string(config.abits) +
-                              " bits: a procedure starts from a run of method 'float'");
+/// Of a run that is no float run, but the procedure's own.
+bool goes_on(const ProcedureInfo& procedure, const Config& from) {
+  return procedure.go_on != nullptr && from.method == procedure.method;
 }
 
-/// The float run's settings, as if a config file had given them.
-PartialConfig inherited(const Config& from, const PartialConfig& flags) {
+void refuse_quantized(const ProcedureInfo& procedure, const LoadedRun& from) {
+  const Config& config = from.folder.config();
+  if (config.method == "float" || goes_on(procedure, config)) return;
+  throw std::invalid_argument(
+      "--from '" + from.folder.path() + "' is a run of method '" + config.method + "' with " +
+      std::to_string(config.wbits) + "/" + std::to_string(config.abits) +
+      " bits: this procedure starts from a run of method 'float'" +
+      (procedure.go_on != nullptr ? ", or goes on from one of '" + std::string(procedure.method) + "'" : ""));
+}
+
+/// The settings of the run that it starts from, as if a config file had given them.
+PartialConfig inherited(const ProcedureInfo& procedure, const Config& from, const PartialConfig& flags) {
   PartialConfig file;
   file.values = from;
-  file.values.options.clear();
+  if (!goes_on(procedure, from)) file.values.options.clear();
   for (const ConfigField& field : config_fields()) {
     if (!contains(kNotOfFloatRun, field.name)) file.given.insert(std::string(field.name));
   }
@@ -114,7 +121,7 @@ void refuse_float_end(const ProcedureInfo& procedure, const PartialConfig& flags
                               " and abits " + to_string(activations));
 }
 
-/// The options of the procedure, taken out of the method's.
+/// The options of the procedure that are given, taken out of the method's.
 OptionValues take_options(const ProcedureInfo& procedure, MethodOptionValues& given) {
   OptionValues own;
   for (const OptionInfo& option : procedure.options) {
@@ -123,6 +130,10 @@ OptionValues take_options(const ProcedureInfo& procedure, MethodOptionValues& gi
     own.insert(*found);
     given.erase(found);
   }
+  return own;
+}
+
+OptionValues resolved(const ProcedureInfo& procedure, OptionValues own) {
   return resolve_options("the procedure of method '" + std::string(procedure.method) + "'", procedure.options,
                          std::move(own));
 }
@@ -288,7 +299,7 @@ ProcedurePlan plan_procedure(const LoadedRun& from, const PartialConfig& flags,
                              const std::vector<std::string>& stage_settings) {
   const Config& float_config = from.folder.config();
   ProcedurePlan plan{.procedure = &find_procedure(flags.values.method)};
-  refuse_quantized(from);
+  refuse_quantized(*plan.procedure, from);
   require_finished(from);
   refuse_other_task(float_config, flags);
   for (const std::string_view name : kOfFirstRun) {
@@ -297,12 +308,15 @@ ProcedurePlan plan_procedure(const LoadedRun& from, const PartialConfig& flags,
   }
   plan.from = absolute_path(from.folder.path());
   plan.from_checksum = state_checksum(*from.net);
-  PartialConfig file = inherited(float_config, flags), wanted = flags;
+  PartialConfig file = inherited(*plan.procedure, float_config, flags), wanted = flags;
   plan.options = take_options(*plan.procedure, wanted.values.options);
+  static_cast<void>(resolved(*plan.procedure, plan.options));
   add_defaults(*plan.procedure, flags, file);
   refuse_float_end(*plan.procedure, flags);
   plan.request = resolve_config(file, wanted);
   plan.request.teacher = absolute_path(plan.request.teacher);
+  if (goes_on(*plan.procedure, float_config)) plan.procedure->go_on(float_config, plan.request, plan.options);
+  plan.options = resolved(*plan.procedure, std::move(plan.options));
   for (const std::string& text : stage_settings)
     plan.special.push_back(planned_setting(*plan.procedure, text));
   add_stages(plan);
@@ -334,7 +348,7 @@ ProcedurePlan plan_from_json(const nlohmann::json& json, const std::string& out)
   OptionValues options;
   for (const auto& [name, value] : json.at("options").items())
     options[name] = parse_option(value.get<std::string>());
-  plan.options = take_options(*plan.procedure, options);
+  plan.options = resolved(*plan.procedure, take_options(*plan.procedure, options));
   for (const auto& text : json.at("special"))
     plan.special.push_back(parse_stage_setting(text.get<std::string>()));
   add_stages(plan);
