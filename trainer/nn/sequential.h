@@ -18,10 +18,10 @@ class Sequential final : public Module {
   /// Names are unique within the container; throws std::invalid_argument otherwise.
   Sequential& add(std::string name, std::unique_ptr<Module> module);
   template <class M, class... Args>
-  M& emplace(std::string name, Args&&... args) {
+  M& emplace(const std::string& name, Args&&... args) {
     auto module = std::make_unique<M>(std::forward<Args>(args)...);
     M& reference = *module;
-    add(std::move(name), std::move(module));
+    add(name, std::move(module));
     return reference;
   }
 

@@ -122,11 +122,11 @@ void TflSolver::start_from_nothing() {
 
 /// Whether coordinate j moved.
 bool TflSolver::improve(std::size_t j) {
-  constexpr std::array kLevels{-1, 0, 1};
+  constexpr std::array<std::int8_t, 3> kLevels{-1, 0, 1};
   const double diagonal = problem_.inputs.gram(j)[j];
-  int best = t_[j];
+  std::int8_t best = t_[j];
   double best_ratio = 0, best_num = 0, best_den = 0;
-  for (const int level : kLevels) {
+  for (const std::int8_t level : kLevels) {
     if (level == t_[j]) continue;
     const auto d = static_cast<double>(level - t_[j]);
     const double num = num_ + d * g_[j];
