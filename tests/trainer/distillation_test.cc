@@ -3,12 +3,15 @@
 // Training with a teacher, and what quantizers tell the metrics.
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <stdexcept>
+#include <vector>
 
 #include "trainer/methods/method.h"
 #include "trainer/run/loaded_run.h"
 #include "trainer/run/metrics.h"
 #include "trainer/run_support.h"
+#include "trainer/trainer_support.h"
 
 namespace bitplane::train {
 namespace {
@@ -27,6 +30,9 @@ class Distillation : public ::testing::Test {
     Training training = Training::start(config, data_);
     ASSERT_EQ(training.run(testing::silent()), Outcome::Finished);
     rows_ = training.rows();
+    parameters_.clear();
+    for (const NamedParameter& p : named_parameters(training.net()))
+      parameters_.push_back(testing::bits_of(p.parameter->variable.value()));
   }
   void train_teacher() {
     Config config = testing::small_config(folder_ / "teacher", kFloatBits, kFloatBits);
@@ -36,22 +42,26 @@ class Distillation : public ::testing::Test {
   testing::TemporaryFolder folder_;
   TrainingData data_ = testing::small_data(64, 16);
   std::vector<EpochRow> rows_;
+  std::vector<std::vector<std::uint32_t>> parameters_;  ///< of the run that ended last
 };
 
 TEST_F(Distillation, TheTeachersShareChangesWhatIsLearned) {
   ASSERT_NO_FATAL_FAILURE(train_teacher());
   ASSERT_NO_FATAL_FAILURE(train(qil_config(folder_ / "alone")));
-  const double alone = rows_.back().loss;
+  const double loss = rows_.back().loss;
+  const auto alone = parameters_;
   Config taught = qil_config(folder_ / "taught");
   taught.teacher = folder_ / "teacher";
   ASSERT_NO_FATAL_FAILURE(train(taught));
-  EXPECT_NE(rows_.back().loss, alone);
+  ASSERT_EQ(parameters_.size(), alone.size());
+  for (std::size_t i = 0; i < alone.size(); ++i) EXPECT_NE(parameters_[i], alone[i]) << i;
   // A share of 0 is the labels alone, to the last bit.
   Config labels = qil_config(folder_ / "labels");
   labels.teacher = folder_ / "teacher";
   labels.teacher_share = 0.0;
   ASSERT_NO_FATAL_FAILURE(train(labels));
-  EXPECT_EQ(rows_.back().loss, alone);
+  EXPECT_EQ(rows_.back().loss, loss);
+  EXPECT_EQ(parameters_, alone);
 }
 
 TEST_F(Distillation, ATeacherOfOtherInputsIsRefused) {

@@ -137,21 +137,54 @@ TEST_F(QuantizerTest, ExportedTablesAreTheForward) {
   }
 }
 
-TEST_F(QuantizerTest, EvaluationMovesNothing) {
+/// All numbers of a quantizer, to the bit.
+std::vector<std::vector<std::uint32_t>> state_bits(Quantizer& quantizer) {
+  std::vector<std::vector<std::uint32_t>> bits;
+  quantizer.visit_state("", {.parameter = [&](const std::string&,
+                                              Parameter& p) { bits.push_back(bits_of(p.variable.value())); },
+                             .buffer = [&](const std::string&, Tensor& t) { bits.push_back(bits_of(t)); }});
+  return bits;
+}
+
+TEST_F(QuantizerTest, EvaluationMovesNoActivations) {
   for (const QuantizerInfo* info : quantizers()) {
+    if (info->activations == nullptr) continue;
     SCOPED_TRACE(info->name);
-    if (info->activations != nullptr) {
-      const auto a = info->make_activations({.bits = info->activation_bits.max});
-      const auto before = a->table().levels;
-      static_cast<void>(quantize(eval(), Variable(random_tensor({9, 3}, 1)), *a));
-      EXPECT_EQ(a->table().levels, before);
+    const auto a = info->make_activations({.bits = info->activation_bits.max});
+    for (const char* when : {"before the first step", "behind it"}) {
+      SCOPED_TRACE(when);
+      const auto before = state_bits(*a);
+      static_cast<void>(quantize(eval(), Variable(relu_of(random_tensor({9, 3}, 1))), *a));
+      EXPECT_EQ(state_bits(*a), before);
+      static_cast<void>(quantize(ctx_, Variable(relu_of(random_tensor({9, 3}, 2))), *a));
     }
-    if (info->weights != nullptr) {
-      const auto w = info->make_weights(
-          {.bits = info->weight_bits.max, .out_channels = 2, .filter_size = 6, .kernel_area = 1});
-      const Tensor weights = random_tensor({2, 6}, 2);
-      const auto first = bits_of(w->forward(eval(), weights));
-      EXPECT_EQ(bits_of(w->forward(eval(), weights)), first);
+  }
+}
+
+TEST_F(QuantizerTest, EvaluationMovesNoWeights) {
+  const auto expect_still = [&](WeightQuantizer& w) {
+    for (const char* when : {"before the first step", "behind it"}) {
+      SCOPED_TRACE(when);
+      const auto before = state_bits(w);
+      const Tensor other = random_tensor({2, 6}, 3);
+      const auto first = bits_of(w.forward(eval(), other));
+      EXPECT_EQ(state_bits(w), before);
+      EXPECT_EQ(bits_of(w.forward(eval(), other)), first);
+      static_cast<void>(w.forward(ctx_, random_tensor({2, 6}, 2)));
+    }
+  };
+  for (const QuantizerInfo* info : quantizers()) {
+    if (info->weights == nullptr) continue;
+    SCOPED_TRACE(info->name);
+    WeightQuantizerOptions layer{
+        .bits = info->weight_bits.max, .out_channels = 2, .filter_size = 6, .kernel_area = 1};
+    expect_still(*info->make_weights(layer));
+    for (const OptionInfo& option : info->weight_options) {
+      for (const std::string_view choice : option.choices) {
+        SCOPED_TRACE(std::string(option.name) + "=" + std::string(choice));
+        layer.options = {{std::string(option.name), std::string(choice)}};
+        expect_still(*info->make_weights(layer));
+      }
     }
   }
 }

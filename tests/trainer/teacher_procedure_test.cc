@@ -52,6 +52,10 @@ TEST_F(TeacherProcedure, TtqLearnsFromIt) {
   expect_taught("ttq", "2");
 }
 
+TEST_F(TeacherProcedure, QilLearnsFromItAtEveryWidth) {
+  expect_taught("qil", "3");
+}
+
 TEST_F(TeacherProcedure, EslqLearnsFromItInEveryPart) {
   expect_taught("eslq", "3");
 }

@@ -248,6 +248,17 @@ TEST_F(TflLayersTest, BatchNormsBehindASumOrAConcatenationHaveTheStatisticsOfWha
   }
 }
 
+/// Without an intercept: no batch norm and no bias follows the layer itself.
+TEST_F(TflLayersTest, InAWayThatEndsWithAConvolutionWhatIsReportedIsWhatTheNetDoes) {
+  make(kJoinedNet);
+  const auto net = learn(backend_, {.positions = 10000, .lambdas = kFew});
+  const auto& layer = found_.at("layers").at(1);
+  EXPECT_EQ(layer.at("layer"), "joined.b.conv");
+  const double error = layer.at("end_error");
+  EXPECT_NEAR(difference(*net, "joined.b.conv"), error, 1e-4);
+  EXPECT_LT(error, layer.at("start_error").get<double>());
+}
+
 /// Such as branches begin with: they are their beta, whatever their weights.
 TEST_F(TflLayersTest, AChannelWithoutScaleKeepsItsFilterAndItsShift) {
   make(kSumNet);

@@ -140,6 +140,19 @@ TEST(Tfl, TheObjectiveNeverRisesWhateverTheOutput) {
   }
 }
 
+TEST(Tfl, LearningALinearOutputNeverEndsWorseThanItBegan) {
+  Backend backend;
+  for (const std::uint64_t seed : {1, 2, 3, 4}) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const TernaryTruth truth(backend, seed);
+    TflSolution start{.t = truth.solution.t, .alpha = 0.7, .b = -0.2};
+    for (std::size_t j = 0; j < start.t.size(); j += 3)
+      start.t[j] = static_cast<std::int8_t>(1 - std::abs(start.t[j]));
+    const TflResult result = TflSolver(truth.problem(TflOutput::Linear)).solve(truth.y, start);
+    EXPECT_LT(result.end_error, result.start_error);
+  }
+}
+
 TEST(Tfl, WithoutLambdasTheStartIsTheSolution) {
   Backend backend;
   const TernaryTruth truth(backend, 5);
