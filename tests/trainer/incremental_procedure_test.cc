@@ -4,18 +4,24 @@
 // outlives training, kills and resumes to the byte, and the last model's weights are all levels.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <random>
 #include <thread>
 #include <variant>
 
 #include "bitplane/model_spec.h"
-#include "trainer/nn/module.h"
+#include "trainer/data/batch.h"
+#include "trainer/nn/layers.h"
+#include "trainer/procedures/carry_state.h"
 #include "trainer/procedures/procedure.h"
 #include "trainer/quantizers/incremental.h"
 #include "trainer/run/loaded_run.h"
+#include "trainer/run/training_data.h"
 #include "trainer/trainer_command.h"
 
 namespace bitplane::train {
@@ -55,6 +61,20 @@ class IncrementalProcedure : public ::testing::Test {
     }
     EXPECT_EQ(last, 1.0);
   }
+  /// The largest output of each layer in evaluation, on all training pictures.
+  [[nodiscard]] std::map<std::string, float> largest_of_training_set(const LoadedRun& run) const {
+    const TrainingData data = load_training_data(run.folder.config());
+    std::vector<std::uint32_t> all(data.train.count);
+    std::iota(all.begin(), all.end(), 0U);
+    Backend backend{{.threads = 1}};
+    const Context eval{.backend = backend, .mode = Mode::Eval, .grad = GradMode::Off};
+    std::map<std::string, float> largest;
+    run.net->watch(eval, Variable(make_batch(data.train, run.task.preprocessing, all).pictures), "",
+                   [&](const std::string& name, const Variable& output) {
+                     largest[name] = *std::ranges::max_element(output.value().values());
+                   });
+    return largest;
+  }
   TemporaryFolder folder_;
 
  private:
@@ -86,6 +106,82 @@ TEST_F(IncrementalProcedure, SlqFreezesClusterAfterCluster) {
     const engine::Weights& weights = conv != nullptr ? conv->weights : linear->weights;
     EXPECT_TRUE(std::holds_alternative<engine::CodebookWeights>(weights)) << node.name;
   }
+}
+
+/// Weights as they were trained, on activations whose clip points are the largest that they meet.
+TEST_F(IncrementalProcedure, ActivationsGetTheirBitsBehindTheLastPart) {
+  const Finished finished =
+      run(folder_, quantize("slq", {"--method", "slq", "--wbits", "3", "--abits", "8", "--option",
+                                    "activations=gdrq", "--option", "calibrate=on"}));
+  ASSERT_EQ(finished.code, 0) << finished.err;
+  expect_stages_freeze("slq", {"1-part-1", "2-part-2", "3-part-3"});
+  const LoadedRun before = load_run(folder_ / "slq/3-part-3", Which::Last),
+                  now = load_run(folder_ / "slq/4-activations", Which::Last);
+  EXPECT_EQ(before.folder.config().abits, kFloatBits);
+  EXPECT_EQ(now.folder.config().abits, 8U);
+  const std::map<std::string, Tensor*> had = tensors_of(*before.net);
+  for (const auto& [name, tensor] : had) {
+    ASSERT_TRUE(tensors_of(*now.net).contains(name)) << name;
+    EXPECT_TRUE(std::ranges::equal(tensors_of(*now.net).at(name)->values(), tensor->values())) << name;
+  }
+  const std::map<std::string, float> largest = largest_of_training_set(before);
+  std::size_t points = 0;
+  for (const LayerNode& node : layer_graph(*now.net).nodes) {
+    if (!std::holds_alternative<const Quantize*>(node.layer)) continue;
+    EXPECT_EQ(tensors_of(*now.net).at(node.name + ".clip_point")->data()[0], largest.at(node.inputs.front()));
+    ++points;
+  }
+  EXPECT_EQ(points, 4U);
+  const auto model = engine::read_model(folder_ / "slq/4-activations/model.safetensors");
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  std::size_t in_bits = 0;
+  for (const engine::Node& node : model->nodes) {
+    const auto* conv = std::get_if<engine::Conv2d>(&node.op);
+    in_bits += conv != nullptr && std::holds_alternative<engine::PlaneWeights>(conv->weights) ? 1U : 0U;
+  }
+  EXPECT_EQ(in_bits, 4U);
+
+  // The same from the run with float activations, and nothing from one whose weights are not done.
+  const auto go_on = [&](const std::string& from, const Arguments& more) {
+    Arguments arguments{"quantize",        "--from", folder_ / from, "--out", folder_ / "alone",
+                        "--method",        "slq",    "--abits",      "8",     "--option",
+                        "activations=gdrq"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(folder_, arguments);
+  };
+  const Finished unfinished = go_on("slq/2-part-2", {});
+  EXPECT_EQ(unfinished.code, 2);
+  EXPECT_NE(unfinished.err.find("not all of its weights are quantized"), std::string::npos) << unfinished.err;
+  const Finished other = go_on("slq/3-part-3", {"--wbits", "5"});
+  EXPECT_EQ(other.code, 2);
+  EXPECT_NE(other.err.find("its weights stay as they are"), std::string::npos) << other.err;
+  const Finished twice = go_on("slq", {});
+  EXPECT_EQ(twice.code, 2);
+  EXPECT_NE(twice.err.find("only float activations get bits"), std::string::npos) << twice.err;
+  const Finished plain = go_on("float", {"--option", "calibrate=only"});
+  EXPECT_EQ(plain.code, 2);
+  EXPECT_NE(plain.err.find("calibrate=on quantizes them first"), std::string::npos) << plain.err;
+  const Finished alone = go_on("slq/3-part-3", {});
+  ASSERT_EQ(alone.code, 0) << alone.err;
+  const LoadedRun converted = load_run(folder_ / "alone/1-activations", Which::Last);
+  const std::map<std::string, Tensor*> wanted = tensors_of(*now.net);
+  for (const auto& [name, tensor] : tensors_of(*converted.net))
+    EXPECT_TRUE(std::ranges::equal(tensor->values(), wanted.at(name)->values())) << name;
+}
+
+TEST_F(IncrementalProcedure, OnlyClipPointsOfGdrqAreCalibrated) {
+  const auto expect_refused = [&](const Arguments& more) {
+    Arguments arguments{"--method", "mlq", "--option", "calibrate=on"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Finished refused = run(folder_, quantize("no", arguments));
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_NE(refused.err.find("give --abits 8, for example, and --option activations=gdrq"),
+              std::string::npos)
+        << refused.err;
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "no"));
+  };
+  expect_refused({});
+  expect_refused({"--abits", "2", "--option", "activations=lsq"});
 }
 
 TEST_F(IncrementalProcedure, MlqTakesGroupsOfLayersTwice) {

@@ -39,7 +39,7 @@ cli::ExitCode quantize(const QuantizeOptions& options) {
   if (flags.values.out.empty()) throw std::invalid_argument("give the procedure a folder: --out runs/NAME");
   if (options.from.empty())
     throw std::invalid_argument("--from RUN: give a finished run of `trainer train --method float`");
-  const LoadedRun from = load_run_for("--from", options.from);
+  const LoadedRun from = load_run_for("--from", final_run(options.from));
   ProcedurePlan plan = plan_procedure(from, flags, options.special);
   StageRequest request{.folder = plan.request.out,
                        .only = split(options.stages),
@@ -65,7 +65,9 @@ std::string help_of(const ConfigField& field) {
 
 cli::Action declare_quantize(CLI::App& app) {
   auto options = std::make_shared<QuantizeOptions>();
-  app.add_option("--from", options->from, "run folder of a float net (qil: or of one of qil with more bits)");
+  app.add_option("--from", options->from,
+                 "run folder of a float net, or of one that the method goes on from (qil: with more bits; "
+                 "slq, eslq, mlq, inq: with float activations)");
   declare_config_flags(app, options->flags, help_of);
   app.add_option("--set", options->special,
                  "STAGE.NAME=VALUE: a setting or an option of one stage, as fine-tune.lr=0.001");

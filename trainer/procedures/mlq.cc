@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "trainer/procedures/incremental.h"
+#include "trainer/procedures/post_training.h"
 #include "trainer/procedures/rows.h"
 #include "trainer/quantizers/clustering/mlq.h"
 
@@ -26,6 +27,7 @@ constexpr std::array kMlqOptions{
                .default_value = 1,
                .min = 0,
                .max = 64},
+    kCalibrate,
 };
 
 struct Groups {
@@ -87,7 +89,7 @@ nlohmann::ordered_json quantize_group(const StageStart& start, std::size_t group
   return report;
 }
 
-std::vector<Stage> mlq_stages(const Config& /*request*/, const OptionValues& options) {
+std::vector<Stage> mlq_stages(const Config& request, const OptionValues& options) {
   const Groups groups = groups_of(options);
   std::vector<Stage> stages;
   for (const auto& [name, what] :
@@ -104,6 +106,7 @@ std::vector<Stage> mlq_stages(const Config& /*request*/, const OptionValues& opt
                         }});
     }
   }
+  calibrate_activations_last(request, options, stages);
   return stages;
 }
 
@@ -114,6 +117,7 @@ constexpr ProcedureInfo kMlqProcedure{
     .description = "quantizes boundaries, then hearts, of one group of layers after another",
     .defaults = incremental_defaults,
     .options = kMlqOptions,
+    .go_on = give_bits_to_activations,
     .stages = mlq_stages,
     .lr_divisor = kIncrementalLrDivisor,
     .shared = kIncrementalShared};

@@ -74,7 +74,8 @@ PartialConfig inherited(const ProcedureInfo& procedure, const Config& from, cons
   file.values = from;
   if (!goes_on(procedure, from)) file.values.options.clear();
   for (const ConfigField& field : config_fields()) {
-    if (!contains(kNotOfFloatRun, field.name)) file.given.insert(std::string(field.name));
+    const bool of_own_run = goes_on(procedure, from) && contains(procedure.shared, field.name);
+    if (of_own_run || !contains(kNotOfFloatRun, field.name)) file.given.insert(std::string(field.name));
   }
   if (flags.given.contains("schedule")) file.given.erase("warmup");
   if (flags.given.contains("ema")) file.given.erase("weights");
@@ -315,7 +316,7 @@ ProcedurePlan plan_procedure(const LoadedRun& from, const PartialConfig& flags,
   refuse_float_end(*plan.procedure, flags);
   plan.request = resolve_config(file, wanted);
   plan.request.teacher = absolute_path(plan.request.teacher);
-  if (goes_on(*plan.procedure, float_config)) plan.procedure->go_on(float_config, plan.request, plan.options);
+  if (goes_on(*plan.procedure, float_config)) plan.procedure->go_on(from, plan.request, plan.options);
   plan.options = resolved(*plan.procedure, std::move(plan.options));
   for (const std::string& text : stage_settings)
     plan.special.push_back(planned_setting(*plan.procedure, text));

@@ -27,6 +27,8 @@
 
 namespace bitplane::train {
 
+struct LoadedRun;
+
 /// Of the learning rate: what a last stage that only fine-tunes has.
 inline constexpr double kFineTuneShare = 0.1;
 
@@ -60,9 +62,9 @@ struct ProcedureInfo {
   /// Of the procedure itself, beside those of the method's quantizers; stages read them from config.options.
   std::span<const OptionInfo> options;
   /// Of a procedure that also goes on from a finished run of its own method: throws std::invalid_argument
-  /// where `request` cannot follow from the settings of that run, and gives the options of the procedure that
-  /// depend on it where nobody did. nullptr: it starts from float runs alone.
-  void (*go_on)(const Config& from, const Config& request, OptionValues& options) = nullptr;
+  /// where `request` cannot follow from that run, and sets the options of the procedure that depend on it.
+  /// nullptr: it starts from float runs alone.
+  void (*go_on)(const LoadedRun& from, const Config& request, OptionValues& options) = nullptr;
   /// In order; at least one. `request`: what the last stage shall be, resolved.
   std::vector<Stage> (*stages)(const Config& request, const OptionValues& options);
   /// The rate where nobody gives one: the float run's divided by this; 0: as `defaults` has it.

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "trainer/procedures/rows.h"
+#include "trainer/run/loaded_run.h"
 
 namespace bitplane::train {
 namespace {
@@ -29,7 +30,8 @@ void qil_defaults(Config& config) {
 }
 
 /// Down from a run of QIL: "take (c, d) from that model unchanged".
-void qil_go_on(const Config& from, const Config& request, OptionValues& options) {
+void qil_go_on(const LoadedRun& run, const Config& request, OptionValues& options) {
+  const Config& from = run.folder.config();
   const std::string had = std::to_string(from.wbits) + "/" + std::to_string(from.abits);
   if (request.wbits > from.wbits || request.abits > from.abits) {
     throw std::invalid_argument(

@@ -3,6 +3,7 @@
 // SLQ, ESLQ and INQ: in each stage every layer quantizes its next part, and what is left is trained with the
 // schedule from its start. How many stages there are the method and its bits say.
 #include "trainer/procedures/incremental.h"
+#include "trainer/procedures/post_training.h"
 #include "trainer/procedures/rows.h"
 #include "trainer/quantizers/list.h"
 
@@ -15,7 +16,7 @@ std::size_t parts_of(const Config& request) {
   return dynamic_cast<const IncrementalWeights&>(*quantizer).parts();
 }
 
-std::vector<Stage> part_stages(const Config& request, const OptionValues& /*options*/) {
+std::vector<Stage> part_stages(const Config& request, const OptionValues& options) {
   const std::size_t parts = parts_of(request);
   std::vector<Stage> stages;
   for (std::size_t part = 1; part <= parts; ++part) {
@@ -29,6 +30,7 @@ std::vector<Stage> part_stages(const Config& request, const OptionValues& /*opti
                         return report_parts(start);
                       }});
   }
+  calibrate_activations_last(request, options, stages);
   return stages;
 }
 
@@ -39,21 +41,24 @@ constexpr std::string_view kPartByPart = "quantizes the weights part by part and
 constexpr ProcedureInfo kSlqProcedure{.method = "slq",
                                       .description = kPartByPart,
                                       .defaults = incremental_defaults,
-                                      .options = {},
+                                      .options = {&kCalibrate, 1},
+                                      .go_on = give_bits_to_activations,
                                       .stages = part_stages,
                                       .lr_divisor = kIncrementalLrDivisor,
                                       .shared = kIncrementalShared};
 constexpr ProcedureInfo kEslqProcedure{.method = "eslq",
                                        .description = kPartByPart,
                                        .defaults = incremental_defaults,
-                                       .options = {},
+                                       .options = {&kCalibrate, 1},
+                                       .go_on = give_bits_to_activations,
                                        .stages = part_stages,
                                        .lr_divisor = kIncrementalLrDivisor,
                                        .shared = kIncrementalShared};
 constexpr ProcedureInfo kInqProcedure{.method = "inq",
                                       .description = kPartByPart,
                                       .defaults = incremental_defaults,
-                                      .options = {},
+                                      .options = {&kCalibrate, 1},
+                                      .go_on = give_bits_to_activations,
                                       .stages = part_stages,
                                       .lr_divisor = kIncrementalLrDivisor,
                                       .shared = kIncrementalShared};
