@@ -149,6 +149,7 @@ ParityCase with_options(const std::string& method, std::size_t wbits, std::size_
 std::vector<ParityCase> cases_of_options() {
   std::vector<ParityCase> cases{with_options("qil", 2, 2, {{"weight_scale", "M"}}),
                                 with_options("qil", 3, 32, {{"weight_scale", "M"}}),
+                                with_options("qil", 2, 2, {{"weight_scale", "fixed"}}),
                                 with_options("lq-nets", 2, 2, {{"optimize", "bp"}}),
                                 with_options("lq-nets", 3, 2, {{"alternations", 2}}),
                                 with_options("gdrq", 2, 2, {{"weight_slope", "masked"}, {"layers", "all"}}),

@@ -128,6 +128,31 @@ TEST_F(QilGoldenTest, StartsWithTheFirstBatchThatIsNotZero) {
   later(*late_input, *prompt_input);
 }
 
+/// The levels' mean square is that of the first weights, and stays it whatever the weights become.
+TEST_F(QilGoldenTest, AFixedScaleIsThatOfTheFirstWeights) {
+  for (std::size_t bits = 2; bits <= 8; ++bits) {
+    SCOPED_TRACE(bits);
+    const auto make = [bits](const char* scale) {
+      return find_quantizer("qil")->make_weights(
+          {.bits = bits, .out_channels = 4, .filter_size = 50, .options = {{"weight_scale", scale}}});
+    };
+    const auto fixed = make("fixed"), unit = make("unit");
+    const Tensor w = random_tensor({4, 50}, 3);
+    const auto mean_square = [](const Tensor& t) {
+      double sum = 0;
+      for (const float v : t.values()) sum += static_cast<double>(v) * static_cast<double>(v);
+      return sum / static_cast<double>(t.size());
+    };
+    const Tensor first = fixed->forward(ctx_, w);
+    EXPECT_NEAR(mean_square(first), mean_square(w), 1e-5 * mean_square(w));
+    const double scale = std::sqrt(mean_square(first) / mean_square(unit->forward(ctx_, w)));
+    const Tensor other = random_tensor({4, 50}, 4);
+    const Tensor y = fixed->forward(ctx_, other), u = unit->forward(ctx_, other);
+    for (std::size_t i = 0; i < y.size(); ++i)
+      EXPECT_NEAR(y.data()[i], scale * static_cast<double>(u.data()[i]), 1e-5);
+  }
+}
+
 /// Their deviation is 0: in an interval of no width nothing would ever move them.
 TEST_F(QilGoldenTest, WeightsThatAreAllEqualHaveGradients) {
   for (std::size_t bits = 2; bits <= 8; ++bits) {

@@ -58,11 +58,14 @@ namespace {
 constexpr std::string_view kQilName = "qil";
 constexpr double kSmallestSigma = 1e-6;
 
-constexpr std::array<std::string_view, 2> kWeightScales{"unit", "M"};
+enum class WeightScale : std::uint8_t { Unit, ClipPoint, Fixed };
+constexpr std::array<std::string_view, 3> kWeightScales{"unit", "M", "fixed"};  ///< in that order
 constexpr std::array kQilWeightOptions{
     OptionInfo{.name = "weight_scale",
-               .help = "levels of weights: unit (up to 1, batch norm takes the scale) or M (up to the clip "
-                       "point, as printed)",
+               .help =
+                   "levels of weights: unit (up to 1, the batch norm behind takes the scale), M (up to the "
+                   "clip point, as printed) or fixed (as large as the weights at the start, for nets with "
+                   "convolutions that no batch norm follows)",
                .kind = OptionKind::Choice,
                .choices = kWeightScales},
 };
@@ -134,28 +137,29 @@ class QilWeights final : public IntegerWeightQuantizer {
   explicit QilWeights(const WeightQuantizerOptions& options)
       : IntegerWeightQuantizer(options),
         parameters_(static_cast<double>((1 << (options.bits - 1)) - 1)),
-        by_clip_point_(OptionReader(kQilWeightOptions, options.options).choice("weight_scale") == "M") {}
+        kind_(kind_of(OptionReader(kQilWeightOptions, options.options).choice("weight_scale"))) {}
 
   [[nodiscard]] std::string_view name() const noexcept override { return kQilName; }
   [[nodiscard]] std::vector<Variable> trained() const override { return parameters_.trained(); }
   void visit_state(const std::string& prefix, const StateVisitor& visitor) override {
     parameters_.visit(prefix, visitor);
+    if (kind_ == WeightScale::Fixed) visitor.buffer(prefix + "scale", scale_);
   }
   std::vector<Tensor> backward(const Context& ctx, const Tensor& weights, Tensor grad_output) override {
     const QilInterval now = interval_for(weights);
-    const double q = parameters_.q();
+    const bool by_clip_point = kind_ == WeightScale::ClipPoint;
+    const double q = parameters_.q(), scale = by_clip_point ? 1.0 : top(now);
     return interval_gradients(ctx.backend, weights, grad_output, [&](double w) {
-      const double a = std::fabs(w), sign = w > 0 ? 1.0 : (w < 0 ? -1.0 : 0.0);
-      const QilSlopes slopes = by_clip_point_ ? clip_slopes(a, now, q) : unit_slopes(a, now);
-      return QilSlopes{.x = slopes.x, .c = sign * slopes.c, .d = sign * slopes.d};
+      const double a = std::fabs(w), sign = w > 0 ? scale : (w < 0 ? -scale : 0.0);
+      const QilSlopes slopes = by_clip_point ? clip_slopes(a, now, q) : unit_slopes(a, now);
+      return QilSlopes{.x = scale * slopes.x, .c = sign * slopes.c, .d = sign * slopes.d};
     });
   }
   [[nodiscard]] std::vector<double> surrogate(const SurrogatePoint& point) const override {
     const QilInterval now{.c = point.trained[0][0], .d = point.trained[1][0]};
-    const double scale = by_clip_point_ ? now.c + now.d - now.d / parameters_.q() : 1.0;
     std::vector<double> y;
     for (const double w : point.x) {
-      y.push_back(std::copysign(scale * std::clamp(position(std::fabs(w), now), 0.0, 1.0), w));
+      y.push_back(std::copysign(top(now) * std::clamp(position(std::fabs(w), now), 0.0, 1.0), w));
     }
     return y;
   }
@@ -164,7 +168,10 @@ class QilWeights final : public IntegerWeightQuantizer {
 
  protected:
   void before_forward(const Context&, const Tensor& weights) override {
-    if (!parameters_.started() && spread(weights) > 0) parameters_.start(interval_for(weights));
+    if (!parameters_.started() && spread(weights) > 0) {
+      parameters_.start(interval_for(weights));
+      if (kind_ == WeightScale::Fixed) scale_.fill(static_cast<float>(start_scale(weights)));
+    }
     const QilInterval now = parameters_.interval();
     const auto lowest = static_cast<float>(now.c - now.d + now.d / parameters_.q());
     const auto zeros = std::count_if(weights.values().begin(), weights.values().end(),
@@ -174,9 +181,8 @@ class QilWeights final : public IntegerWeightQuantizer {
   [[nodiscard]] IntegerWeights integers(const Tensor& weights) const override {
     const double q = parameters_.q();
     const QilInterval now = interval_for(weights);
-    const double scale = (by_clip_point_ ? now.c + now.d - now.d / q : 1.0) / q;
     IntegerWeights found{.k = std::vector<std::int16_t>(weights.size()),
-                         .scale = {static_cast<float>(scale)}};
+                         .scale = {static_cast<float>(top(now) / q)}};
     const std::vector<float> ends = lower_ends(now, q);
     for (std::size_t i = 0; i < weights.size(); ++i) {
       const float w = weights.data()[i];
@@ -187,6 +193,24 @@ class QilWeights final : public IntegerWeightQuantizer {
   }
 
  private:
+  static WeightScale kind_of(const std::string& choice) {
+    return static_cast<WeightScale>(std::ranges::find(kWeightScales, choice) - kWeightScales.begin());
+  }
+  /// The largest level.
+  [[nodiscard]] double top(const QilInterval& now) const {
+    if (kind_ == WeightScale::ClipPoint) return now.c + now.d - now.d / parameters_.q();
+    return static_cast<double>(scale_.data()[0]);
+  }
+  /// Of the largest level, so that the levels' mean square is the weights'.
+  [[nodiscard]] double start_scale(const Tensor& weights) const {
+    double square = 0, levels = 0;
+    const IntegerWeights found = integers(weights);
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      square += static_cast<double>(weights.data()[i]) * static_cast<double>(weights.data()[i]);
+      levels += static_cast<double>(found.k[i]) * static_cast<double>(found.k[i]);
+    }
+    return levels > 0 ? std::sqrt(square / levels) * parameters_.q() : 1.0;
+  }
   [[nodiscard]] QilInterval interval_for(const Tensor& weights) const {
     if (parameters_.started()) return parameters_.interval();
     return parameters_.interval(std::max(kSmallestSigma, spread(weights)));
@@ -206,8 +230,9 @@ class QilWeights final : public IntegerWeightQuantizer {
   }
 
   QilParameters parameters_;
-  bool by_clip_point_;
-  double pruned_ = 0;  ///< share of zero codes in the last training forward
+  WeightScale kind_;
+  Tensor scale_ = Tensor::filled({1}, 1.0F);  ///< of unit and fixed
+  double pruned_ = 0;                         ///< share of zero codes in the last training forward
 };
 
 class QilActivations final : public ActivationQuantizer {
