@@ -119,6 +119,32 @@ TEST(Session, BadOptionsAreRefused) {
   EXPECT_NE(unknown.status().message().find("scalar"), std::string::npos);
 }
 
+/// 2^54 bytes and some for each of 2^10 threads: in 64 bits the product is what is left, and few.
+TEST(Session, ScratchBeyondAllMemoryIsRefused) {
+  constexpr std::size_t kMany = (std::size_t{1} << 20) - 1;
+  Quantize bytes{.bits = 8,
+                 .basis = UniformBasis{{0.1F}},
+                 .thresholds = std::vector<float>(255, 0.0F),
+                 .code_of_rank = std::vector<std::uint8_t>(256)};
+  std::iota(bytes.code_of_rank.begin(), bytes.code_of_rank.end(), std::uint8_t{0});
+  Conv2d conv{.out_channels = 2,
+              .kernel_w = 2,
+              .stride_h = kMany,
+              .stride_w = kMany,
+              .pad_w = kMany,
+              .groups = 2,
+              .weights = reference::plane_weights(2, 66),
+              .bias = {}};
+  const Model model =
+      make_model(reference::SpecBuilder(1, 2, 66).add("quant", bytes).add("conv", std::move(conv)).spec());
+  const auto call_each = [](void*, std::size_t tasks, void (*task)(void*, std::size_t) noexcept,
+                            void* context) noexcept {
+    for (std::size_t i = 0; i < tasks; ++i) task(context, i);
+  };
+  const SessionOptions options{.threads = 1024, .executor = {call_each, nullptr}, .family = "bitserial"};
+  EXPECT_EQ(Session::create(model, options).status().code(), StatusCode::OutOfMemory);
+}
+
 TEST(Session, InputsOfTheWrongSizeAreRefused) {
   Session session = make_session(make_model(reference::small_net()), {.batch = 2});
   EXPECT_EQ(session.run(std::vector<std::uint8_t>(64)).code(), StatusCode::InvalidArgument);

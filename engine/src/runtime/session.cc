@@ -110,6 +110,8 @@ struct Session::Impl {
     for (const PlannedStep& step : steps) {
       scratch_stride = std::max(scratch_stride, aligned(step.runner->scratch_bytes()));
     }
+    // Long strides can ask for more than any memory holds; the product must not wrap round to less.
+    if (scratch_stride > std::numeric_limits<std::size_t>::max() / options.threads) throw std::bad_alloc();
     scratch = kernels::AlignedArray<std::byte>(scratch_stride * options.threads);
     for (const std::size_t node : model->program.quantizers) names.push_back(model->spec.nodes[node].name);
     codes.resize(names.size());
