@@ -128,6 +128,28 @@ TEST(Embed, AFileThatShrinksOrChangesHarmsNoSession) {
   EXPECT_NE(shrunk.status().message().find("shorter"), std::string::npos) << shrunk.status().message();
 }
 
+/// A spec of a loaded model views the file: what is made of it does not.
+TEST(Embed, AModelOfALoadedSpecHasItsOwnWeights) {
+  const ModelFile file(reference::small_net());
+  const Model model = Model::load(file.path()).value();
+  const std::vector<float> expected = run(model, {});  // packs the weights and gives the copy back
+  const Result<Model> again = Model::from_spec(model.spec());
+  ASSERT_TRUE(again.ok()) << again.status().message();
+  const std::size_t size = std::filesystem::file_size(file.path());
+  {
+    std::fstream damage(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+    damage.seekp(static_cast<std::streamoff>(size / 2));
+    damage << std::string(size - size / 2, '\x55');
+  }
+  const Result<Model> changed = Model::from_spec(model.spec());
+  EXPECT_EQ(changed.status().code(), StatusCode::IoError);
+  EXPECT_NE(changed.status().message().find("was changed"), std::string::npos) << changed.status().message();
+  EXPECT_EQ(run(again.value(), {}), expected);
+  std::filesystem::resize_file(file.path(), 100);
+  EXPECT_EQ(run(again.value(), {.isa = "scalar"}), expected);
+  EXPECT_EQ(Model::from_spec(model.spec()).status().code(), StatusCode::IoError);
+}
+
 TEST(Embed, OtherSizesGiveWhatTheOracleGives) {
   const ModelSpec spec = reference::small_net();
   const ModelFile file(spec);

@@ -47,7 +47,8 @@ class BITPLANE_API Model {
   static Result<Model> load(const std::string& path, const LoadOptions& options = {});
   /// Of a file in memory. The bytes are copied, and the copy stays.
   static Result<Model> load(std::span<const std::byte> bytes, const LoadOptions& options = {});
-  /// From a spec in memory; what the loader does after parsing.
+  /// From a spec in memory; what the loader does after parsing. Weights that view a loaded file are copied:
+  /// IoError if that file has changed meanwhile.
   static Result<Model> from_spec(ModelSpec spec);
 
   [[nodiscard]] InputShape input() const noexcept;
