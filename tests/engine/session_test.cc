@@ -166,6 +166,8 @@ TEST(Session, CodesAreThoseOfTheLastRun) {
   ASSERT_TRUE(session.run(std::vector<std::uint8_t>(128, 255)).ok());
   EXPECT_FALSE(std::equal(first.begin(), first.end(), session.codes(0).begin()));
   EXPECT_TRUE(make_session(model).codes(0).empty());
+  EXPECT_TRUE(session.codes(2).empty()) << "there are two quantizers";
+  EXPECT_EQ(session.codes_shape(2).channels, 0U);
 }
 
 TEST(Session, StepsDescribeThePlan) {

@@ -144,7 +144,8 @@ class BITPLANE_API Session {
   [[nodiscard]] std::string_view isa() const noexcept;
 
   /// Names of the quantize nodes, in graph order; with capture_codes, codes(i) are those of the last run:
-  /// [batch][height][width][channels].
+  /// [batch][height][width][channels]. Of an i that is not below quantizers().size(), codes and shape are
+  /// empty.
   [[nodiscard]] std::span<const std::string> quantizers() const noexcept;
   [[nodiscard]] std::span<const std::uint8_t> codes(std::size_t quantizer) const noexcept;
   [[nodiscard]] InputShape codes_shape(std::size_t quantizer) const noexcept;

@@ -60,8 +60,10 @@ class OwnWeights {
 
 Result<std::shared_ptr<Model::Impl>> Model::Impl::resized(std::size_t height, std::size_t width) {
   const std::lock_guard lock(sizes_mutex_);
-  std::weak_ptr<Impl>& known = sizes_[{height, width}];
-  if (std::shared_ptr<Impl> live = known.lock()) return live;
+  const auto known = sizes_.find({height, width});
+  if (known != sizes_.end()) {
+    if (std::shared_ptr<Impl> live = known->second.lock()) return live;
+  }
   ModelSpec other = spec;
   other.input.height = height;
   other.input.width = width;
@@ -77,7 +79,9 @@ Result<std::shared_ptr<Model::Impl>> Model::Impl::resized(std::size_t height, st
   Result<std::shared_ptr<Impl>> made =
       make_model_impl(std::move(other), std::move(other_shapes).value(), file);
   if (!made.ok()) return refused(made.status());
-  known = made.value();
+  // Who asks for ever new sizes must not fill the memory with those that nobody uses any more.
+  std::erase_if(sizes_, [](const auto& size) { return size.second.expired(); });
+  sizes_.insert_or_assign({height, width}, made.value());
   return made;
 }
 

@@ -298,10 +298,12 @@ std::span<const std::string> Session::quantizers() const noexcept {
   return impl_->names;
 }
 std::span<const std::uint8_t> Session::codes(std::size_t quantizer) const noexcept {
+  if (quantizer >= impl_->codes.size()) return {};
   return impl_->codes[quantizer];
 }
 
 InputShape Session::codes_shape(std::size_t quantizer) const noexcept {
+  if (quantizer >= impl_->names.size()) return {};
   const NodeShape shape = impl_->codes_shape(quantizer);
   return {shape.height, shape.width, shape.channels};
 }
