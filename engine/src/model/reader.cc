@@ -191,11 +191,11 @@ Result<ModelSpec> parse_model(std::span<const std::byte> bytes) {
 }
 
 Result<ModelSpec> read_model(const std::string& path) {
-  const Result<std::vector<std::byte>> bytes = read_file(path, kMaxFileBytes);
-  if (!bytes.ok()) return bytes.status();
-  Result<ModelSpec> spec = parse_model(bytes.value());
-  if (spec.ok()) return spec;
   return no_throw([&]() -> Result<ModelSpec> {
+    const Result<std::vector<std::byte>> bytes = read_file(path, kMaxFileBytes);
+    if (!bytes.ok()) return bytes.status();
+    Result<ModelSpec> spec = parse_model(bytes.value());
+    if (spec.ok()) return spec;
     return Status(spec.status().code(), in_quotes(path) + ": " + spec.status().message());
   });
 }
