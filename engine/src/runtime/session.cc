@@ -189,8 +189,9 @@ Result<Session> Session::create(const Model& model, const SessionOptions& option
     const auto use_weights = [&]() -> Status {
       if (use) return {};
       Result<WeightsFile::Use> made = impl->file->use();
-      if (made.ok()) use.emplace(std::move(made).value());
-      return made.status();
+      if (!made.ok()) return made.status();
+      use.emplace(std::move(made).value());
+      return {};
     };
     if (height != trained.height || width != trained.width) {
       if (Status status = use_weights(); !status.ok()) return status;
