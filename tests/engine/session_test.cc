@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <limits>
@@ -143,6 +144,24 @@ TEST(Session, ScratchBeyondAllMemoryIsRefused) {
   };
   const SessionOptions options{.threads = 1024, .executor = {call_each, nullptr}, .family = "bitserial"};
   EXPECT_EQ(Session::create(model, options).status().code(), StatusCode::OutOfMemory);
+}
+
+/// Every output pixel sees other taps: to count all of them for each took minutes, in a file of some
+/// kilobytes.
+TEST(Session, AKernelInItsPaddingIsPackedSoon) {
+  constexpr std::size_t kWidth = std::size_t{1} << 17;
+  Quantize offset = reference::quantize();
+  offset.offset = 0.5F;
+  Conv2d conv{.out_channels = 1,
+              .kernel_w = kWidth,
+              .pad_w = kWidth - 1,
+              .weights = reference::plane_weights(1, kWidth),
+              .bias = {}};
+  const Model model =
+      make_model(reference::SpecBuilder(1, 1, 1).add("quant", offset).add("conv", std::move(conv)).spec());
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(make_session(model, {.family = "bitserial"}).output().size(), kWidth);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
 }
 
 TEST(Session, InputsOfTheWrongSizeAreRefused) {
