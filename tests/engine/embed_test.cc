@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -17,6 +18,7 @@
 #include "bitplane/kernels/lowbit_conv.h"
 #include "engine/reference/interpreter.h"
 #include "engine/reference/specs.h"
+#include "io/file_image.h"
 #include "io/sha256.h"
 #include "io/sha256_x86.h"
 
@@ -126,6 +128,39 @@ TEST(Embed, AFileThatShrinksOrChangesHarmsNoSession) {
   const Result<Session> shrunk = Session::create(model, other);
   EXPECT_EQ(shrunk.status().code(), StatusCode::IoError);
   EXPECT_NE(shrunk.status().message().find("shorter"), std::string::npos) << shrunk.status().message();
+}
+
+/// sysfs maps none of its files, and says so late.
+TEST(Embed, AFileThatCannotBeMappedKeepsItsCopy) {
+  const std::string path = "/sys/kernel/notes";
+  const Result<std::shared_ptr<FileImage>> image = FileImage::read(path, 1 << 20);
+  if (!image.ok()) GTEST_SKIP() << image.status().message();
+  const std::vector<std::byte> copy(image.value()->bytes().begin(), image.value()->bytes().end());
+  image.value()->release();
+  EXPECT_TRUE(image.value()->resident());
+  EXPECT_TRUE(std::equal(copy.begin(), copy.end(), image.value()->bytes().begin()));
+}
+
+/// A spec of a loaded model views the file: what is made of it does not.
+TEST(Embed, AModelOfALoadedSpecHasItsOwnWeights) {
+  const ModelFile file(reference::small_net());
+  const Model model = Model::load(file.path()).value();
+  const std::vector<float> expected = run(model, {});  // packs the weights and gives the copy back
+  const Result<Model> again = Model::from_spec(model.spec());
+  ASSERT_TRUE(again.ok()) << again.status().message();
+  const std::size_t size = std::filesystem::file_size(file.path());
+  {
+    std::fstream damage(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+    damage.seekp(static_cast<std::streamoff>(size / 2));
+    damage << std::string(size - size / 2, '\x55');
+  }
+  const Result<Model> changed = Model::from_spec(model.spec());
+  EXPECT_EQ(changed.status().code(), StatusCode::IoError);
+  EXPECT_NE(changed.status().message().find("was changed"), std::string::npos) << changed.status().message();
+  EXPECT_EQ(run(again.value(), {}), expected);
+  std::filesystem::resize_file(file.path(), 100);
+  EXPECT_EQ(run(again.value(), {.isa = "scalar"}), expected);
+  EXPECT_EQ(Model::from_spec(model.spec()).status().code(), StatusCode::IoError);
 }
 
 TEST(Embed, OtherSizesGiveWhatTheOracleGives) {

@@ -236,6 +236,23 @@ TEST(HandmadeModels, ThresholdsOfAQuantizerDefinedWithAtLeast) {
 
 /// Levels that no value takes (TSQ of 3 bits and more), channels that fall or are constant, with and without
 /// a pooling on ranks; one bit (compared as integers) and more.
+/// The sum is of pooled values: its quantizer cannot move in front of the pooling, the shortcut has no more
+/// pixels than what it is added to.
+TEST(HandmadeModels, APooledConvolutionInASum) {
+  const ModelSpec spec =
+      SpecBuilder(12, 10, 1)
+          .add("conv", reference::float_conv(1, 8))
+          .add("pool", reference::halve())
+          .add("shortcut", ZeroChannelShortcut{2, 2, 0, 7, ShortcutSampling::Subsample}, "input")
+          .join("sum", {"pool", "shortcut"}, Add{})
+          .add("quant", reference::quantize())
+          .add("last", reference::plane_conv(8, 3))
+          .spec();
+  ASSERT_NO_FATAL_FAILURE(expect_oracle(spec));
+  EXPECT_EQ(reference::plan_of(reference::lowered(spec)),
+            "conv:float pool:float shortcut:float elementwise:planes conv:float");
+}
+
 TEST(HandmadeModels, EqualThresholdsAndFallingAndConstantChannels) {
   for (const std::size_t bits : {1, 2, 3}) {
     for (const bool pooled : {false, true}) {

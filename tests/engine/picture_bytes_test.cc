@@ -12,6 +12,7 @@
 #include "bitplane/engine.h"
 #include "bitplane/kernels/isa.h"
 #include "bitplane/model_spec.h"
+#include "engine/reference/interpreter.h"
 #include "engine/sample_model.h"
 
 namespace bitplane::engine {
@@ -206,6 +207,32 @@ TEST(PictureBytes, FloatsAreMadeForWhoReadsThem) {
   ASSERT_TRUE(session->run(u).ok());
   const std::vector<float> floats(u.size());
   EXPECT_FALSE(session->run(std::span<const float>(floats)).ok());
+}
+
+/// The layer reads bytes, and its epilogue adds the floats.
+TEST(PictureBytes, ThePictureIsAddedToItsOwnConvolution) {
+  constexpr std::size_t kPixels = 20;
+  ModelSpec spec = byte_model();
+  spec.input = {.height = 4, .width = 5, .channels = 1, .mean = {0.2F}, .std = {0.25F}};
+  PlaneWeights two{.planes = {.planes = 3, .rows = 1, .k = 1, .words = std::vector<std::uint64_t>{0, 1, 0}},
+                   .encoding = PlaneEncoding::TwosComplement,
+                   .basis = UniformBasis{{0.125F}},
+                   .offset = {}};
+  spec.nodes = {{"conv", {"input"}, Conv2d{.out_channels = 1, .weights = std::move(two), .bias = {}}},
+                {"sum", {"conv", "input"}, Add{}}};
+  spec.output = "sum";
+  const auto model = Model::from_spec(spec);
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  auto session = Session::create(model.value());
+  ASSERT_TRUE(session.ok()) << session.status().message();
+  EXPECT_EQ(session->steps().size(), 2U) << "the sum is in the epilogue, something preprocesses";
+  std::vector<std::uint8_t> u = picture();
+  u.resize(kPixels);
+  ASSERT_TRUE(session->run(u).ok());
+  const std::vector<float> x = reference::preprocess(spec.input, u);
+  for (std::size_t i = 0; i < kPixels; ++i) {
+    ASSERT_EQ(session->output()[i], 0.25F * static_cast<float>(int{u[i]} - 51) + x[i]) << i;
+  }
 }
 
 TEST(PictureBytes, TheFileNeedsVersion2AndComesBack) {

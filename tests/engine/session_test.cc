@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <limits>
@@ -119,6 +120,50 @@ TEST(Session, BadOptionsAreRefused) {
   EXPECT_NE(unknown.status().message().find("scalar"), std::string::npos);
 }
 
+/// 2^54 bytes and some for each of 2^10 threads: in 64 bits the product is what is left, and few.
+TEST(Session, ScratchBeyondAllMemoryIsRefused) {
+  constexpr std::size_t kMany = (std::size_t{1} << 20) - 1;
+  Quantize bytes{.bits = 8,
+                 .basis = UniformBasis{{0.1F}},
+                 .thresholds = std::vector<float>(255, 0.0F),
+                 .code_of_rank = std::vector<std::uint8_t>(256)};
+  std::iota(bytes.code_of_rank.begin(), bytes.code_of_rank.end(), std::uint8_t{0});
+  Conv2d conv{.out_channels = 2,
+              .kernel_w = 2,
+              .stride_h = kMany,
+              .stride_w = kMany,
+              .pad_w = kMany,
+              .groups = 2,
+              .weights = reference::plane_weights(2, 66),
+              .bias = {}};
+  const Model model =
+      make_model(reference::SpecBuilder(1, 2, 66).add("quant", bytes).add("conv", std::move(conv)).spec());
+  const auto call_each = [](void*, std::size_t tasks, void (*task)(void*, std::size_t) noexcept,
+                            void* context) noexcept {
+    for (std::size_t i = 0; i < tasks; ++i) task(context, i);
+  };
+  const SessionOptions options{.threads = 1024, .executor = {call_each, nullptr}, .family = "bitserial"};
+  EXPECT_EQ(Session::create(model, options).status().code(), StatusCode::OutOfMemory);
+}
+
+/// Every output pixel sees other taps: to count all of them for each took minutes, in a file of some
+/// kilobytes.
+TEST(Session, AKernelInItsPaddingIsPackedSoon) {
+  constexpr std::size_t kWidth = std::size_t{1} << 17;
+  Quantize offset = reference::quantize();
+  offset.offset = 0.5F;
+  Conv2d conv{.out_channels = 1,
+              .kernel_w = kWidth,
+              .pad_w = kWidth - 1,
+              .weights = reference::plane_weights(1, kWidth),
+              .bias = {}};
+  const Model model =
+      make_model(reference::SpecBuilder(1, 1, 1).add("quant", offset).add("conv", std::move(conv)).spec());
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(make_session(model, {.family = "bitserial"}).output().size(), kWidth);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+}
+
 TEST(Session, InputsOfTheWrongSizeAreRefused) {
   Session session = make_session(make_model(reference::small_net()), {.batch = 2});
   EXPECT_EQ(session.run(std::vector<std::uint8_t>(64)).code(), StatusCode::InvalidArgument);
@@ -140,6 +185,8 @@ TEST(Session, CodesAreThoseOfTheLastRun) {
   ASSERT_TRUE(session.run(std::vector<std::uint8_t>(128, 255)).ok());
   EXPECT_FALSE(std::equal(first.begin(), first.end(), session.codes(0).begin()));
   EXPECT_TRUE(make_session(model).codes(0).empty());
+  EXPECT_TRUE(session.codes(2).empty()) << "there are two quantizers";
+  EXPECT_EQ(session.codes_shape(2).channels, 0U);
 }
 
 TEST(Session, StepsDescribeThePlan) {

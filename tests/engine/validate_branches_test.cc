@@ -35,6 +35,29 @@ TEST(ValidateBranches, ShapesOfEveryOperation) {
   EXPECT_EQ(shapes.value(), expected);
 }
 
+/// A padded input of 2^64 bytes: its scratch would have none.
+TEST(ValidateBranches, AConvolutionOfNothingButPadding) {
+  constexpr std::size_t kMany = std::size_t{1} << 20;
+  ModelSpec spec = sample_branches();
+  spec.golden = {};
+  spec.labels.clear();
+  spec.input = {2, 2, 1, {0.5F}, {0.5F}};
+  Conv2d conv{.out_channels = 1,
+              .stride_h = kMany,
+              .stride_w = kMany,
+              .pad_h = kMany - 1,
+              .pad_w = kMany - 1,
+              .weights = FloatWeights{std::vector<float>(kMany, 1.0F)},
+              .bias = {}};
+  spec.nodes = {{"wide", {"input"}, ZeroChannelShortcut{1, 1, 0, kMany - 1, ShortcutSampling::Subsample}},
+                {"conv", {"wide"}, std::move(conv)}};
+  spec.output = "conv";
+  const Result<std::vector<NodeShape>> shapes = validate(spec);
+  ASSERT_FALSE(shapes.ok());
+  EXPECT_NE(shapes.status().message().find("padded input of 2097152x2097152x1048576"), std::string::npos)
+      << shapes.status().message();
+}
+
 TEST(ValidateBranches, Refusals) {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
   const WrongBranch wrongs[] = {

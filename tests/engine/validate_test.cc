@@ -177,6 +177,12 @@ TEST(Validate, ConvolutionGeometry) {
          first(s).pad_h = first(s).pad_w = std::size_t{1} << 19;
          first(s).kernel_h = first(s).kernel_w = std::size_t{1} << 20;
        }},
+      {"padded input of 262150x1029x3 has 809257050 elements; allowed are 268435456",  // an output of few
+                                                                                       // pixels
+       [](ModelSpec& s) {
+         first(s).pad_h = std::size_t{1} << 17, first(s).pad_w = std::size_t{1} << 9;
+         first(s).stride_h = first(s).stride_w = std::size_t{1} << 20;
+       }},
       {"weight has 108 elements; it must have 36", [](ModelSpec& s) { first(s).kernel_h = 1; }},
       {"weight[0] is nan", [](ModelSpec& s) { std::get<FloatWeights>(first(s).weights).values[0] = kNan; }},
       {"bias has 3 elements; it must have 4", [](ModelSpec& s) { first(s).bias.pop_back(); }},

@@ -47,7 +47,8 @@ class BITPLANE_API Model {
   static Result<Model> load(const std::string& path, const LoadOptions& options = {});
   /// Of a file in memory. The bytes are copied, and the copy stays.
   static Result<Model> load(std::span<const std::byte> bytes, const LoadOptions& options = {});
-  /// From a spec in memory; what the loader does after parsing.
+  /// From a spec in memory; what the loader does after parsing. Weights that view a loaded file are copied:
+  /// IoError if that file has changed meanwhile.
   static Result<Model> from_spec(ModelSpec spec);
 
   [[nodiscard]] InputShape input() const noexcept;
@@ -143,7 +144,8 @@ class BITPLANE_API Session {
   [[nodiscard]] std::string_view isa() const noexcept;
 
   /// Names of the quantize nodes, in graph order; with capture_codes, codes(i) are those of the last run:
-  /// [batch][height][width][channels].
+  /// [batch][height][width][channels]. Of an i that is not below quantizers().size(), codes and shape are
+  /// empty.
   [[nodiscard]] std::span<const std::string> quantizers() const noexcept;
   [[nodiscard]] std::span<const std::uint8_t> codes(std::size_t quantizer) const noexcept;
   [[nodiscard]] InputShape codes_shape(std::size_t quantizer) const noexcept;

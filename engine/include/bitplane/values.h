@@ -11,7 +11,17 @@
 #include <utility>
 #include <vector>
 
+#include "bitplane/status.h"
+
 namespace bitplane::engine {
+
+/// What views lie in. It lives as long as they do, and may be given back in between to whom it came from.
+class ViewedMemory {
+ public:
+  virtual ~ViewedMemory() = default;
+  /// Until the result goes, the bytes are those that were viewed first. Throws std::bad_alloc.
+  [[nodiscard]] virtual Result<std::shared_ptr<const void>> hold() = 0;
+};
 
 template <class T>
 class Values {
@@ -19,9 +29,9 @@ class Values {
   Values() = default;
   Values(std::vector<T> own)  // NOLINT(google-explicit-constructor): a vector is what most arrays come from
       : own_(std::make_shared<std::vector<T>>(std::move(own))) {}
-  /// `memory` lives as long as `keeper`.
-  Values(std::span<const T> memory, std::shared_ptr<const void> keeper)
-      : view_(memory), keeper_(std::move(keeper)) {}
+  /// `view` lies in `memory`.
+  Values(std::span<const T> view, std::shared_ptr<ViewedMemory> memory)
+      : view_(view), memory_(std::move(memory)) {}
 
   [[nodiscard]] std::size_t size() const noexcept { return own_ ? own_->size() : view_.size(); }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
@@ -30,11 +40,14 @@ class Values {
   [[nodiscard]] const T* end() const noexcept { return data() + size(); }
   [[nodiscard]] const T& operator[](std::size_t i) const noexcept { return data()[i]; }
 
+  /// Null for numbers of its own.
+  [[nodiscard]] const std::shared_ptr<ViewedMemory>& memory() const noexcept { return memory_; }
+
   /// To change them.
   [[nodiscard]] std::vector<T>& own() {
     if (!own_ || own_.use_count() > 1) own_ = std::make_shared<std::vector<T>>(begin(), end());
     view_ = {};
-    keeper_.reset();
+    memory_.reset();
     return *own_;
   }
   [[nodiscard]] T& operator[](std::size_t i) { return own()[i]; }
@@ -46,7 +59,7 @@ class Values {
  private:
   std::shared_ptr<std::vector<T>> own_;
   std::span<const T> view_;  ///< without own_
-  std::shared_ptr<const void> keeper_;
+  std::shared_ptr<ViewedMemory> memory_;
 };
 
 }  // namespace bitplane::engine

@@ -45,13 +45,18 @@ bool Pages::replace(Pages& other) noexcept {
 #endif
 }
 
-bool Pages::replace(const FileDescriptor& file) noexcept {
-#if defined(__linux__)  // elsewhere replace(Pages&) could not undo it
-  return ::mmap(data_, size_, PROT_READ, MAP_PRIVATE | MAP_FIXED, file.get(), 0) != MAP_FAILED;
+Pages Pages::map(const FileDescriptor& file, std::size_t bytes) noexcept {
+  Pages pages;
+#if defined(__linux__)  // elsewhere replace() takes nothing
+  void* memory = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (memory == MAP_FAILED) return pages;
+  pages.data_ = static_cast<std::byte*>(memory);
+  pages.size_ = bytes;
 #else
   static_cast<void>(file);
-  return false;
+  static_cast<void>(bytes);
 #endif
+  return pages;
 }
 
 Result<std::shared_ptr<FileImage>> FileImage::read(const std::string& path, std::size_t max_bytes) {
@@ -70,8 +75,13 @@ std::shared_ptr<FileImage> FileImage::copy(std::span<const std::byte> bytes) {
 }
 
 void FileImage::release() noexcept {
-  // A system or file system that cannot map files keeps the copy.
-  if (resident_ && file_.open() && size_ != 0) resident_ = !pages_.replace(file_);
+  if (!resident_ || !file_.open() || size_ == 0) return;
+  // At another address first, which shows every refusal: Linux before 6.12 takes away what is mapped at an
+  // address before it asks the file system for the new mapping.
+  Pages mapped = Pages::map(file_, size_);
+  if (mapped.data() == nullptr) return;  // what cannot be mapped keeps the copy
+  static_cast<void>(pages_.replace(mapped));
+  resident_ = false;  // also when that was refused: the copy may be gone
 }
 
 Status FileImage::restore(const std::function<Status(std::span<const std::byte>)>& check) {

@@ -32,10 +32,11 @@ class Pages {
 
   [[nodiscard]] std::byte* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
-  /// Takes `other`'s memory in place of its own, at its own address; the sizes are equal. False: refused.
+  /// A read-only mapping of the file; empty (null) where that is refused.
+  [[nodiscard]] static Pages map(const FileDescriptor& file, std::size_t bytes) noexcept;
+  /// Takes `other`'s memory in place of its own, at its own address; the sizes are equal. False: refused, and
+  /// what was there may be gone.
   [[nodiscard]] bool replace(Pages& other) noexcept;
-  /// Takes a read-only mapping of the file in place of its own memory. False: refused, nothing changed.
-  [[nodiscard]] bool replace(const FileDescriptor& file) noexcept;
 
  private:
   std::byte* data_ = nullptr;

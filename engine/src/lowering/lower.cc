@@ -26,6 +26,7 @@ void note_picture_readers(const ModelSpec& spec, Program& program) {
   for (const Step& step : program.steps) {
     if (convolves_bytes(spec, step)) {
       program.reads_bytes = true;
+      program.preprocesses |= step.stages.residual == kInputValue;  // its sum is of floats
       continue;
     }
     for (const ValueId id : inputs_of(step)) program.preprocesses |= id == kInputValue;

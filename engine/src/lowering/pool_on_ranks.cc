@@ -22,7 +22,8 @@ bool matches(const Program& program, const Match& match) {
   return convolution.kind == StepKind::Convolution && pool.kind == StepKind::MaxPool &&
          sees_value_shape(program, pool) && sees_value_shape(program, quantizer) &&
          quantizer.kind == StepKind::Elementwise && quantizer.stages.quantize &&
-         can_append(convolution.stages, quantizer.stages);
+         // What a sum adds has the pixels of the pooled map, and it is not pooled.
+         !quantizer.stages.residual && can_append(convolution.stages, quantizer.stages);
 }
 
 void rewrite(Program& program, const Match& match) {

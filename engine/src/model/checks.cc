@@ -44,7 +44,10 @@ void Checks::shape(std::string_view what, const NodeShape& shape) {
   range(std::string(what) + " height", shape.height, 1, kMaxDimension);
   range(std::string(what) + " width", shape.width, 1, kMaxDimension);
   range(std::string(what) + " channels", shape.channels, 1, kMaxDimension);
-  if (!ok()) return;  // the product below cannot overflow: three factors of at most 2^20
+  if (ok()) elements(what, shape);
+}
+
+void Checks::elements(std::string_view what, const NodeShape& shape) {
   const std::size_t elements = shape.height * shape.width * shape.channels;
   if (elements > kMaxElements) {
     fail(std::string(what) + " of " + shape_text(shape) + " has " + std::to_string(elements) +

@@ -34,6 +34,8 @@ class Checks {
   void not_negative(std::string_view what, std::span<const float> values);
   /// Each dimension and their product are within the format's limits.
   void shape(std::string_view what, const NodeShape& shape);
+  /// The product alone is. Of dimensions that cannot make it overflow.
+  void elements(std::string_view what, const NodeShape& shape);
   /// The input must be floats, not codes of a quantizer.
   void float_input(const NodeFact& input);
 

@@ -17,8 +17,8 @@ std::string shape_text(std::span<const std::size_t> shape) {
 
 }  // namespace
 
-ModelSource::ModelSource(const Container& container, std::shared_ptr<const void> keeper)
-    : keeper_(std::move(keeper)) {
+ModelSource::ModelSource(const Container& container, std::shared_ptr<ViewedMemory> memory)
+    : memory_(std::move(memory)) {
   for (const TensorEntry& entry : container.tensors) tensors_.emplace(entry.name, Slot{&entry.tensor, false});
 }
 

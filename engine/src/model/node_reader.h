@@ -32,8 +32,8 @@ enum class Presence : std::uint8_t { Required, Optional };
 /// The tensors of a file and the first error of reading it, shared by the readers of its parts.
 class ModelSource {
  public:
-  /// Large arrays become views where `keeper` keeps the container's bytes; without one they are copied.
-  explicit ModelSource(const Container& container, std::shared_ptr<const void> keeper = nullptr);
+  /// Large arrays become views where the container's bytes lie in `memory`; without it they are copied.
+  explicit ModelSource(const Container& container, std::shared_ptr<ViewedMemory> memory = nullptr);
 
   /// Null when the file has none of that name. Marks it as used.
   [[nodiscard]] const TensorView* take(const std::string& name);
@@ -42,10 +42,10 @@ class ModelSource {
   /// A view of the bytes, or a copy: also where they do not lie on a multiple of T.
   template <class T>
   [[nodiscard]] Values<T> large(std::span<const std::byte> bytes) const {
-    if (keeper_ == nullptr || reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(T) != 0) {
+    if (memory_ == nullptr || reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(T) != 0) {
       return values_of<T>(bytes);
     }
-    return {{reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)}, keeper_};
+    return {{reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)}, memory_};
   }
   /// A tensor that nothing took is an error: the file means something that this reader does not understand.
   [[nodiscard]] Status finish();
@@ -56,7 +56,7 @@ class ModelSource {
     bool used;
   };
   std::map<std::string_view, Slot> tensors_;
-  std::shared_ptr<const void> keeper_;
+  std::shared_ptr<ViewedMemory> memory_;
   Status status_;
 };
 

@@ -15,8 +15,8 @@ struct ParsedModel {
   std::vector<NodeShape> shapes;  ///< of validate()
 };
 
-/// parse_model() whose weights stay where they are: views of `bytes`, which live as long as `keeper`. Throws
+/// parse_model() whose weights stay where they are: views of `bytes`, which lie in `memory`. Throws
 /// std::bad_alloc.
-Result<ParsedModel> parse_model_in(std::span<const std::byte> bytes, std::shared_ptr<const void> keeper);
+Result<ParsedModel> parse_model_in(std::span<const std::byte> bytes, std::shared_ptr<ViewedMemory> memory);
 
 }  // namespace bitplane::engine

@@ -149,7 +149,7 @@ Status check_operations(const ModelSpec& spec, int version) {
   return {};
 }
 
-Result<ModelSpec> parse(std::span<const std::byte> bytes, std::shared_ptr<const void> keeper) {
+Result<ModelSpec> parse(std::span<const std::byte> bytes, std::shared_ptr<ViewedMemory> memory) {
   const Result<Container> container = parse_safetensors(bytes);
   if (!container.ok()) return container.status();
   const Metadata& metadata = container.value().metadata;
@@ -158,7 +158,7 @@ Result<ModelSpec> parse(std::span<const std::byte> bytes, std::shared_ptr<const 
   if (Status status = check_keys(metadata); !status.ok()) return status;
   if (Status status = check_digest(bytes, metadata.at(std::string(kDigestKey))); !status.ok()) return status;
   ModelSpec spec;
-  ModelSource source(container.value(), std::move(keeper));
+  ModelSource source(container.value(), std::move(memory));
   if (Status status = read_graph(metadata, source, spec); !status.ok()) return status;
   if (Status status = check_operations(spec, version.value()); !status.ok()) return status;
   if (Status status = read_labels(metadata, spec); !status.ok()) return status;
@@ -174,8 +174,8 @@ Status of_file(const Status& status) {
 
 }  // namespace
 
-Result<ParsedModel> parse_model_in(std::span<const std::byte> bytes, std::shared_ptr<const void> keeper) {
-  Result<ModelSpec> spec = parse(bytes, std::move(keeper));
+Result<ParsedModel> parse_model_in(std::span<const std::byte> bytes, std::shared_ptr<ViewedMemory> memory) {
+  Result<ModelSpec> spec = parse(bytes, std::move(memory));
   if (!spec.ok()) return spec.status();
   Result<std::vector<NodeShape>> shapes = validate(spec.value());
   if (!shapes.ok()) return of_file(shapes.status());
@@ -191,11 +191,11 @@ Result<ModelSpec> parse_model(std::span<const std::byte> bytes) {
 }
 
 Result<ModelSpec> read_model(const std::string& path) {
-  const Result<std::vector<std::byte>> bytes = read_file(path, kMaxFileBytes);
-  if (!bytes.ok()) return bytes.status();
-  Result<ModelSpec> spec = parse_model(bytes.value());
-  if (spec.ok()) return spec;
   return no_throw([&]() -> Result<ModelSpec> {
+    const Result<std::vector<std::byte>> bytes = read_file(path, kMaxFileBytes);
+    if (!bytes.ok()) return bytes.status();
+    Result<ModelSpec> spec = parse_model(bytes.value());
+    if (spec.ok()) return spec;
     return Status(spec.status().code(), in_quotes(path) + ": " + spec.status().message());
   });
 }

@@ -28,10 +28,14 @@ JsonValue graph_json(const ModelSpec& spec, std::vector<TensorEntry>& tensors) {
   describe(golden, spec.golden, spec.input);
   JsonArray nodes;
   for (const Node& node : spec.nodes) nodes.push_back({node_json(node, tensors)});
-  return {JsonObject{{"name", {spec.name}},
-                     {"input", {input.take()}},
-                     {"nodes", {std::move(nodes)}},
-                     {"output", {spec.output}}}};
+  // One by one: from braces they would be copied, and libstdc++ 12 frees a variant of vectors twice where
+  // such a copy finds no memory.
+  JsonObject graph;
+  graph.push_back({"name", {spec.name}});
+  graph.push_back({"input", {input.take()}});
+  graph.push_back({"nodes", {std::move(nodes)}});
+  graph.push_back({"output", {spec.output}});
+  return {std::move(graph)};
 }
 
 JsonValue labels_json(const std::vector<std::string>& labels) {
@@ -78,8 +82,10 @@ Result<std::vector<std::byte>> serialize_model(const ModelSpec& spec) {
 }
 
 Status write_model(const std::string& path, const ModelSpec& spec) {
-  const Result<std::vector<std::byte>> bytes = serialize_model(spec);
-  return bytes.ok() ? write_file_atomically(path, bytes.value()) : bytes.status();
+  return no_throw([&] {
+    const Result<std::vector<std::byte>> bytes = serialize(spec);
+    return bytes.ok() ? write_file_atomically(path, bytes.value()) : bytes.status();
+  });
 }
 
 }  // namespace bitplane::engine

@@ -6,7 +6,6 @@
 #include "io/file_image.h"
 #include "io/no_throw.h"
 #include "lowering/passes.h"
-#include "model/digest.h"
 #include "model/parse_model.h"
 #include "runtime/model_impl.h"
 
@@ -22,10 +21,49 @@ Result<std::shared_ptr<Model::Impl>> make_model_impl(ModelSpec spec, std::vector
                                        std::move(file));
 }
 
+namespace {
+
+/// Views become arrays of the spec's own: the memory of a model that was loaded comes and goes with the uses
+/// of that model, and nobody would look whether its file is still the one that was checked.
+class OwnWeights {
+ public:
+  Status of(ModelSpec& spec) {
+    Status status;
+    for (Node& node : spec.nodes) {
+      if (auto* conv = std::get_if<Conv2d>(&node.op)) status = of(conv->weights);
+      if (auto* linear = std::get_if<Linear>(&node.op)) status = of(linear->weights);
+      if (!status.ok()) break;
+    }
+    return status;
+  }
+
+ private:
+  Status of(Weights& weights) {
+    if (auto* floats = std::get_if<FloatWeights>(&weights)) return of(floats->values);
+    if (auto* planes = std::get_if<PlaneWeights>(&weights)) return of(planes->planes.words);
+    return of(std::get<CodebookWeights>(weights).indices.words);
+  }
+  template <class T>
+  Status of(Values<T>& values) {
+    if (values.memory() == nullptr) return {};
+    Result<std::shared_ptr<const void>> held = values.memory()->hold();
+    if (!held.ok()) return held.status();
+    held_.push_back(std::move(held).value());
+    static_cast<void>(values.own());
+    return {};
+  }
+
+  std::vector<std::shared_ptr<const void>> held_;  ///< to the end: a file is read once, not for each array
+};
+
+}  // namespace
+
 Result<std::shared_ptr<Model::Impl>> Model::Impl::resized(std::size_t height, std::size_t width) {
   const std::lock_guard lock(sizes_mutex_);
-  std::weak_ptr<Impl>& known = sizes_[{height, width}];
-  if (std::shared_ptr<Impl> live = known.lock()) return live;
+  const auto known = sizes_.find({height, width});
+  if (known != sizes_.end()) {
+    if (std::shared_ptr<Impl> live = known->second.lock()) return live;
+  }
   ModelSpec other = spec;
   other.input.height = height;
   other.input.width = width;
@@ -41,7 +79,9 @@ Result<std::shared_ptr<Model::Impl>> Model::Impl::resized(std::size_t height, st
   Result<std::shared_ptr<Impl>> made =
       make_model_impl(std::move(other), std::move(other_shapes).value(), file);
   if (!made.ok()) return refused(made.status());
-  known = made.value();
+  // Who asks for ever new sizes must not fill the memory with those that nobody uses any more.
+  std::erase_if(sizes_, [](const auto& size) { return size.second.expired(); });
+  sizes_.insert_or_assign({height, width}, made.value());
   return made;
 }
 
@@ -56,6 +96,7 @@ std::size_t Model::Impl::packed_bytes() {
 
 Result<Model> Model::from_spec(ModelSpec spec) {
   return no_throw([&]() -> Result<Model> {
+    if (Status status = OwnWeights().of(spec); !status.ok()) return status;
     Result<std::vector<NodeShape>> shapes = validate(spec);
     if (!shapes.ok()) return shapes.status();
     Result<std::shared_ptr<Impl>> impl =
@@ -67,11 +108,10 @@ Result<Model> Model::from_spec(ModelSpec spec) {
 
 Result<Model> Model::load_image(std::shared_ptr<FileImage> image) {
   const std::span<const std::byte> bytes = image->bytes();
-  Result<ParsedModel> parsed = parse_model_in(bytes, image);
+  auto file = std::make_shared<WeightsFile>(std::move(image));
+  Result<ParsedModel> parsed = parse_model_in(bytes, file);
   if (!parsed.ok()) return parsed.status();
-  Result<std::string> digest = digest_in(bytes);
-  if (!digest.ok()) return digest.status();
-  auto file = std::make_shared<WeightsFile>(std::move(image), std::move(digest).value());
+  if (Status status = file->note_digest(); !status.ok()) return status;
   Result<std::shared_ptr<Impl>> impl =
       make_model_impl(std::move(parsed->spec), std::move(parsed->shapes), std::move(file));
   if (!impl.ok()) return impl.status();

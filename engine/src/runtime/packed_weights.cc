@@ -80,9 +80,11 @@ std::size_t PackedWeights::packed_bytes() {
 
 const kernels::LowBitConv& PackedWeights::planes(std::size_t step, const kernels::LowBitKernel& kernel) {
   const std::lock_guard lock(mutex_);
-  std::unique_ptr<const kernels::LowBitConv>& packed = planes_[{step, kernel.info.name}];
-  if (packed == nullptr) packed = kernel.make(plane_operands(spec_, program_, program_.steps[step], 1).spec);
-  return *packed;
+  const PlanesKey key{step, kernel.info.name};
+  const auto found = planes_.find(key);
+  if (found != planes_.end()) return *found->second;
+  auto packed = kernel.make(plane_operands(spec_, program_, program_.steps[step], 1).spec);
+  return *planes_.emplace(key, std::move(packed)).first->second;
 }
 
 const kernels::ByteConv& PackedWeights::bytes(std::size_t step, const kernels::DotKernels& kernels) {

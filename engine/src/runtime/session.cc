@@ -110,6 +110,8 @@ struct Session::Impl {
     for (const PlannedStep& step : steps) {
       scratch_stride = std::max(scratch_stride, aligned(step.runner->scratch_bytes()));
     }
+    // Long strides can ask for more than any memory holds; the product must not wrap round to less.
+    if (scratch_stride > std::numeric_limits<std::size_t>::max() / options.threads) throw std::bad_alloc();
     scratch = kernels::AlignedArray<std::byte>(scratch_stride * options.threads);
     for (const std::size_t node : model->program.quantizers) names.push_back(model->spec.nodes[node].name);
     codes.resize(names.size());
@@ -187,8 +189,9 @@ Result<Session> Session::create(const Model& model, const SessionOptions& option
     const auto use_weights = [&]() -> Status {
       if (use) return {};
       Result<WeightsFile::Use> made = impl->file->use();
-      if (made.ok()) use.emplace(std::move(made).value());
-      return made.status();
+      if (!made.ok()) return made.status();
+      use.emplace(std::move(made).value());
+      return {};
     };
     if (height != trained.height || width != trained.width) {
       if (Status status = use_weights(); !status.ok()) return status;
@@ -296,10 +299,12 @@ std::span<const std::string> Session::quantizers() const noexcept {
   return impl_->names;
 }
 std::span<const std::uint8_t> Session::codes(std::size_t quantizer) const noexcept {
+  if (quantizer >= impl_->codes.size()) return {};
   return impl_->codes[quantizer];
 }
 
 InputShape Session::codes_shape(std::size_t quantizer) const noexcept {
+  if (quantizer >= impl_->names.size()) return {};
   const NodeShape shape = impl_->codes_shape(quantizer);
   return {shape.height, shape.width, shape.channels};
 }

@@ -11,6 +11,24 @@ WeightsFile::Use::~Use() {
   if (--file_->users_ == 0 && file_->image_ != nullptr) file_->image_->release();
 }
 
+Status WeightsFile::note_digest() {
+  Result<std::string> digest = digest_in(image_->bytes());
+  if (!digest.ok()) return digest.status();
+  digest_ = std::move(digest).value();
+  return {};
+}
+
+Result<std::shared_ptr<const void>> WeightsFile::hold() {
+  struct Held {
+    std::shared_ptr<WeightsFile> file;  // outlives the use
+    Use use;
+  };
+  Result<Use> made = use();
+  if (!made.ok()) return made.status();
+  return std::shared_ptr<const void>(
+      std::make_shared<Held>(Held{shared_from_this(), std::move(made).value()}));
+}
+
 Result<WeightsFile::Use> WeightsFile::use() {
   const std::lock_guard lock(mutex_);
   if (image_ != nullptr) {

@@ -10,15 +10,17 @@
 #include <utility>
 
 #include "bitplane/status.h"
+#include "bitplane/values.h"
 #include "io/file_image.h"
 
 namespace bitplane::engine {
 
-class WeightsFile {
+class WeightsFile final : public ViewedMemory, public std::enable_shared_from_this<WeightsFile> {
  public:
   /// Null: the spec owns its weights, and there is nothing to keep or to give back.
-  explicit WeightsFile(std::shared_ptr<FileImage> image, std::string digest = {})
-      : image_(std::move(image)), digest_(std::move(digest)) {}
+  explicit WeightsFile(std::shared_ptr<FileImage> image) : image_(std::move(image)) {}
+  /// Once the image was read as a model: by this digest the file is known when it is read again.
+  Status note_digest();
 
   /// While one lives, the weights may be read. The last one gives the file's memory back.
   class Use {
@@ -33,6 +35,8 @@ class WeightsFile {
   };
   /// Reads the file again where it was given back. Throws std::bad_alloc.
   Result<Use> use();
+  /// A use, for whoever has a view alone.
+  [[nodiscard]] Result<std::shared_ptr<const void>> hold() override;
 
   /// Of the copy in memory; 0 when it was given back.
   [[nodiscard]] std::size_t resident_bytes() const;

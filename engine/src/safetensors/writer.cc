@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <string>
 #include <tuple>
 #include <utility>
 
@@ -57,22 +60,46 @@ Status check_entries(const Container& container) {
   return {};
 }
 
+// The JSON library sees strings alone: its arrays and objects allocate when they go, and where there is no
+// memory then, the process ends.
+
+/// Compact: {key:value,...} without the braces.
+void append_member(std::string& text, std::string_view key, const std::string& value) {
+  if (!text.empty()) text += ',';
+  text += Json(key).dump() + ':' + value;
+}
+
+std::string numbers_text(std::span<const std::size_t> numbers) {
+  std::string text;
+  for (const std::size_t number : numbers) text += (text.empty() ? "" : ",") + std::to_string(number);
+  return '[' + text + ']';
+}
+
+/// Its members in the order of their names.
+std::string tensor_text(const TensorView& tensor, std::size_t offset) {
+  std::string text;
+  append_member(text, "data_offsets", numbers_text(std::array{offset, offset + tensor.bytes.size()}));
+  append_member(text, "dtype", Json(dtype_name(tensor.dtype)).dump());
+  append_member(text, "shape", numbers_text(tensor.shape));
+  return '{' + text + '}';
+}
+
+std::string members_text(const Container& container, const std::vector<const TensorEntry*>& order) {
+  std::string metadata, text;
+  for (const auto& [key, value] : container.metadata) append_member(metadata, key, Json(value).dump());
+  if (!metadata.empty()) append_member(text, kMetadataKey, '{' + metadata + '}');
+  std::size_t offset = 0;
+  for (const TensorEntry* entry : order) {
+    append_member(text, entry->name, tensor_text(entry->tensor, offset));
+    offset += entry->tensor.bytes.size();
+  }
+  return text;
+}
+
 Result<std::string> header_text(const Container& container, const std::vector<const TensorEntry*>& order) {
   std::string text = "{";
-  const auto append = [&](std::string_view key, const Json& value) {
-    if (text.size() > 1) text += ',';
-    text += Json(key).dump() + ':' + value.dump();
-  };
   try {
-    if (!container.metadata.empty()) append(kMetadataKey, container.metadata);
-    std::size_t offset = 0;
-    for (const TensorEntry* entry : order) {
-      const auto& [dtype, shape, bytes] = entry->tensor;
-      append(entry->name, {{"dtype", dtype_name(dtype)},
-                           {"shape", shape},
-                           {"data_offsets", {offset, offset + bytes.size()}}});
-      offset += bytes.size();
-    }
+    text += members_text(container, order);
   } catch (const Json::exception&) {
     return invalid("a tensor name or metadata string is not valid UTF-8");
   }

@@ -19,9 +19,9 @@ BorderClasses::Direction BorderClasses::classify(const TapGeometry& geometry, st
   Direction direction;
   for (std::size_t position = 0; position < positions; ++position) {
     const IndexRange range = taps_inside(geometry, position);
-    const auto found = std::find(direction.ranges.begin(), direction.ranges.end(), range);
-    direction.class_of.push_back(static_cast<std::size_t>(found - direction.ranges.begin()));
-    if (found == direction.ranges.end()) direction.ranges.push_back(range);
+    // Neither end of a range ever rises from one position to the next: equal ranges are neighbours.
+    if (direction.ranges.empty() || direction.ranges.back() != range) direction.ranges.push_back(range);
+    direction.class_of.push_back(direction.ranges.size() - 1);
   }
   return direction;
 }

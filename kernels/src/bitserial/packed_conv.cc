@@ -41,19 +41,18 @@ StripPlan plan_strip(const BitSerialKernels& kernels, const ConvShape& shape, co
   return plan;
 }
 
+using PlaneCounts = std::array<std::int64_t, kMaxPlanes>;
+
 /// R_i of every weight plane, over the taps inside the picture for one border class and over all taps.
 struct TapCounts {
-  std::array<std::int64_t, kMaxPlanes> inside{}, all{};
+  PlaneCounts inside{}, all{};
 };
 
-TapCounts count_planes_of(const BitConvSpec& spec, const BorderClasses& border, std::size_t border_class,
-                          std::size_t channel) {
-  TapCounts counts;
+PlaneCounts count_planes_of(const BitConvSpec& spec, std::size_t channel, IndexRange rows,
+                            IndexRange columns) {
+  PlaneCounts counts{};
   for (std::size_t i = 0; i < spec.weights.planes; ++i) {
-    counts.inside[i] = count_taps(spec.weights, spec.shape, i, channel, border.rows(border_class),
-                                  border.columns(border_class));
-    counts.all[i] =
-        count_taps(spec.weights, spec.shape, i, channel, {0, spec.shape.kernel_h}, {0, spec.shape.kernel_w});
+    counts[i] = count_taps(spec.weights, spec.shape, i, channel, rows, columns);
   }
   return counts;
 }
@@ -154,8 +153,11 @@ void fill_border_tables(const BitConvSpec& spec, PackedBitConv& packed) {
     packed.channel_terms = AlignedArray<std::int32_t>(spec.shape.groups * classes * terms * stride);
   if (wants_sums) packed.weight_sums = AlignedArray<float>(spec.shape.groups * classes * stride);
   for_channels(spec.shape, [&](std::size_t group, std::size_t c, std::size_t channel) {
+    TapCounts counts;
+    counts.all = count_planes_of(spec, channel, {0, spec.shape.kernel_h}, {0, spec.shape.kernel_w});
     for (std::size_t border_class = 0; border_class < classes; ++border_class) {
-      const TapCounts counts = count_planes_of(spec, packed.border, border_class, channel);
+      counts.inside = count_planes_of(spec, channel, packed.border.rows(border_class),
+                                      packed.border.columns(border_class));
       const std::size_t at = group * classes + border_class;
       for (std::size_t t = 0; wants_terms && t < terms; ++t) {
         packed.channel_terms[(at * terms + t) * stride + c] =

@@ -103,8 +103,10 @@ class RandomDag : public RandomGraph {
     add("average", pool);
   }
 
-  /// Of 3x3 pixels, as many as before.
-  void max_pool_in_place() { add("pool", MaxPool{3, 3, 1, 1, 1, 1, PoolRounding::Floor}); }
+  /// Of 3x3 pixels: as many as a convolution of that stride gives.
+  void max_pool_of_stride(std::size_t stride) {
+    add("pool", MaxPool{3, 3, stride, stride, 1, 1, PoolRounding::Floor});
+  }
 
   /// Zero channels, a convolution of the same codes, or the value as it is.
   void residual_block() {
@@ -115,7 +117,9 @@ class RandomDag : public RandomGraph {
     const std::string codes = cursor();
     convolve(true, chance(0.3) ? pick(1, 8) : in, 1);
     norm_relu_quantize();
-    convolve(true, out, stride);
+    const bool pooled = chance(0.3);
+    convolve(true, out, pooled ? 1 : stride);
+    if (pooled) max_pool_of_stride(stride);
     if (chance(0.4)) batch_norm();
     const std::string branch = cursor();
     if (chance(0.4)) {
@@ -127,7 +131,7 @@ class RandomDag : public RandomGraph {
       if (chance(0.4)) {
         go_to(codes);
         add("values", Dequantize{});
-        if (chance(0.3)) max_pool_in_place();
+        if (chance(0.3)) max_pool_of_stride(1);
       }
       if (stride > 1 || in != out) {
         const std::size_t front = pick(0, out - in);

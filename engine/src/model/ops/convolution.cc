@@ -51,6 +51,8 @@ Result<NodeFact> check(const Conv2d& op, std::span<const NodeFact> inputs) {
   check_weights(checks, op.weights, filters, inputs[0]);
   checks.size_or_empty("bias", op.bias.size(), op.out_channels);
   checks.finite("bias", op.bias);
+  // Kernels copy rows of it. Its sides may be longer than those of a value: no factor exceeds 3 * 2^20.
+  checks.elements("padded input", {in.height + 2 * op.pad_h, in.width + 2 * op.pad_w, in.channels});
   return fact_or(checks, {out, nullptr});
 }
 
