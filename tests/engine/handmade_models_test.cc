@@ -234,8 +234,6 @@ TEST(HandmadeModels, ThresholdsOfAQuantizerDefinedWithAtLeast) {
   ASSERT_NO_FATAL_FAILURE(expect_oracle(spec));
 }
 
-/// Levels that no value takes (TSQ of 3 bits and more), channels that fall or are constant, with and without
-/// a pooling on ranks; one bit (compared as integers) and more.
 /// The sum is of pooled values: its quantizer cannot move in front of the pooling, the shortcut has no more
 /// pixels than what it is added to.
 TEST(HandmadeModels, APooledConvolutionInASum) {
@@ -253,6 +251,8 @@ TEST(HandmadeModels, APooledConvolutionInASum) {
             "conv:float pool:float shortcut:float elementwise:planes conv:float");
 }
 
+/// Levels that no value takes (TSQ of 3 bits and more), channels that fall or are constant, with and without
+/// a pooling on ranks; one bit (compared as integers) and more.
 TEST(HandmadeModels, EqualThresholdsAndFallingAndConstantChannels) {
   for (const std::size_t bits : {1, 2, 3}) {
     for (const bool pooled : {false, true}) {
