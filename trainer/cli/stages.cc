@@ -101,10 +101,11 @@ void prepare_stage(const ProcedureFolder& folder, std::size_t index, const Start
     layer.quantizer->begin_stage({.name = planned.stage.name, .index = index, .count = plan.stages.size()},
                                  *layer.weights);
   }
-  nlohmann::ordered_json report{{"before", index == 0 ? "float" : plan.stages[index - 1].stage.name},
-                                {"tensors_taken", carried.taken},
-                                {"fresh", carried.fresh},
-                                {"unused", carried.unused}};
+  nlohmann::ordered_json report{
+      {"before", index == 0 ? before.folder.config().method : plan.stages[index - 1].stage.name},
+      {"tensors_taken", carried.taken},
+      {"fresh", carried.fresh},
+      {"unused", carried.unused}};
   cli::note("stage '" + planned.stage.name + "': " + std::to_string(carried.taken) + " tensors taken over, " +
             std::to_string(carried.fresh.size()) + " fresh, " + std::to_string(carried.unused.size()) +
             " not used");
