@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <random>
+#include <set>
 #include <thread>
 #include <variant>
 
@@ -190,6 +191,27 @@ TEST_F(IncrementalProcedure, MlqTakesGroupsOfLayersTwice) {
                                     "--option", "conv_groups=1"}));
   ASSERT_EQ(finished.code, 0) << finished.err;
   expect_stages_freeze("mlq", {"1-boundaries-1", "2-boundaries-2", "3-hearts-1", "4-hearts-2"});
+}
+
+/// 5 convolutions in 3 groups, and the linear layer: each in one group, the same for boundaries and hearts.
+TEST_F(IncrementalProcedure, MlqDividesConvolutionsIntoGroupsOfLikeSize) {
+  const Finished finished = run(folder_, quantize("mlq", {"--method", "mlq"}));
+  ASSERT_EQ(finished.code, 0) << finished.err;
+  const auto group_of = [&](const std::string& stage) {
+    const auto prepared =
+        nlohmann::json::parse(read_file_text(folder_ / ("mlq/" + stage + ".prepared.json")));
+    return prepared.at("found").at("group").get<std::vector<std::string>>();
+  };
+  constexpr std::size_t kSizes[] = {2, 2, 1, 1};
+  std::set<std::string> all;
+  for (std::size_t g = 1; g <= std::size(kSizes); ++g) {
+    const std::string number = std::to_string(g);
+    const std::vector<std::string> group = group_of(number + "-boundaries-" + number);
+    EXPECT_EQ(group.size(), kSizes[g - 1]) << "group " << g;
+    EXPECT_EQ(group_of(std::to_string(g + 4) + "-hearts-" + number), group);
+    all.insert(group.begin(), group.end());
+  }
+  EXPECT_EQ(all.size(), 6U);
 }
 
 TEST_F(IncrementalProcedure, MlqNeedsNoGroupForALinearLayerThatStaysFloat) {
