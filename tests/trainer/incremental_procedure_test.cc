@@ -76,6 +76,31 @@ class IncrementalProcedure : public ::testing::Test {
                    });
     return largest;
   }
+  /// From the last part of the run in `out` the same net as its stage `activations`, and nothing from a run
+  /// whose weights are not done, or whose activations have bits.
+  void expect_bits_for_runs_that_are_done(const std::string& out, const LoadedRun& wanted) {
+    const auto go_on = [&](const std::string& from, const Arguments& more) {
+      Arguments arguments{"quantize", "--from", folder_ / from, "--out", folder_ / "alone",
+                          "--method", "slq",    "--abits",      "8"};
+      arguments.insert(arguments.end(), more.begin(), more.end());
+      return run(folder_, arguments);
+    };
+    const auto expect_refused = [&](const std::string& from, const Arguments& more, const std::string& why) {
+      const Finished refused = go_on(from, more);
+      EXPECT_EQ(refused.code, 2);
+      EXPECT_NE(refused.err.find(why), std::string::npos) << refused.err;
+    };
+    expect_refused(out + "/2-part-2", {}, "not all of its weights are quantized");
+    expect_refused(out + "/3-part-3", {"--wbits", "5"}, "its weights stay as they are");
+    expect_refused(out, {}, "only float activations get bits");
+    expect_refused("float", {"--option", "calibrate=only"}, "calibrate=on quantizes them first");
+    const Finished alone = go_on(out + "/3-part-3", {});
+    ASSERT_EQ(alone.code, 0) << alone.err;
+    const LoadedRun converted = load_run(folder_ / "alone/1-activations", Which::Last);
+    const std::map<std::string, Tensor*> has = tensors_of(*converted.net);
+    for (const auto& [name, tensor] : tensors_of(*wanted.net))
+      EXPECT_TRUE(std::ranges::equal(tensor->values(), has.at(name)->values())) << name;
+  }
   TemporaryFolder folder_;
 
  private:
@@ -141,33 +166,7 @@ TEST_F(IncrementalProcedure, ActivationsGetTheirBitsBehindTheLastPart) {
     in_bits += conv != nullptr && std::holds_alternative<engine::PlaneWeights>(conv->weights) ? 1U : 0U;
   }
   EXPECT_EQ(in_bits, 4U);
-
-  // The same from the run with float activations, and nothing from one whose weights are not done.
-  const auto go_on = [&](const std::string& from, const Arguments& more) {
-    Arguments arguments{"quantize",        "--from", folder_ / from, "--out", folder_ / "alone",
-                        "--method",        "slq",    "--abits",      "8",     "--option",
-                        "activations=gdrq"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return run(folder_, arguments);
-  };
-  const Finished unfinished = go_on("slq/2-part-2", {});
-  EXPECT_EQ(unfinished.code, 2);
-  EXPECT_NE(unfinished.err.find("not all of its weights are quantized"), std::string::npos) << unfinished.err;
-  const Finished other = go_on("slq/3-part-3", {"--wbits", "5"});
-  EXPECT_EQ(other.code, 2);
-  EXPECT_NE(other.err.find("its weights stay as they are"), std::string::npos) << other.err;
-  const Finished twice = go_on("slq", {});
-  EXPECT_EQ(twice.code, 2);
-  EXPECT_NE(twice.err.find("only float activations get bits"), std::string::npos) << twice.err;
-  const Finished plain = go_on("float", {"--option", "calibrate=only"});
-  EXPECT_EQ(plain.code, 2);
-  EXPECT_NE(plain.err.find("calibrate=on quantizes them first"), std::string::npos) << plain.err;
-  const Finished alone = go_on("slq/3-part-3", {});
-  ASSERT_EQ(alone.code, 0) << alone.err;
-  const LoadedRun converted = load_run(folder_ / "alone/1-activations", Which::Last);
-  const std::map<std::string, Tensor*> wanted = tensors_of(*now.net);
-  for (const auto& [name, tensor] : tensors_of(*converted.net))
-    EXPECT_TRUE(std::ranges::equal(tensor->values(), wanted.at(name)->values())) << name;
+  expect_bits_for_runs_that_are_done("slq", now);
 }
 
 TEST_F(IncrementalProcedure, OnlyClipPointsOfGdrqAreCalibrated) {

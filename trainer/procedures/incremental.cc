@@ -56,22 +56,22 @@ std::vector<CalibratedTensor> calibrate(const StageStart& start) {
   return found;
 }
 
-double mean_loss(const StartPoint& point, std::span<const std::uint32_t> pictures) {
+double mean_loss(const StageStart& start) {
+  const StartPoint& point = start.point;
   const Context ctx{.backend = point.backend,
                     .mode = Mode::Eval,
                     .grad = GradMode::Off,
                     .seed = point.config.seed,
                     .step = 0};
-  double sum = 0;
-  for (std::size_t first = 0; first < pictures.size(); first += kSubsetBatch) {
-    const std::size_t count = std::min(kSubsetBatch, pictures.size() - first);
-    const Batch batch =
-        make_batch(point.data.train, point.task.preprocessing, pictures.subspan(first, count));
+  double sum = 0, count = 0;
+  for_each_subset_batch(start, [&](std::span<const std::uint32_t> pictures) {
+    const Batch batch = make_batch(point.data.train, point.task.preprocessing, pictures);
     const Variable logits = point.net.forward(ctx, Variable(batch.pictures));
     const Variable loss = softmax_cross_entropy(ctx, logits, batch.labels);
-    sum += static_cast<double>(loss.value().values()[0]) * static_cast<double>(count);
-  }
-  return sum / static_cast<double>(pictures.size());
+    sum += static_cast<double>(loss.value().values()[0]) * static_cast<double>(pictures.size());
+    count += static_cast<double>(pictures.size());
+  });
+  return sum / count;
 }
 
 }  // namespace
@@ -87,12 +87,19 @@ std::vector<IncrementalLayer> incremental_layers(Module& net) {
   return found;
 }
 
-IncrementalWeights::Loss loss_on_subset(const StageStart& start) {
+void for_each_subset_batch(const StageStart& start,
+                           const std::function<void(std::span<const std::uint32_t>)>& use) {
   std::vector<std::uint32_t> order = epoch_order(start.seed, 0, start.point.data.train.count);
   order.resize(std::min(order.size(), kSubset));
-  return [&point = start.point, order = std::move(order), activations = calibrate(start)] {
+  const std::span<const std::uint32_t> pictures(order);
+  for (std::size_t first = 0; first < pictures.size(); first += kSubsetBatch)
+    use(pictures.subspan(first, std::min(kSubsetBatch, pictures.size() - first)));
+}
+
+IncrementalWeights::Loss loss_on_subset(const StageStart& start) {
+  return [start, activations = calibrate(start)] {
     for (const CalibratedTensor& t : activations) t.tensor->copy_from(t.calibrated);
-    const double loss = mean_loss(point, order);
+    const double loss = mean_loss(start);
     for (const CalibratedTensor& t : activations) t.tensor->copy_from(t.fresh);
     return loss;
   };

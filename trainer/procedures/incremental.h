@@ -6,6 +6,9 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +27,11 @@ struct IncrementalLayer {
 };
 /// In the order of the net. Throws std::invalid_argument when there is none.
 [[nodiscard]] std::vector<IncrementalLayer> incremental_layers(Module& net);
+
+/// 2048 training pictures (all of fewer) that the procedure's seed draws, the same ones in every stage, in
+/// batches: `use` gets the indices of each.
+void for_each_subset_batch(const StageStart& start,
+                           const std::function<void(std::span<const std::uint32_t>)>& use);
 
 /// Mean cross entropy of the net as it is, without training, on 2048 training pictures that the procedure's
 /// seed draws: the same ones in every stage. Activation quantizers that the net before did not have are

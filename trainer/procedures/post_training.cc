@@ -16,8 +16,6 @@
 namespace bitplane::train {
 namespace {
 
-constexpr std::size_t kRangePictures = 2048, kRangeBatch = 256;
-
 /// The largest output of each layer of the net before, which has no quantizers of activations, by name.
 std::map<std::string, float> largest_outputs(const StageStart& start) {
   const StartPoint& point = start.point;
@@ -26,20 +24,16 @@ std::map<std::string, float> largest_outputs(const StageStart& start) {
                     .grad = GradMode::Off,
                     .seed = point.config.seed,
                     .step = 0};
-  std::vector<std::uint32_t> order = epoch_order(start.seed, 0, point.data.train.count);
-  order.resize(std::min(order.size(), kRangePictures));
   std::map<std::string, float> largest;
-  for (std::size_t first = 0; first < order.size(); first += kRangeBatch) {
-    const std::span<const std::uint32_t> some(order);
-    const Batch batch = make_batch(point.data.train, point.task.preprocessing,
-                                   some.subspan(first, std::min(kRangeBatch, order.size() - first)));
+  for_each_subset_batch(start, [&](std::span<const std::uint32_t> pictures) {
+    const Batch batch = make_batch(point.data.train, point.task.preprocessing, pictures);
     static_cast<void>(start.before.watch(
         ctx, Variable(batch.pictures), "", [&](const std::string& name, const Variable& output) {
           const float now = *std::ranges::max_element(output.value().values());
           const auto [found, first_batch] = largest.try_emplace(name, now);
           if (!first_batch) found->second = std::max(found->second, now);
         }));
-  }
+  });
   return largest;
 }
 
