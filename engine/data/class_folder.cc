@@ -116,11 +116,8 @@ class Listing {
     if (!is_picture_name(path)) {
       return bad_folder(path, "found a file that is no .png, .jpg or .jpeg; convert it or move it away");
     }
-    std::error_code error;
-    const std::uintmax_t bytes = fs::file_size(path, error);
-    if (error) return {StatusCode::IoError, path.string() + ": " + error.message()};
     set_.files.push_back(path.string());
-    const std::string line = relative + " " + std::to_string(bytes) + "\n";
+    const std::string line = relative + "\n";
     sha_.update(std::as_bytes(std::span(line)));
     return {};
   }

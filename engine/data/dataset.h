@@ -26,8 +26,8 @@ struct PictureSet {
   std::vector<std::uint16_t> labels;  ///< [count], below class_names.size()
   std::vector<std::string> class_names;
   std::vector<std::string> files = {};  ///< of a streamed set: [count]
-  /// SHA-256 of what was read: of shape, classes, labels and pixels, or of a streamed set's file names and
-  /// sizes. load_dataset fills it.
+  /// SHA-256 of what was read: of shape, classes, labels and pixels, or of a streamed set's file names, whose
+  /// pictures may be mended between two readings. load_dataset fills it.
   std::string digest = {};
 
   [[nodiscard]] bool streamed() const noexcept { return !files.empty(); }
