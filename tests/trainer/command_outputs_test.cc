@@ -107,6 +107,20 @@ TEST_F(CommandOutputs, AFolderThatIsMissingIsSaidBeforeTheWork) {
                  "no file can be written in");
 }
 
+TEST_F(CommandOutputs, AFolderThatIsNoTextIsRefusedAndNotMade) {
+  const std::string out = folder_ / "x\xE9";
+  expect_refusal(testing::run(folder_, train_arguments(folder_, "x\xE9")), 2, "is not UTF-8 text: rename it");
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+TEST_F(CommandOutputs, ImportTakesItsFileBehindAnOption) {
+  ASSERT_EQ(testing::run(folder_, {"export", run_, "--torch-names", folder_ / "w"}).code, 0);
+  const Finished imported =
+      testing::run(folder_, {"import", "--data-dir", folder_ / "", "--method", "lq-nets", "--option",
+                             "optimize=bp", folder_ / "w", "--out", folder_ / "i"});
+  EXPECT_EQ(imported.code, 0) << imported.err;
+}
+
 TEST_F(CommandOutputs, ImportTakesOneFile) {
   expect_refusal(testing::run(folder_, {"import", "", "--out", folder_ / "i"}), 2, "trainer import FILE");
   const Finished refused = testing::run(

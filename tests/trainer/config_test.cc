@@ -74,6 +74,23 @@ TEST(Config, AnAverageIsWhatIsEvaluatedUnlessItIsSaidOtherwise) {
   EXPECT_EQ(resolve_config(config_from_json({{"ema", 0.99}, {"weights", "trained"}}), {}).weights, "trained");
 }
 
+/// A config file holds all of a run's settings, also those that only belong to another one.
+TEST(Config, WhatBelongsToASettingThatAFlagReplacesGoesWithIt) {
+  const PartialConfig file = config_from_json(config_to_json(resolve_config({}, {})));
+  const auto with = [&](const nlohmann::json& flags) {
+    return resolve_config(file, config_from_json(flags));
+  };
+  EXPECT_EQ(with({{"schedule", "cosine"}}).warmup, 0.0);
+  EXPECT_EQ(with({{"schedule", "one-cycle"}}).warmup, 0.3);
+  EXPECT_EQ(with({{"schedule", "cosine"}, {"warmup", 0.2}}).warmup, 0.2);
+  EXPECT_EQ(with({{"ema", 0.9}}).weights, "averaged");
+  EXPECT_EQ(with({{"ema", 0.9}, {"weights", "trained"}}).weights, "trained");
+  const PartialConfig averaging = config_from_json({{"ema", 0.9}, {"weights", "trained"}, {"warmup", 0.1}});
+  EXPECT_EQ(resolve_config(averaging, config_from_json({{"ema", 0.99}})).weights, "trained");
+  const PartialConfig averaged = config_from_json({{"ema", 0.9}, {"weights", "averaged"}});
+  EXPECT_EQ(resolve_config(averaged, config_from_json({{"ema", 0}})).weights, "trained");
+}
+
 TEST(Config, SwitchesOfTheMethodAreStored) {
   const Config config = resolve_config(config_from_json({{"options", {{"alternations", 2}}}}), {});
   EXPECT_EQ(config.options,

@@ -230,8 +230,18 @@ TEST(ExportRun, TheFileHoldsLabelsProvenanceAndAGoldenPair) {
   config.epochs = 1;
   Training training = Training::start(config, data);
   EXPECT_EQ(training.run(testing::silent()), Outcome::Finished);
-  write_result(training.folder(),
-               {.step = training.progress().step, .data = "synthetic", .count = 8, .correct = 3});
+  write_result(training.folder(), {.step = training.progress().step,
+                                   .weights = "averaged",
+                                   .data = "synthetic",
+                                   .count = 8,
+                                   .correct = 1});
+  EXPECT_FALSE(export_run(load_run(folder / "run", Which::Last)).provenance.contains("test_accuracy"))
+      << "that of other weights";
+  write_result(training.folder(), {.step = training.progress().step,
+                                   .weights = "trained",
+                                   .data = "synthetic",
+                                   .count = 8,
+                                   .correct = 3});
   const engine::ModelSpec spec = export_run(load_run(folder / "run", Which::Last));
   EXPECT_EQ(spec.labels, data.train.class_names);
   EXPECT_EQ(spec.provenance.at("method"), "lq-nets");

@@ -18,10 +18,10 @@
 #include "bitplane/model_spec.h"
 #include "trainer/data/batch.h"
 #include "trainer/nn/layers.h"
-#include "trainer/procedures/carry_state.h"
 #include "trainer/procedures/procedure.h"
 #include "trainer/quantizers/incremental.h"
 #include "trainer/run/loaded_run.h"
+#include "trainer/run/net_state.h"
 #include "trainer/run/training_data.h"
 #include "trainer/trainer_command.h"
 
@@ -167,6 +167,36 @@ TEST_F(IncrementalProcedure, ActivationsGetTheirBitsBehindTheLastPart) {
   }
   EXPECT_EQ(in_bits, 4U);
   expect_bits_for_runs_that_are_done("slq", now);
+}
+
+/// Their ranges were found while the parts were trained.
+TEST_F(IncrementalProcedure, EndsOfEightBitsKeepTheirRanges) {
+  const Arguments bits{"--abits", "8", "--option", "activations=gdrq"};
+  Arguments arguments{"--method", "inq", "--first-last", "8", "--option", "calibrate=on"};
+  arguments.insert(arguments.end(), bits.begin(), bits.end());
+  const Finished finished = run(folder_, quantize("inq", arguments));
+  ASSERT_EQ(finished.code, 0) << finished.err;
+  const LoadedRun before = load_run(folder_ / "inq/4-part-4", Which::Last),
+                  now = load_run(folder_ / "inq/5-activations", Which::Last);
+  std::size_t kept = 0;
+  for (const auto& [name, tensor] : tensors_of(*before.net)) {
+    EXPECT_TRUE(std::ranges::equal(tensors_of(*now.net).at(name)->values(), tensor->values())) << name;
+    kept += name.ends_with(".clip") ? 1U : 0U;
+  }
+  EXPECT_EQ(kept, 1U);
+  const auto model = engine::read_model(folder_ / "inq/5-activations/model.safetensors");
+  EXPECT_TRUE(model.ok()) << model.status().message();
+
+  Arguments go_on{"quantize", "--from", folder_ / "inq/4-part-4", "--out", folder_ / "alone",
+                  "--method", "inq"};
+  go_on.insert(go_on.end(), bits.begin(), bits.end());
+  Arguments other = go_on;
+  other.insert(other.end(), {"--first-last", "float"});
+  const Finished refused = run(folder_, other);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.err.find("its weights stay as they are"), std::string::npos) << refused.err;
+  const Finished alone = run(folder_, go_on);
+  EXPECT_EQ(alone.code, 0) << alone.err;
 }
 
 TEST_F(IncrementalProcedure, OnlyClipPointsOfGdrqAreCalibrated) {

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -52,8 +54,11 @@ TEST(TorchNames, AreThoseOfTorchvision) {
 void randomize(Module& net, std::uint64_t seed) {
   for (const NamedParameter& p : named_parameters(net))
     p.parameter->variable.mutable_value().copy_from(random_tensor(p.parameter->variable.shape(), seed++));
-  for (const NamedBuffer& b : named_buffers(net))
+  for (const NamedBuffer& b : named_buffers(net)) {
     b.buffer->copy_from(random_tensor(b.buffer->shape(), seed++));
+    if (!b.name.ends_with("running_var")) continue;
+    for (float& variance : b.buffer->mutable_values()) variance = std::fabs(variance);
+  }
 }
 
 std::map<std::string, std::vector<std::uint32_t>> bits_of_net(Module& net) {
@@ -167,6 +172,37 @@ TEST(Interchange, OneMessageListsAllThatDoesNotFit) {
   const ImportSummary kept = import_torch_file(folder / "w", *net, "cnn-small", MissingValues::Keep);
   EXPECT_EQ(kept.kept.size(), 3U);
   EXPECT_EQ(kept.unused, std::vector<std::string>{"head.weight"});
+}
+
+TEST(Interchange, NumbersThatNoNetCanHaveAreRefused) {
+  const TemporaryFolder folder;
+  const auto net = build("cnn-small", {28, 28, 1});
+  const auto refused = [&](const std::string& tensor, const auto& values) {
+    const engine::DType type = sizeof(values[0]) == sizeof(double) ? engine::DType::F64 : engine::DType::F32;
+    write_bytes(folder / "w", changed(torch_file_bytes(*net, "cnn-small"), [&](engine::Container& c) {
+                  for (auto& t : c.tensors) {
+                    if (t.name == tensor)
+                      t.tensor = {
+                          .dtype = type, .shape = t.tensor.shape, .bytes = std::as_bytes(std::span(values))};
+                  }
+                }));
+    const auto before = bits_of_net(*net);
+    const auto message = message_of<cli::CommandError>(
+        [&] { (void)import_torch_file(folder / "w", *net, "cnn-small", MissingValues::Keep); });
+    EXPECT_EQ(bits_of_net(*net), before) << "a refused file changes nothing";
+    return message;
+  };
+  const auto expect_said = [&](const std::string& message, const char* part) {
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+  };
+  std::array<float, 4> floats{};
+  floats[2] = std::numeric_limits<float>::quiet_NaN();
+  expect_said(refused("bn1.weight", floats), "tensor 'bn1.weight' holds nan at element 2");
+  floats[2] = -1;
+  expect_said(refused("bn1.running_var", floats), "tensor 'bn1.running_var' holds -1 at element 2");
+  std::array<double, 4> doubles{};
+  doubles[3] = 1e300;
+  expect_said(refused("bn1.bias", doubles), "tensor 'bn1.bias' holds inf at element 3");
 }
 
 /// Of any method: values of its quantizers are its own, and so are the norms that it wants without scale and

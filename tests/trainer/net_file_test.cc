@@ -3,15 +3,19 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
 
+#include "bitplane/model_spec.h"
+#include "trainer/export/export.h"
 #include "trainer/methods/method.h"
 #include "trainer/nets/layer_sizes.h"
 #include "trainer/run/build.h"
+#include "trainer/run/loaded_run.h"
 #include "trainer/run_support.h"
 #include "trainer/trainer_support.h"
 
@@ -133,6 +137,13 @@ TEST(NetFile, ErrorsNameFileAndElement) {
       {R"({"layers": [{"type": "batch_norm", "momentum": 5}]})", {"'momentum' is 5", "from 0 to 1"}},
       {R"({"layers": [{"type": "max_pool", "kernel": 16}]})", {"'kernel' is 16", "from 1 to 15"}},
       {R"({"layers": [{"type": "max_pool", "pad": 2}]})", {"less than its kernel"}},
+      {R"({"layers": [{"type": "local_response_norm", "alpha": -1e-6}]})",
+       {"layers[0]", "'alpha' and 'beta' are at least 0"}},
+      {R"({"layers": [{"type": "relu", "name": "input"}]})", {"layers[0]", "'input' is reserved"}},
+      {R"({"layers": [{"type": "relu", "name": "golden"}]})", {"layers[0]", "'golden' is reserved"}},
+      {R"({"layers": [{"type": "relu", "name": "a\u0007"}]})", {"layers[0]", "control characters"}},
+      {R"({"layers": [{"type": "relu", "name": ")" + std::string(241, 'n') + R"("}]})",
+       {"layers[0]", "have 241 bytes; at most 240"}},
       {R"({"layers": [7]})", {"layers[0]", "must be an object"}},
       {R"({"layer": []})", {"it has no 'layers'", "'layer'"}},
       {R"({"layers": [], "nmae": "x"})", {"did you mean 'name'"}},
@@ -149,9 +160,37 @@ TEST(NetFile, ErrorsNameFileAndElement) {
   const auto broken = testing::message_of<std::runtime_error>(
       [&] { (void)read_net_file(written(folder, R"({"layers": [)")); });
   EXPECT_NE(broken.find("net.json: not JSON at byte"), std::string::npos) << broken;
+  const auto deep = testing::message_of<std::runtime_error>(
+      [&] { (void)read_net_file(written(folder, R"({"layers": )" + std::string(200000, '['))); });
+  EXPECT_NE(deep.find("net.json: nested deeper than 100 lists"), std::string::npos) << deep;
   const auto missing =
       testing::message_of<std::runtime_error>([&] { (void)read_net_file(folder / "none.json"); });
   EXPECT_NE(missing.find("none.json"), std::string::npos) << missing;
+}
+
+/// The longest names and every list in lists that a file may have fit into a model file.
+TEST(NetFile, WhatItTakesFitsIntoAModelFile) {
+  const TemporaryFolder folder;
+  const std::string name(240, 'n');
+  const std::string file = written(
+      folder,
+      R"({"layers": [{"type": "conv", "channels": 4}, {"type": "relu"}, {"type": "quantize", "name": ")" +
+          name + R"("}, {"type": "global_average_pool"},
+                          {"type": "linear", "features": "classes"}]})");
+  PartialConfig flags;
+  flags.values.net = file;
+  flags.values.data = "synthetic";
+  flags.values.epochs = 0;
+  flags.values.out = folder / "run";
+  flags.values.method = "lsq";
+  flags.values.wbits = 32;
+  flags.given = {"net", "data", "epochs", "out", "method"};
+  const TrainingData data = testing::small_data(32, 8);
+  Training training = Training::start(resolve_config({}, flags), data);
+  EXPECT_EQ(training.run(testing::silent()), Outcome::Finished);
+  const engine::ModelSpec spec = export_run(load_run(folder / "run", Which::Last));
+  EXPECT_TRUE(std::ranges::any_of(spec.nodes, [&](const engine::Node& node) { return node.name == name; }));
+  EXPECT_TRUE(engine::write_model(folder / "model", spec).ok());
 }
 
 TEST(NetFile, ARunKeepsTheDescription) {

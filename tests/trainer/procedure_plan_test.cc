@@ -91,6 +91,17 @@ TEST_F(ProcedurePlans, AScheduleOfItsOwnIsNotShapedByTheFloatRuns) {
   EXPECT_EQ(plan("qil", 0.1).request.drop_factor, 0.5) << "its schedule is the float run's";
 }
 
+TEST_F(ProcedurePlans, AStagesOwnScheduleAndAverageBringWhatBelongsToThem) {
+  const ProcedurePlan planned =
+      plan("gdrq", 0.1, epochs(2), {"fine-tune.ema=0.9", "fine-tune.schedule=one-cycle"});
+  const Config& fine_tune = planned.stages.back().config;
+  EXPECT_EQ(fine_tune.weights, "averaged");
+  EXPECT_EQ(fine_tune.warmup, 0.3);
+  EXPECT_EQ(planned.request.weights, "trained");
+  const std::vector<std::string> trained{"fine-tune.ema=0.9", "fine-tune.weights=trained"};
+  EXPECT_EQ(plan("gdrq", 0.1, epochs(2), trained).stages.back().config.weights, "trained");
+}
+
 /// GDRQ's float stage has the rate of training from the start, its authors' 0.1; TSQ's first one alike.
 TEST_F(ProcedurePlans, FineTuningHasATenthOfTheRate) {
   for (const auto& [method, lr] : {std::pair{"gdrq", 0.1}, std::pair{"tsq", 0.05}}) {

@@ -80,6 +80,16 @@ TEST_F(ProcedureRefusals, ASettingOfAStageThatDoesNotGoIsNamed) {
   EXPECT_FALSE(exists("x"));
 }
 
+TEST_F(ProcedureRefusals, FlagsWithoutEffectInAnyStageAreRefused) {
+  expect_refusal(quantize("x", {"--method", "gdrq", "--beta2", "0.5"}),
+                 {"--beta2 has no effect with --optimizer sgd: it goes with --optimizer adam or adamw"});
+  expect_refusal(quantize("x", {"--method", "gdrq", "--power", "3"}), {"it goes with --schedule polynomial"});
+  expect_refusal(quantize("x", {"--method", "gdrq", "--teacher-share", "0.9"}), {"without --teacher"});
+  EXPECT_FALSE(exists("x"));
+  expect_done(quantize(
+      "q", {"--method", "gdrq", "--epochs", "0", "--power", "3", "--set", "fine-tune.schedule=polynomial"}));
+}
+
 TEST_F(ProcedureRefusals, OptionsOfAProcedureAreNotOnesOfTrain) {
   for (const auto& [method, option] : {std::pair{"qil", "first_bits=3"},
                                        {"tsq", "tfl_pictures=10"},

@@ -19,6 +19,7 @@
 #include "trainer/procedures/folder.h"
 #include "trainer/run/build.h"
 #include "trainer/run/loaded_run.h"
+#include "trainer/run/net_state.h"
 #include "trainer/trainer_command.h"
 
 namespace bitplane::train {

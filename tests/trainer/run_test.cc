@@ -7,11 +7,13 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <numeric>
 
 #include "trainer/checkpoint/file.h"
+#include "trainer/event_reader.h"
 #include "trainer/export/export.h"
 #include "trainer/nn/layers.h"
 #include "trainer/report/progress.h"
@@ -113,6 +115,41 @@ TEST(Run, TheNumberOfLoadersChangesNoByte) {
   }
   EXPECT_EQ(files[0], files[1]);
   EXPECT_EQ(files[0], files[2]);
+}
+
+TEST(Run, NamesOfClassesThatNoFileCanHoldAreRefused) {
+  const TemporaryFolder folder;
+  for (const std::string& name : {std::string("b\xE9"), std::string("a\nb"), std::string(257, 'x')}) {
+    TrainingData data = small_data(64, 16);
+    data.train.class_names[3] = data.test.class_names[3] = name;
+    const auto message = message_of<cli::CommandError>(
+        [&] { (void)Training::start(small_config(folder / "run", 32, 32), data); });
+    EXPECT_NE(message.find("the name of class 3, '" + name + "', is not UTF-8 text"), std::string::npos)
+        << message;
+    EXPECT_FALSE(std::filesystem::exists(folder / "run"));
+  }
+}
+
+TEST(Run, WritesUpToTwentyPointsAnEpoch) {
+  const TemporaryFolder folder;
+  for (const std::size_t steps : {1, 20, 21, 39, 41}) {
+    Config config = small_config(folder / std::to_string(steps), 32, 32);
+    config.batch = 2;
+    config.epochs = 1;
+    config.lr = 0.001;
+    config.width = 0.25;
+    const TrainingData data = small_data(2 * steps, 8);
+    Training training = Training::start(config, data);
+    EXPECT_EQ(training.run(testing::silent()), Outcome::Finished);
+    std::vector<std::uint64_t> points;
+    for (const auto& event : testing::EventReader(read_file_text(training.folder().events())).all()) {
+      for (const auto& [tag, value] : event.scalars)
+        if (tag == "train/loss") points.push_back(event.step);
+    }
+    EXPECT_LE(points.size(), 20U) << steps;
+    EXPECT_GE(points.size(), std::min<std::size_t>(steps, 11)) << steps;
+    EXPECT_EQ(points.back(), steps) << "the last one is there";
+  }
 }
 
 TEST(Run, OtherDataIsRefusedWithBothDigests) {

@@ -67,6 +67,26 @@ TEST_F(TeacherTest, ThatIsGoneIsMissedOnlyWhileThereIsSomethingToLearn) {
   EXPECT_FALSE(exists("taught"));
 }
 
+TEST_F(TeacherTest, ThatWasTrainedOnIsNotTheOneThatARunBeganWith) {
+  expect_done(train_arguments(folder_, "other", {"--method", "float", "--width", "0.25", "--seed", "2"}));
+  PartialConfig flags;
+  flags.values = {.data = "fashion-mnist", .data_dir = folder_ / "", .epochs = 1, .batch = 32, .threads = 1};
+  flags.values.method = "lsq";
+  flags.values.width = 0.25;
+  flags.values.teacher = folder_ / "float";
+  flags.values.out = folder_ / "taught";
+  flags.given = {"data", "data_dir", "epochs", "batch", "threads", "method", "width", "teacher", "out"};
+  const Config config = resolve_config({}, flags);
+  static_cast<void>(Training::start(config, load_training_data(config)));
+  fs::rename(folder_ / "float", folder_ / "moved");
+  fs::rename(folder_ / "other", folder_ / "float");
+  expect_refusal({"resume", folder_ / "taught"},
+                 {"teacher '" + folder_ / "float" + "' has other weights than when this run began"});
+  fs::rename(folder_ / "float", folder_ / "other");
+  fs::rename(folder_ / "moved", folder_ / "float");
+  expect_done({"resume", folder_ / "taught"});
+}
+
 TEST_F(TeacherTest, WhatIsNoRunIsSaidForWhatItWasGiven) {
   const std::string model = folder_ / "float/model.safetensors";
   expect_refusal(taught_by("float/model.safetensors"), {"teacher: '" + model + "' is a file", "the folder"});

@@ -22,6 +22,7 @@ using engine::DType;
 using engine::TensorEntry;
 
 constexpr const char* kVersionKey = "bitplane.checkpoint";
+constexpr const char* kTeacherKey = "teacher";
 constexpr const char* kVersion = "3";
 
 std::vector<std::size_t> dims_of(const Shape& shape) {
@@ -170,6 +171,7 @@ std::vector<std::byte> serialize_checkpoint(const CheckpointParts& parts) {
   container.metadata[kVersionKey] = kVersion;
   container.metadata["progress"] = json_of(parts.progress).dump();
   container.metadata["settings"] = parts.identity.settings;
+  if (!parts.identity.teacher.empty()) container.metadata[kTeacherKey] = parts.identity.teacher;
   const nlohmann::json described{{"height", task.input.height},           {"width", task.input.width},
                                  {"channels", task.input.channels},       {"labels", task.labels},
                                  {"divisor", task.preprocessing.divisor}, {"train_digest", task.train_digest},
@@ -208,7 +210,8 @@ CheckpointReader::CheckpointReader(const std::string& path) : path_(path), bytes
     progress_ = read_metadata(container_, "progress", progress_of);
     task_ = read_metadata(container_, "task",
                           [&](const nlohmann::json& json) { return task_of(container_, json); });
-    identity_ = {.settings = metadata_of(container_, "settings")};
+    identity_ = {.settings = metadata_of(container_, "settings"),
+                 .teacher = container_.metadata[kTeacherKey]};
     refuse_non_finite(container_);
   } catch (const std::exception& error) {
     throw cli::CommandError(cli::ExitCode::BadInput, path + ": " + error.what());

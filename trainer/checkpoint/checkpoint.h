@@ -9,7 +9,7 @@
 //   input.mean, input.std             preprocessing; or input.mean_picture, with its divisor in the metadata
 //   input.sample                      one test picture, bytes: the model file's golden input
 //   metadata                          counters and sums as JSON; labels; the picture's shape; the settings
-//                                     that decide the bits; the digests of the data
+//                                     that decide the bits; the digests of the data; the teacher's checksum
 //
 // Random numbers are functions of (seed, stream, counter), so the counters of epoch and step are their whole
 // state.
@@ -53,9 +53,10 @@ struct Task {
   friend bool operator==(const Task&, const Task&) = default;
 };
 
-/// The run that a checkpoint belongs to: with other settings it is refused.
+/// The run that a checkpoint belongs to: with other settings, or another teacher, it is refused.
 struct RunIdentity {
-  std::string settings;  ///< deciding_settings() of the run's config
+  std::string settings;      ///< deciding_settings() of the run's config
+  std::string teacher = {};  ///< Teacher::checksum(); empty: none, or an older checkpoint
   friend bool operator==(const RunIdentity&, const RunIdentity&) = default;
 };
 

@@ -36,6 +36,7 @@ Finished evaluate_and_export(Training& training, const engine::data::PictureSet&
   const EvaluationResult measured = evaluate(
       evaluator, test, {.threads = training.backend().threads(), .trace = nullptr, .progress = progress});
   Finished finished{.result = {.step = run.progress.step,
+                               .weights = run.weights,
                                .data = training.config().data,
                                .count = measured.count,
                                .correct = measured.correct}};
@@ -52,6 +53,7 @@ Finished finish_without_model(const Training& training, std::size_t pictures, Pr
   report.line(std::string("the run is complete, but it has no model file: ") + missing.what());
   const double correct = training.progress().test_accuracy * static_cast<double>(pictures);
   return {.result = {.step = training.progress().step,
+                     .weights = training.config().weights,
                      .data = training.config().data,
                      .count = pictures,
                      .correct = static_cast<std::size_t>(std::llround(correct))},

@@ -41,7 +41,8 @@ void declare_config_flags(CLI::App& app, const std::shared_ptr<ConfigFlags>& fla
     if (help.empty()) flag->group("");  // CLI11's way to hide it
   }
   app.add_option("--option", flags->method_options,
-                 "NAME=VALUE: an option of the method (trainer list methods)");
+                 "NAME=VALUE: an option of the method (trainer list methods)")
+      ->allow_extra_args(false);
 }
 
 PartialConfig take_flags(const ConfigFlags& flags) {

@@ -8,6 +8,7 @@
 #include "trainer/cli/config_flags.h"
 #include "trainer/cli/stages.h"
 #include "trainer/cli/subcommands.h"
+#include "trainer/config/effects.h"
 #include "trainer/run/loaded_run.h"
 
 namespace bitplane::train {
@@ -27,6 +28,13 @@ std::vector<std::string> split(const std::string& names) {
   return parts;
 }
 
+/// A flag may count in one stage alone, which has a schedule of its own.
+void refuse_idle_flags(const ProcedurePlan& plan, const PartialConfig& flags) {
+  std::vector<Config> configs{plan.request};
+  for (const PlannedStage& planned : plan.stages) configs.push_back(planned.config);
+  refuse_without_effect(configs, flags.given);
+}
+
 cli::ExitCode quantize(const QuantizeOptions& options) {
   const PartialConfig flags = take_flags(*options.flags);
   if (!flags.given.contains("method")) {
@@ -41,6 +49,7 @@ cli::ExitCode quantize(const QuantizeOptions& options) {
     throw std::invalid_argument("--from RUN: give a finished run of `trainer train --method float`");
   const LoadedRun from = load_run_for("--from", final_run(options.from));
   ProcedurePlan plan = plan_procedure(from, flags, options.special);
+  refuse_idle_flags(plan, flags);
   StageRequest request{.folder = plan.request.out,
                        .only = split(options.stages),
                        .until = options.until,
@@ -70,7 +79,8 @@ cli::Action declare_quantize(CLI::App& app) {
                  "slq, eslq, mlq, inq: with float activations)");
   declare_config_flags(app, options->flags, help_of);
   app.add_option("--set", options->special,
-                 "STAGE.NAME=VALUE: a setting or an option of one stage, as fine-tune.lr=0.001");
+                 "STAGE.NAME=VALUE: a setting or an option of one stage, as fine-tune.lr=0.001")
+      ->allow_extra_args(false);
   app.add_option("--stages", options->stages, "only these stages, as sparse,transform");
   app.add_option("--until", options->until, "stop behind this stage");
   app.add_flag("--json", options->json, "result as JSON");

@@ -14,6 +14,7 @@
 #include "trainer/checkpoint/file.h"
 #include "trainer/procedures/carry_state.h"
 #include "trainer/run/build.h"
+#include "trainer/run/net_state.h"
 #include "trainer/run/quantized_parts.h"
 
 namespace bitplane::train {

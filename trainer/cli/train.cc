@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -60,12 +60,10 @@ Config config_of(const TrainOptions& options) {
   const PartialConfig flags = given_settings(options);
   refuse_procedure_options(file, flags);
   Config config = resolve_config(file, flags);
-  refuse_without_effect(config, flags.given);
+  refuse_without_effect(std::span(&config, 1), flags.given);
   require_random_start(config.method);
   if (config.out.empty()) throw std::invalid_argument("give the run a folder: --out runs/NAME");
-  // So that `trainer resume` finds it from another folder.
-  if (!config.teacher.empty())
-    config.teacher = std::filesystem::absolute(config.teacher).lexically_normal().string();
+  config.teacher = absolute_path(config.teacher);
   RunFolder::refuse_existing_run(config.out);
   return config;
 }

@@ -5,11 +5,13 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <sstream>
 #include <stdexcept>
 #include <vector>
 
 #include "engine/cli/shared/input_files.h"
+#include "engine/cli/shared/json_output.h"
 #include "engine/cli/shared/number_text.h"
 #include "engine/data/dataset.h"
 #include "engine/data/nearest_name.h"
@@ -186,6 +188,15 @@ void merge(const PartialConfig& from, Config& into) {
   for (const auto& [name, value] : from.values.options) into.options[name] = value;
 }
 
+/// Of a file: what belongs to a setting that a flag replaces goes with it.
+PartialConfig without_replaced(PartialConfig file, const PartialConfig& flags) {
+  if (flags.given.contains("schedule") && flags.values.schedule != file.values.schedule)
+    file.given.erase("warmup");
+  if (flags.given.contains("ema") && (flags.values.ema != 0.0) != (file.values.ema != 0.0))
+    file.given.erase("weights");
+  return file;
+}
+
 template <class Infos>
 void check_name(const char* kind, const std::string& name, const Infos& infos) {
   std::vector<std::string_view> known;
@@ -230,8 +241,22 @@ void check_first_last(const Config& config) {
   }
 }
 
+/// It goes into JSON.
+void require_utf8(std::string_view name, const std::string& text) {
+  if (cli::is_utf8(text)) return;
+  throw std::invalid_argument(std::string(name) + " is '" + text + "', which is not UTF-8 text: rename it");
+}
+
+void check_text(const ConfigField& field, const Config& config) {
+  if (const auto* text = std::get_if<std::string Config::*>(&field.member))
+    require_utf8(field.name, config.*(*text));
+}
+
 void check_values(const Config& config) {
-  for (const ConfigField& field : kConfigFields) check_range(field, config);
+  for (const ConfigField& field : kConfigFields) {
+    check_range(field, config);
+    check_text(field, config);
+  }
   check_name("data set", config.data, engine::data::datasets());
   if (!is_net_text(config.net)) check_name("net", config.net, nets());
   check_name("schedule", config.schedule, schedules());
@@ -294,7 +319,8 @@ nlohmann::ordered_json config_to_json(const Config& config) {
   return json;
 }
 
-Config resolve_config(const PartialConfig& file, const PartialConfig& flags) {
+Config resolve_config(const PartialConfig& whole_file, const PartialConfig& flags) {
+  const PartialConfig file = without_replaced(whole_file, flags);
   Config named;
   merge(file, named);
   merge(flags, named);
@@ -317,6 +343,13 @@ Config resolve_config(const PartialConfig& file, const PartialConfig& flags) {
 
 MethodSettings method_settings(const Config& config) {
   return {.method = config.method, .wbits = config.wbits, .abits = config.abits, .options = config.options};
+}
+
+std::string absolute_path(const std::string& path) {
+  if (path.empty()) return path;
+  std::string absolute = std::filesystem::absolute(path).lexically_normal().string();
+  require_utf8("a path", absolute);
+  return absolute;
 }
 
 std::vector<std::uint64_t> drop_epochs(const Config& config) {

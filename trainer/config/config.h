@@ -98,10 +98,16 @@ struct PartialConfig {
 [[nodiscard]] PartialConfig read_config_file(const std::string& path);
 [[nodiscard]] nlohmann::ordered_json config_to_json(const Config& config);
 
-/// Merges, fills the method's defaults and checks every value but `out`. Throws std::invalid_argument.
+/// Merges, fills the method's defaults and checks every value but `out`. Where flags choose another schedule
+/// than the file, or switch the average on or off, the file's warm-up and choice of weights do not count.
+/// Throws std::invalid_argument.
 [[nodiscard]] Config resolve_config(const PartialConfig& file, const PartialConfig& flags);
 
 [[nodiscard]] MethodSettings method_settings(const Config& config);
+
+/// Of a path that a run writes down, so that `trainer resume` finds it from another folder; empty stays
+/// empty. Throws std::invalid_argument where it is not UTF-8.
+[[nodiscard]] std::string absolute_path(const std::string& path);
 
 /// config.drops as epochs, ascending. Throws std::invalid_argument for what is no list of epochs of the run.
 [[nodiscard]] std::vector<std::uint64_t> drop_epochs(const Config& config);

@@ -26,26 +26,38 @@ constexpr std::array kDependences{
     Dependence{"init_missing", "init_from", &Config::init_from, {}},
 };
 
+bool takes_any(const Dependence& dependence) {
+  return dependence.with[0].empty();
+}
+
+bool counts_in(const Dependence& dependence, const Config& config) {
+  const std::string& found = config.*dependence.value;
+  return takes_any(dependence) ? !found.empty()
+                               : std::ranges::find(dependence.with, found) != dependence.with.end();
+}
+
 std::string flag_named(std::string_view name) {
   const auto fields = config_fields();
   return flag_of(*std::ranges::find(fields, name, &ConfigField::name));
 }
 
+/// "without --teacher", "with --optimizer sgd: it goes with --optimizer adam or adamw".
+std::string missing_for(const Dependence& dependence, const Config& config) {
+  const std::string other = flag_named(dependence.other);
+  if (takes_any(dependence)) return "without " + other;
+  return "with " + other + " " + config.*dependence.value + ": it goes with " + other + " " +
+         std::string(dependence.with[0]) +
+         (dependence.with[1].empty() ? "" : " or " + std::string(dependence.with[1]));
+}
+
 }  // namespace
 
-void refuse_without_effect(const Config& config, const std::set<std::string, std::less<>>& given) {
-  for (const auto& [field, other, value, with] : kDependences) {
-    const std::string& found = config.*value;
-    const bool any = with[0].empty();
-    const bool counts = any ? !found.empty() : std::ranges::find(with, found) != with.end();
-    if (counts || !given.contains(field)) continue;
-    std::string wanted = flag_named(other);
-    if (!any) wanted += " " + std::string(with[0]);
-    if (!with[1].empty()) wanted += " or " + std::string(with[1]);
-    std::string why = "without ";
-    if (!any) why = "with " + flag_named(other) + " " + found + ": it goes with ";
-    why += wanted;
-    throw std::invalid_argument(flag_named(field) + " has no effect " + why + "; leave it out, or give both");
+void refuse_without_effect(std::span<const Config> configs, const std::set<std::string, std::less<>>& given) {
+  for (const Dependence& dependence : kDependences) {
+    const auto counts = [&](const Config& config) { return counts_in(dependence, config); };
+    if (!given.contains(dependence.field) || std::ranges::any_of(configs, counts)) continue;
+    throw std::invalid_argument(flag_named(dependence.field) + " has no effect " +
+                                missing_for(dependence, configs.front()) + "; leave it out, or give both");
   }
 }
 

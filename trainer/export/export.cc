@@ -26,7 +26,7 @@ std::map<std::string, std::string> provenance_of(const LoadedRun& run) {
                                                 {"trainer_version", std::string(cli::version())}};
   for (const auto& [name, value] : config.options) provenance["option." + name] = to_string(value);
   const auto result = read_result(run.folder);
-  if (result && result->step == run.progress.step) {
+  if (result && result->step == run.progress.step && result->weights == run.weights) {
     provenance["test_accuracy"] = std::to_string(result->accuracy());
     provenance["test_pictures"] = std::to_string(result->count);
   }

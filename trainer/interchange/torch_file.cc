@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/interchange/torch_file.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <span>
 
 #include "bitplane/safetensors.h"
 #include "engine/cli/shared/errors.h"
+#include "engine/cli/shared/number_text.h"
 #include "trainer/checkpoint/file.h"
 #include "trainer/interchange/torch_view.h"
 #include "trainer/nets/net_file.h"
@@ -74,6 +77,14 @@ class Import {
                  ? ""
                  : "; to keep the net's own start where the file does not fit: --init-missing keep"));
   }
+  /// Such weights train to nothing, and no model file takes them.
+  void check_numbers() const {
+    for (const auto& [tensor, view] : values_) {
+      const bool is_variance = tensor->name.ends_with("running_var");
+      check_numbers(tensor->name, *view, is_variance ? Numbers::NotNegative : Numbers::Finite);
+    }
+    for (const auto& [bias, view] : folded_) check_numbers(bias->name, *view, Numbers::Finite);
+  }
   ImportSummary carry_out() const {
     for (const auto& [tensor, view] : values_) tensor->from_torch(floats_of(*view).data());
     for (const auto& [bias, view] : folded_) {
@@ -88,6 +99,21 @@ class Import {
   }
 
  private:
+  enum class Numbers : std::uint8_t { Finite, NotNegative };
+
+  void check_numbers(const std::string& name, const TensorView& view, Numbers wanted) const {
+    const std::vector<float> values = floats_of(view);
+    const auto bad = std::ranges::find_if(values, [&](float value) {
+      return !std::isfinite(value) || (wanted == Numbers::NotNegative && value < 0.0F);
+    });
+    if (bad == values.end()) return;
+    throw cli::CommandError(
+        cli::ExitCode::BadInput,
+        path_ + ": tensor '" + name + "' holds " + cli::shortest(*bad) + " at element " +
+            std::to_string(bad - values.begin()) + ": a net needs " +
+            (wanted == Numbers::Finite ? "finite numbers" : "finite variances of at least 0") +
+            " within float32; write the file again from weights that are");
+  }
   /// The file's tensor of this name, if it is there in this shape.
   const TensorView* take(const std::string& name, const std::vector<std::size_t>& wanted) {
     const auto it = left_.find(name);
@@ -138,6 +164,7 @@ ImportSummary import_torch_file(const std::string& path, Module& net, std::strin
   Import import(path, container->tensors);
   import.plan(view);
   import.check(net_name, missing);
+  import.check_numbers();
   return import.carry_out();
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/cli/shared/input_files.h"
+#include "engine/cli/shared/json_output.h"
 #include "engine/data/nearest_name.h"
 #include "trainer/nets/layer_sizes.h"
 #include "trainer/nets/net_fields.h"
@@ -66,6 +67,7 @@ class NetFileBuilder {
   void sequence(const Entry& e);
 
   void need_picture(const Entry& e) const;
+  void check_path(const Entry& e) const;
   [[nodiscard]] Flow inner(const Entry& e, const std::string& name) const;
   void put(const Entry& e, std::unique_ptr<Module> module);
   /// The shapes behind the layer that was added last.
@@ -92,6 +94,20 @@ const std::array<NetFileBuilder::Kind, 15> NetFileBuilder::kKinds{{
     {"sequence", &NetFileBuilder::sequence},
 }};
 
+/// What model files cannot hold is said before anything is trained.
+void NetFileBuilder::check_path(const Entry& e) const {
+  constexpr std::size_t kMost = 240;  // of 256 bytes; the node behind a quantizer has its name and ".values"
+  constexpr std::array<std::string_view, 2> kReserved{"input", "golden"};
+  const std::string path = e.path();
+  if (std::ranges::find(kReserved, path) != kReserved.end())
+    e.element.fail("the name '" + path + "' is reserved: choose another");
+  if (path.size() > kMost)
+    e.element.fail("the names on the way to this layer have " + std::to_string(path.size()) +
+                   " bytes; at most " + std::to_string(kMost) + " fit into a model file");
+  if (std::ranges::any_of(path, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7F; }))
+    e.element.fail("a name has no control characters");
+}
+
 void NetFileBuilder::add_layers(std::vector<NetElement> elements, Sequential& to, Flow& flow) {
   if (flow.depth > kMaxDepth && !elements.empty()) elements.front().fail("too many lists in lists");
   std::vector<std::string_view> known;
@@ -104,6 +120,7 @@ void NetFileBuilder::add_layers(std::vector<NetElement> elements, Sequential& to
     const Entry entry{element, element.text("name", type + number), to, flow};
     if (entry.name.empty() || entry.name.find('.') != std::string::npos)
       element.fail("a name is not empty and has no '.'; this one is '" + entry.name + "'");
+    check_path(entry);
     const auto found =
         std::find_if(kKinds.begin(), kKinds.end(), [&](const Kind& k) { return k.name == type; });
     if (found == kKinds.end()) element.fail(engine::data::unknown_name_message("type", type, known));
@@ -255,6 +272,7 @@ void NetFileBuilder::local_response_norm(const Entry& e) {
   norm.k = in.number("k", norm.k);
   norm.window = static_cast<ResponseWindow>(in.choice("window", kWindows, 0));
   if (norm.size % 2 == 0 || !(norm.k > 0)) in.fail("'size' is odd, 'k' above 0");
+  if (norm.alpha < 0 || norm.beta < 0) in.fail("'alpha' and 'beta' are at least 0");
   put(e, std::make_unique<LocalResponseNorm>(norm));
 }
 
@@ -312,9 +330,9 @@ void NetFileBuilder::sequence(const Entry& e) {
 
 NetJson parse_net(std::string_view text) {
   try {
-    return NetJson::parse(text.begin(), text.end());
-  } catch (const NetJson::parse_error& error) {
-    throw std::invalid_argument("the net is not JSON at byte " + std::to_string(error.byte));
+    return cli::parse_json(text);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(std::string("the net is damaged: ") + error.what());
   }
 }
 
@@ -329,6 +347,7 @@ bool is_net_text(std::string_view net) noexcept {
 }
 
 std::string read_net_file(const std::string& path) {
+  if (!cli::is_utf8(path)) throw std::invalid_argument("the net file's path is not UTF-8 text: rename it");
   NetJson json = cli::read_json_object(path);
   json["file"] = path;
   return json.dump();

@@ -2,19 +2,12 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "trainer/nn/module.h"
 
 namespace bitplane::train {
-
-/// Parameters and buffers by name.
-[[nodiscard]] std::map<std::string, Tensor*> tensors_of(Module& net);
-/// Of all of them: another one says that the net was trained on.
-[[nodiscard]] std::uint32_t state_checksum(Module& net);
 
 /// What went from one net to the next.
 struct CarriedState {

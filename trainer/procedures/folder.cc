@@ -89,10 +89,7 @@ ProcedureFolder ProcedureFolder::open(const std::string& path) {
     for (std::size_t i = 0; i < folder.results_.size(); ++i) {
       const auto& result = stages.at(i).at("result");
       if (result.is_null()) continue;
-      folder.results_[i] = RunResult{.step = result.at("step"),
-                                     .data = result.at("data"),
-                                     .count = result.at("count"),
-                                     .correct = result.at("correct")};
+      folder.results_[i] = result_from_json(result, folder.plan_.stages[i].config);
     }
     folder.forget_deleted();
     return folder;
@@ -142,13 +139,7 @@ void ProcedureFolder::write() const {
                                {"abits", planned.config.abits},
                                {"epochs", planned.config.epochs},
                                {"result", nullptr}};
-    if (const auto& result = results_[i]) {
-      row["result"] = {{"step", result->step},
-                       {"data", result->data},
-                       {"count", result->count},
-                       {"correct", result->correct},
-                       {"test_accuracy", result->accuracy()}};
-    }
+    if (const auto& result = results_[i]) row["result"] = result_to_json(*result);
     json["stages"].push_back(std::move(row));
   }
   write_file_text(file_of(path()), json.dump(2) + "\n");

@@ -11,6 +11,7 @@
 #include "trainer/data/batch.h"
 #include "trainer/ops/loss.h"
 #include "trainer/procedures/carry_state.h"
+#include "trainer/run/net_state.h"
 
 namespace bitplane::train {
 namespace {

@@ -12,7 +12,7 @@
 #include "engine/data/nearest_name.h"
 #include "trainer/config/changes.h"
 #include "trainer/nets/net_file.h"
-#include "trainer/procedures/carry_state.h"
+#include "trainer/run/net_state.h"
 
 namespace bitplane::train {
 namespace {
@@ -69,7 +69,7 @@ void refuse_quantized(const ProcedureInfo& procedure, const LoadedRun& from) {
 }
 
 /// The settings of the run that it starts from, as if a config file had given them.
-PartialConfig inherited(const ProcedureInfo& procedure, const Config& from, const PartialConfig& flags) {
+PartialConfig inherited(const ProcedureInfo& procedure, const Config& from) {
   PartialConfig file;
   file.values = from;
   if (!goes_on(procedure, from)) file.values.options.clear();
@@ -77,8 +77,6 @@ PartialConfig inherited(const ProcedureInfo& procedure, const Config& from, cons
     const bool of_own_run = goes_on(procedure, from) && contains(procedure.shared, field.name);
     if (of_own_run || !contains(kNotOfFloatRun, field.name)) file.given.insert(std::string(field.name));
   }
-  if (flags.given.contains("schedule")) file.given.erase("warmup");
-  if (flags.given.contains("ema")) file.given.erase("weights");
   return file;
 }
 
@@ -191,15 +189,12 @@ void set_special(const StageSetting& setting, const Config& config, nlohmann::js
 
 /// Takes the fields through the same door as a config file: types, names, ranges.
 Config with_special(const Config& config, const std::string& stage, const std::vector<StageSetting>& all) {
-  nlohmann::json json = config_to_json(config);
-  const bool other_schedule = std::ranges::any_of(
-      all, [&](const StageSetting& setting) { return setting.stage == stage && setting.name == "schedule"; });
-  if (other_schedule) json.erase("warmup");
+  nlohmann::json json = nlohmann::json::object();
   for (const StageSetting& setting : all) {
     if (setting.stage == stage) set_special(setting, config, json);
   }
   try {
-    return resolve_config(config_from_json(json), {});
+    return resolve_config(config_from_json(config_to_json(config)), config_from_json(json));
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument("--set for stage '" + stage + "': " + error.what());
   }
@@ -217,11 +212,6 @@ void refuse_shared(const ProcedureInfo& procedure, const std::string& name, cons
   throw std::invalid_argument("--set " + text + ": " + name +
                               " is the same in all stages of this procedure; of its own a stage can have lr, "
                               "epochs or schedule, for example");
-}
-
-/// So that `trainer resume` finds it from another folder.
-std::string absolute_path(const std::string& path) {
-  return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
 }
 
 StageSetting planned_setting(const ProcedureInfo& procedure, const std::string& text) {
@@ -309,7 +299,7 @@ ProcedurePlan plan_procedure(const LoadedRun& from, const PartialConfig& flags,
   }
   plan.from = absolute_path(from.folder.path());
   plan.from_checksum = state_checksum(*from.net);
-  PartialConfig file = inherited(*plan.procedure, float_config, flags), wanted = flags;
+  PartialConfig file = inherited(*plan.procedure, float_config), wanted = flags;
   plan.options = take_options(*plan.procedure, wanted.values.options);
   static_cast<void>(resolved(*plan.procedure, plan.options));
   add_defaults(*plan.procedure, flags, file);

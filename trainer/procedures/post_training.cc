@@ -9,14 +9,15 @@
 
 #include "trainer/data/batch.h"
 #include "trainer/nn/layers.h"
-#include "trainer/procedures/carry_state.h"
 #include "trainer/procedures/incremental.h"
 #include "trainer/run/loaded_run.h"
+#include "trainer/run/net_state.h"
 
 namespace bitplane::train {
 namespace {
 
-/// The largest output of each layer of the net before, which has no quantizers of activations, by name.
+/// The largest value of the input and of each layer's output, by name, in the net before, whose inner
+/// activations have no bits.
 std::map<std::string, float> largest_outputs(const StageStart& start) {
   const StartPoint& point = start.point;
   const Context ctx{.backend = point.backend,
@@ -25,14 +26,17 @@ std::map<std::string, float> largest_outputs(const StageStart& start) {
                     .seed = point.config.seed,
                     .step = 0};
   std::map<std::string, float> largest;
+  const auto note = [&](const std::string& name, const Tensor& values) {
+    const float now = *std::ranges::max_element(values.values());
+    const auto [found, first_batch] = largest.try_emplace(name, now);
+    if (!first_batch) found->second = std::max(found->second, now);
+  };
   for_each_subset_batch(start, [&](std::span<const std::uint32_t> pictures) {
     const Batch batch = make_batch(point.data.train, point.task.preprocessing, pictures);
+    note(LayerGraph::kInput, batch.pictures);
     static_cast<void>(start.before.watch(
-        ctx, Variable(batch.pictures), "", [&](const std::string& name, const Variable& output) {
-          const float now = *std::ranges::max_element(output.value().values());
-          const auto [found, first_batch] = largest.try_emplace(name, now);
-          if (!first_batch) found->second = std::max(found->second, now);
-        }));
+        ctx, Variable(batch.pictures), "",
+        [&](const std::string& name, const Variable& output) { note(name, output.value()); }));
   });
   return largest;
 }
@@ -52,9 +56,11 @@ nlohmann::ordered_json set_clip_points(const StageStart& start) {
   const std::map<std::string, Tensor*> state = tensors_of(start.point.net);
   nlohmann::ordered_json points;
   for (const LayerNode& node : layer_graph(start.point.net).nodes) {
-    if (!std::holds_alternative<const Quantize*>(node.layer)) continue;
+    const auto clip_point = state.find(node.name + ".clip_point");
+    // Quantizers of first_last 8 learned their ranges in the parts before, and keep them.
+    if (!std::holds_alternative<const Quantize*>(node.layer) || clip_point == state.end()) continue;
     const float point = std::max(0.0F, largest.at(node.inputs.front()));
-    state.at(node.name + ".clip_point")->fill(point);
+    clip_point->second->fill(point);
     state.at(node.name + ".started")->fill(1.0F);
     points[node.name] = point;
   }
@@ -102,7 +108,8 @@ void give_bits_to_activations(const LoadedRun& from, const Config& request, Opti
     const auto before = had.options.find(name), now = request.options.find(name);
     return before != had.options.end() && now != request.options.end() && before->second != now->second;
   };
-  if (request.wbits != had.wbits || std::ranges::any_of(kIncrementalShared, differs))
+  if (request.wbits != had.wbits || request.first_last != had.first_last ||
+      std::ranges::any_of(kIncrementalShared, differs))
     throw std::invalid_argument(run +
                                 ", and its weights stay as they are: leave out what it says of them, "
                                 "and give --abits and --option activations=gdrq");

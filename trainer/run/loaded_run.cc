@@ -3,7 +3,6 @@
 
 #include <array>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <system_error>
 
@@ -52,10 +51,12 @@ LoadedRun load_run(const std::string& path, Which which, std::string_view weight
     constexpr std::array kKnown{kTrainedWeights, kAveragedWeights};
     throw std::invalid_argument(engine::data::unknown_name_message("weights", std::string(wanted), kKnown));
   }
+  const std::string held(wanted);  // it may view into the folder's config, which moves
   return {.folder = std::move(folder),
           .net = std::move(net),
           .task = checkpoint.task(),
-          .progress = checkpoint.progress()};
+          .progress = checkpoint.progress(),
+          .weights = held};
 }
 
 LoadedRun load_run_for(std::string_view purpose, const std::string& path) {
@@ -75,13 +76,21 @@ void require_finished(const LoadedRun& run) {
                               " epochs: finish it first: trainer resume " + run.folder.path());
 }
 
+nlohmann::ordered_json result_to_json(const RunResult& result) {
+  return {{"step", result.step},   {"weights", result.weights}, {"data", result.data},
+          {"count", result.count}, {"correct", result.correct}, {"test_accuracy", result.accuracy()}};
+}
+
+RunResult result_from_json(const nlohmann::json& json, const Config& config) {
+  return {.step = json.at("step").get<std::uint64_t>(),
+          .weights = json.value("weights", config.weights),  // older files do not say it
+          .data = json.at("data").get<std::string>(),
+          .count = json.at("count").get<std::size_t>(),
+          .correct = json.at("correct").get<std::size_t>()};
+}
+
 void write_result(const RunFolder& folder, const RunResult& result) {
-  const nlohmann::ordered_json json{{"step", result.step},
-                                    {"data", result.data},
-                                    {"count", result.count},
-                                    {"correct", result.correct},
-                                    {"test_accuracy", result.accuracy()}};
-  write_file_text(folder.result(), json.dump(2) + "\n");
+  write_file_text(folder.result(), result_to_json(result).dump(2) + "\n");
 }
 
 std::optional<RunResult> read_result(const RunFolder& folder) {
@@ -89,10 +98,7 @@ std::optional<RunResult> read_result(const RunFolder& folder) {
   if (!std::filesystem::exists(folder.result(), error)) return std::nullopt;
   const auto json = nlohmann::json::parse(read_file_text(folder.result()), nullptr, false);
   try {
-    return RunResult{.step = json.at("step").get<std::uint64_t>(),
-                     .data = json.at("data").get<std::string>(),
-                     .count = json.at("count").get<std::size_t>(),
-                     .correct = json.at("correct").get<std::size_t>()};
+    return result_from_json(json, folder.config());
   } catch (const nlohmann::json::exception&) {
     return std::nullopt;
   }

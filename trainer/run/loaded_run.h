@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@ struct LoadedRun {
   std::unique_ptr<Module> net;
   Task task;
   Progress progress;
+  std::string weights;  ///< those that the net holds: kTrainedWeights or kAveragedWeights
 };
 /// Throws cli::CommandError naming the folder or the file.
 /// Holds the weights that the config says (`weights`), or those of `weights`: kTrainedWeights or
@@ -41,12 +43,16 @@ void require_finished(const LoadedRun& run);
 /// result.json: what the normative evaluation said at the end of training.
 struct RunResult {
   std::uint64_t step = 0;  ///< of the checkpoint that was evaluated
+  std::string weights;     ///< of it: kTrainedWeights or kAveragedWeights
   std::string data;
   std::size_t count = 0, correct = 0;
   [[nodiscard]] double accuracy() const noexcept {
     return count == 0 ? 0.0 : static_cast<double>(correct) / static_cast<double>(count);
   }
 };
+[[nodiscard]] nlohmann::ordered_json result_to_json(const RunResult& result);
+/// `config`: of the run. Throws nlohmann::json::exception where something is missing.
+[[nodiscard]] RunResult result_from_json(const nlohmann::json& json, const Config& config);
 void write_result(const RunFolder& folder, const RunResult& result);
 /// Nothing when there is none yet, or when it is not readable.
 [[nodiscard]] std::optional<RunResult> read_result(const RunFolder& folder);

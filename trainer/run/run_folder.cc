@@ -86,7 +86,7 @@ RunFolder RunFolder::create(const std::string& path, const Config& config, std::
   try {
     run.check_room(checkpoint_bytes);
     write_file_text((folder / kConfigName).string(), config_to_json(config).dump(2) + "\n");
-  } catch (const CommandError&) {
+  } catch (...) {
     run.discard();
     throw;
   }

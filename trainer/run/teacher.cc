@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "trainer/run/loaded_run.h"
+#include "trainer/run/net_state.h"
 
 namespace bitplane::train {
 namespace {
@@ -47,6 +48,10 @@ Teacher::Teacher(const std::string& path, const Task& task) : given_(task.prepro
 
 Tensor Teacher::logits(const Context& ctx, const Tensor& pictures) {
   return net_->forward(ctx, Variable(own_ == given_ ? pictures : as_own(pictures))).value();
+}
+
+std::string Teacher::checksum() const {
+  return std::to_string(state_checksum(*net_));
 }
 
 /// By way of the bytes, which all pictures are, so that nothing depends on how the run rounds.

@@ -19,6 +19,8 @@ class Teacher {
   Teacher(const std::string& path, const Task& task);
   /// `pictures`: as the run of `task` sees them.
   [[nodiscard]] Tensor logits(const Context& ctx, const Tensor& pictures);
+  /// state_checksum() of its net, as text.
+  [[nodiscard]] std::string checksum() const;
 
  private:
   [[nodiscard]] Tensor as_own(const Tensor& pictures) const;

@@ -55,8 +55,18 @@ Training::Training(const Config& config, const TrainingData& data, std::size_t t
   if (config.ema != 0.0) average_ = std::make_unique<WeightAverage>(*net_, config.ema);
 }
 
+/// A run goes on with the teacher that it began with.
 void Training::load_teacher() {
-  if (!config_.teacher.empty()) teacher_ = std::make_unique<Teacher>(config_.teacher, task_);
+  if (config_.teacher.empty()) return;
+  teacher_ = std::make_unique<Teacher>(config_.teacher, task_);
+  const std::string checksum = teacher_->checksum();
+  if (!identity_.teacher.empty() && identity_.teacher != checksum) {
+    throw CommandError(ExitCode::BadInput,
+                       "teacher '" + config_.teacher +
+                           "' has other weights than when this run began: bring those back, or start a new "
+                           "run with another --out");
+  }
+  identity_.teacher = checksum;
 }
 
 StartPoint Training::start_point() const {
@@ -130,6 +140,7 @@ void Training::restore(const RunFolder& folder) {
   checkpoint.restore(*net_);
   checkpoint.restore(*optimizer_);
   if (average_) checkpoint.restore(*average_);
+  identity_.teacher = checkpoint.identity().teacher;
   progress_ = checkpoint.progress();
   if (!is_possible(progress_)) {
     throw CommandError(ExitCode::BadInput, folder.checkpoint(Which::Last) +
@@ -249,7 +260,7 @@ Outcome Training::run_epoch(Loader& loader, const TrainingListener& listener) {
 
 /// For TensorBoard; which steps are written depends on their number alone.
 void Training::record_step(const StepReport& report) const {
-  const std::uint64_t every = std::max<std::uint64_t>(1, steps_per_epoch_ / kEventsPerEpoch);
+  const std::uint64_t every = (steps_per_epoch_ + kEventsPerEpoch - 1) / kEventsPerEpoch;
   if (report.step % every != 0 && report.step != report.steps) return;
   events_->add(progress_.step,
                std::array{Scalar{"train/loss", report.loss}, Scalar{"train/accuracy", report.accuracy},

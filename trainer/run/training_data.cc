@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/run/training_data.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "engine/cli/shared/errors.h"
+#include "engine/cli/shared/json_output.h"
 #include "trainer/run/build.h"
 
 namespace bitplane::train {
@@ -16,6 +18,19 @@ using cli::ExitCode;
 
 PictureShape shape_of(const engine::data::PictureSet& set) {
   return {.height = set.height, .width = set.width, .channels = set.channels};
+}
+
+/// Model files and checkpoints hold the names of classes.
+void check_class_names(const std::vector<std::string>& names) {
+  constexpr std::size_t kMostBytes = 256;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const bool clean = std::ranges::none_of(
+        names[i], [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7F; });
+    if (clean && names[i].size() <= kMostBytes && cli::is_utf8(names[i])) continue;
+    throw CommandError(ExitCode::BadInput, "the name of class " + std::to_string(i) + ", '" + names[i] +
+                                               "', is not UTF-8 text of up to " + std::to_string(kMostBytes) +
+                                               " bytes without control characters: rename it");
+  }
 }
 
 }  // namespace
@@ -40,6 +55,7 @@ Task make_task(const Config& config, const TrainingData& data) {
                                                ") are not those of the training pictures (" +
                                                std::to_string(data.train.class_names.size()) + ")");
   }
+  check_class_names(data.train.class_names);
   std::vector<std::uint8_t> buffer;
   const auto sample = cli::take(engine::data::inference_picture(data.test, 0, buffer));
   return {.input = shape_of(data.train),

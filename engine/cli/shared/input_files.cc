@@ -6,6 +6,7 @@
 #include <fstream>
 #include <ios>
 #include <iterator>
+#include <stdexcept>
 #include <system_error>
 
 #include "engine/cli/shared/errors.h"
@@ -32,14 +33,29 @@ std::string read_text_file(const std::string& path) {
   }
 }
 
-Json read_json_object(const std::string& path) {
+Json parse_json(std::string_view text) {
+  // What is read is copied and printed by functions that call themselves.
+  constexpr int kMaxDepth = 100;
+  const auto shallow = [](int depth, Json::parse_event_t, const Json&) {
+    if (depth <= kMaxDepth) return true;
+    throw std::invalid_argument("nested deeper than " + std::to_string(kMaxDepth) + " lists");
+  };
   try {
-    Json json = Json::parse(read_text_file(path));
-    if (json.is_object()) return json;
+    return Json::parse(text.begin(), text.end(), shallow);
   } catch (const Json::parse_error& error) {
-    throw CommandError(ExitCode::BadInput, path + ": not JSON at byte " + std::to_string(error.byte));
+    throw std::invalid_argument("not JSON at byte " + std::to_string(error.byte));
   } catch (const Json::out_of_range&) {
-    throw CommandError(ExitCode::BadInput, path + ": a number in it is too large");
+    throw std::invalid_argument("a number in it is too large");
+  }
+}
+
+Json read_json_object(const std::string& path) {
+  const std::string text = read_text_file(path);
+  try {
+    Json json = parse_json(text);
+    if (json.is_object()) return json;
+  } catch (const std::invalid_argument& error) {
+    throw CommandError(ExitCode::BadInput, path + ": " + error.what());
   }
   throw CommandError(ExitCode::BadInput, path + ": it must hold one JSON object of keys and values");
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
 
 namespace bitplane::cli {
 
@@ -11,6 +12,9 @@ using Json = nlohmann::ordered_json;
 
 /// What --json chooses.
 enum class Format { Text, JsonDocument };
+
+/// Only such text fits into JSON.
+[[nodiscard]] bool is_utf8(const std::string& text);
 
 /// Indented, with a line end. Text that is not UTF-8 is replaced, never thrown at.
 void print_json(const Json& value);
