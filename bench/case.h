@@ -34,7 +34,7 @@ struct Case {
 /// What was asked for.
 struct Selection {
   std::vector<std::string> groups;  ///< empty: all
-  std::vector<kernels::Isa> isas;   ///< of kernels; each can run here
+  std::vector<kernels::Isa> isas;   ///< of kernels; each can run here, and may
   [[nodiscard]] bool wants(std::string_view group) const;
   [[nodiscard]] bool wants(kernels::Isa isa) const;
 };

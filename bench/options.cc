@@ -28,7 +28,8 @@ Isa runnable_isa(const std::string& name) {
     for (const kernels::IsaInfo& info : kernels::kIsas) known += " " + std::string(info.name);
     throw std::invalid_argument("'" + name + "' is no instruction set; there are" + known);
   }
-  if (!kernels::detect_cpu().has(*isa)) throw std::invalid_argument(name + " cannot run on this machine");
+  if (kernels::resolve_isa(name).error != kernels::IsaError::None)
+    throw std::invalid_argument(name + " cannot run on this machine");
   return *isa;
 }
 
@@ -36,7 +37,8 @@ Isa runnable_isa(const std::string& name) {
 std::vector<Isa> default_isas() {
   std::vector<Isa> isas;
   for (const kernels::IsaInfo& info : kernels::kIsas) {
-    if (info.isa != Isa::Scalar && kernels::detect_cpu().has(info.isa)) isas.push_back(info.isa);
+    if (info.isa != Isa::Scalar && kernels::resolve_isa(info.name).error == kernels::IsaError::None)
+      isas.push_back(info.isa);
   }
   return isas.empty() ? std::vector{Isa::Scalar} : isas;
 }
@@ -110,7 +112,6 @@ constexpr Flag kFlags[] = {
 
 Options parse_options(int argc, char** argv) {
   Options options;
-  options.selection.isas = default_isas();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i].starts_with("--benchmark_")) {
@@ -132,6 +133,9 @@ Options parse_options(int argc, char** argv) {
     }
     flag->set(options, name, value);
   }
+  // Not before: who wants less than amx must not ask for its permission (kernels/isa.h).
+  const bool runs = options.action != Options::Action::Help && !options.serve_peer;
+  if (runs && options.selection.isas.empty()) options.selection.isas = default_isas();
   return options;
 }
 
