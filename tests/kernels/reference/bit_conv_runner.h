@@ -98,9 +98,9 @@ class LayerRunner {
   [[nodiscard]] std::size_t rows() const { return layer_.shape.batch * layer_.shape.out_height(); }
   [[nodiscard]] std::size_t outputs() const { return layer_.shape.out_pixels() * layer_.shape.out_channels; }
 
-  /// Runs the rows in ranges of `step`.
+  /// Runs the rows from the epilogue's first on, in ranges of `step`.
   void run(const Epilogue& epilogue, std::size_t step) {
-    for (std::size_t row = 0; row < rows(); row += step) {
+    for (std::size_t row = epilogue.first_row; row < rows(); row += step) {
       conv_->run(input(), {row, std::min(rows(), row + step)}, select_epilogue(features_), epilogue,
                  scratch_.data());
     }
