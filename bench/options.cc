@@ -43,13 +43,17 @@ std::vector<Isa> default_isas() {
   return isas.empty() ? std::vector{Isa::Scalar} : isas;
 }
 
+std::string group_names() {
+  std::string names;
+  for (const std::string_view name : kGroups) names += " " + std::string(name);
+  return names;
+}
+
 std::vector<std::string> known_groups(const std::string& list) {
   std::vector<std::string> groups = split(list);
   for (const std::string& group : groups) {
     if (std::find(std::begin(kGroups), std::end(kGroups), group) != std::end(kGroups)) continue;
-    std::string known;
-    for (const std::string_view name : kGroups) known += " " + std::string(name);
-    throw std::invalid_argument("'" + group + "' is no group of rows; there are" + known);
+    throw std::invalid_argument("'" + group + "' is no group of rows; there are" + group_names());
   }
   return groups;
 }
@@ -69,7 +73,7 @@ struct Flag {
 };
 
 constexpr Flag kFlags[] = {
-    {"--rows", "LIST", "groups of rows: gemm vector conv packing epilogue f32 peaks; default all",
+    {"--rows", "LIST", "groups of rows (below); default all",
      [](Options& o, const std::string&, const std::string& v) { o.selection.groups = known_groups(v); }},
     {"--isa", "LIST", "instruction sets, as in 'avx2,avx512'; default all that run here but scalar",
      [](Options& o, const std::string&, const std::string& v) {
@@ -148,6 +152,7 @@ std::string help_text() {
     left.resize(std::max<std::size_t>(left.size() + 1, 24), ' ');
     text += left + std::string(flag.what) + "\n";
   }
+  text += "\nGroups of rows:" + group_names() + "\n";
   return text;
 }
 
