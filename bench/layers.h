@@ -27,6 +27,15 @@ inline constexpr GemmShape kGemmShapes[] = {
     {"S5", 1024, 1024, 32}, {"S6", 4096, 9216, 1}, {"S7", 4096, 4096, 1},
 };
 
+/// The product in the list with the sizes of a layer: what it would be without windows and padding. "": none.
+[[nodiscard]] constexpr std::string_view gemm_of(const kernels::ConvShape& layer) {
+  for (const GemmShape& gemm : kGemmShapes) {
+    if (gemm.m == layer.out_channels && gemm.k == layer.filter_size() && gemm.n() == layer.out_pixels())
+      return gemm.name;
+  }
+  return {};
+}
+
 /// A layer between quantizers; padding is kernel / 2.
 struct ConvLayer {
   std::string_view net;

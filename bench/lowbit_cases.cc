@@ -73,6 +73,7 @@ void add_place(const LowBitPlace& place, const Selection& selection, std::vector
                         .isa = std::string(isa_name(info.isa))},
                 .macs = static_cast<double>(place.shape.macs())};
         row.bit_operations = row.macs * static_cast<double>(widths.weights * widths.activations);
+        if (place.group == "conv") row.gemm = gemm_of(place.shape);
         row.chosen_at = chosen_at(*kernel, problem->spec(), selection);
         set_peak(info, widths, place.group == "vector", place.shape, row);
         const auto prepare = [problem, kernel, output = place.output]() -> Timed {
