@@ -16,6 +16,7 @@
 #include "float_problem.h"
 #include "layers.h"
 #include "peaks.h"
+#include "window.h"
 
 namespace bitplane::bench {
 namespace {
@@ -90,7 +91,7 @@ Row float_row(const std::string& name, const ConvShape& shape, std::string kerne
                   .basis = "float",
                   .kernel = std::move(kernel),
                   .isa = std::string(isa_name(isa))},
-          .macs = static_cast<double>(shape.macs()),
+          .macs = useful_macs(shape),
           .peak = std::string(kFmaPeak)};
   row.work = row.macs;
   if (shape.out_pixels() == 1) {
