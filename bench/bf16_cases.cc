@@ -14,6 +14,7 @@
 #include "float_problem.h"
 #include "layers.h"
 #include "peaks.h"
+#include "window.h"
 
 namespace bitplane::bench {
 namespace {
@@ -75,7 +76,7 @@ Row bf16_row(std::string name, const ConvShape& shape, const KernelInfo& info) {
                   .basis = "bf16",
                   .kernel = std::string(info.name),
                   .isa = std::string(isa_name(info.isa))},
-          .macs = static_cast<double>(shape.macs()),
+          .macs = useful_macs(shape),
           .peak = std::string(kBf16Peak)};
   row.work = row.macs;
   return row;

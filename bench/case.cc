@@ -49,13 +49,6 @@ std::vector<float> random_floats(std::size_t count, unsigned seed) {
   return values;
 }
 
-std::vector<std::size_t> samples(std::size_t size, std::size_t count) {
-  std::vector<std::size_t> at;
-  for (std::size_t i = 0; i < size; i += size / count + 1) at.push_back(i);
-  at.push_back(size - 1);
-  return at;
-}
-
 std::uint64_t hash_of(std::span<const std::byte> bytes) {
   std::uint64_t hash = 0x9e3779b97f4a7c15U;
   for (std::size_t at = 0; at < bytes.size(); at += 8) {

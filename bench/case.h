@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bitplane/kernels/isa.h"
+#include "samples.h"
 #include "table/row.h"
 
 namespace bitplane::bench {
@@ -34,7 +35,7 @@ struct Case {
 /// What was asked for.
 struct Selection {
   std::vector<std::string> groups;  ///< empty: all
-  std::vector<kernels::Isa> isas;   ///< of kernels; each can run here
+  std::vector<kernels::Isa> isas;   ///< of kernels; each can run here, and may
   [[nodiscard]] bool wants(std::string_view group) const;
   [[nodiscard]] bool wants(kernels::Isa isa) const;
 };
@@ -55,8 +56,6 @@ void add_peak_cases(const Selection& selection, std::vector<Case>& cases);
 
 /// Reproducible, in [-1, 1).
 [[nodiscard]] std::vector<float> random_floats(std::size_t count, unsigned seed);
-/// About `count` indices spread over [0, size), the last one included.
-[[nodiscard]] std::vector<std::size_t> samples(std::size_t size, std::size_t count = 41);
 /// Of all bytes: kernels of one problem must agree everywhere, not only where the reference looked.
 [[nodiscard]] std::uint64_t hash_of(std::span<const std::byte> bytes);
 

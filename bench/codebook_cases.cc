@@ -10,6 +10,7 @@
 #include "float_problem.h"
 #include "layers.h"
 #include "peaks.h"
+#include "window.h"
 
 namespace bitplane::bench {
 namespace {
@@ -86,7 +87,7 @@ void add_place(const std::string& name, const ConvShape& shape, const Selection&
                       .basis = std::string(codebook.basis) + ", " + std::to_string(codebook.level_count),
                       .kernel = std::string(info.name),
                       .isa = std::string(isa_name(info.isa))},
-              .macs = static_cast<double>(shape.macs()),
+              .macs = useful_macs(shape),
               .peak = std::string(kFmaPeak)};
       row.work = row.macs;
       if (shape.out_pixels() == 1) {

@@ -4,7 +4,9 @@
 //
 //   S1..S7          y[N][M] = x[N][K] * w[M][K]^T; the weights packed beforehand, as an engine holds them
 //   layers          forward convolution, the padded copy of the picture included
-//   train layers    forward and weight gradient, some pictures at once
+//   train layers    the three products of a training step as the trainer runs them, some pictures at once;
+//                   their weights packed beforehand, too
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -16,6 +18,7 @@
 #include "float_problem.h"
 #include "layers.h"
 #include "peaks.h"
+#include "window.h"
 
 namespace bitplane::bench {
 namespace {
@@ -55,6 +58,57 @@ Timed prepare_forward(const std::shared_ptr<FloatProblem>& problem, const F32Ker
   return run;
 }
 
+/// product(share) for as many pictures as one product takes at once, and all panels of `columns` columns.
+template <class Product>
+void for_shares(const F32TrainingConv& conv, std::size_t batch, std::size_t columns, const Product& product) {
+  const std::size_t panels = (columns + kF32PanelWidth - 1) / kF32PanelWidth, step = conv.pictures_at_once();
+  for (std::size_t picture = 0; picture < batch; picture += step)
+    product(F32TrainingConv::Share{.pictures = {picture, std::min(batch, picture + step)},
+                                   .panels = {0, panels}});
+}
+
+struct TrainingConv {
+  std::shared_ptr<FloatProblem> problem;
+  F32TrainingConv conv;
+  F32Panels weights;
+};
+
+Timed prepare_training_forward(const std::shared_ptr<FloatProblem>& problem, const F32Kernels& kernels) {
+  problem->load();
+  const ConvShape& shape = problem->shape();
+  const auto p = std::make_shared<TrainingConv>(
+      TrainingConv{problem, F32TrainingConv(shape), F32Panels(shape.filter_size(), shape.out_channels)});
+  pack_f32_panels(problem->w().data(), 1, shape.filter_size(), p->weights);
+  auto* z = reinterpret_cast<float*>(shared_output(problem->outputs() * sizeof(float)));
+  RunHere run = [=, &kernels] {
+    for_shares(p->conv, shape.batch, shape.out_channels, [&](const F32TrainingConv::Share& share) {
+      p->conv.forward(kernels, p->problem->x().data(), &p->weights, z, share);
+    });
+  };
+  run();
+  problem->check_exact({z, problem->outputs()});
+  return run;
+}
+
+Timed prepare_data_gradient(const std::shared_ptr<FloatProblem>& problem, const F32Kernels& kernels) {
+  problem->load();
+  const ConvShape& shape = problem->shape();
+  const F32TrainingConv conv(shape);
+  const auto p = std::make_shared<TrainingConv>(TrainingConv{problem, conv, conv.turned_panels()});
+  for (std::size_t panel = 0; panel * kF32PanelWidth < shape.channels; ++panel)
+    conv.pack_turned(problem->w().data(), 0, panel, p->weights);
+  const std::size_t size = problem->x().size();
+  auto* dx = reinterpret_cast<float*>(shared_output(size * sizeof(float)));
+  RunHere run = [=, &kernels] {
+    for_shares(p->conv, shape.batch, shape.channels, [&](const F32TrainingConv::Share& share) {
+      p->conv.data_gradient(kernels, p->problem->dz().data(), &p->weights, dx, share);
+    });
+  };
+  run();
+  problem->check_data_gradient({dx, size});
+  return run;
+}
+
 Timed prepare_weight_gradient(const std::shared_ptr<FloatProblem>& problem, const F32Kernels& kernels) {
   problem->load();
   const auto conv = std::make_shared<F32TrainingConv>(problem->shape());
@@ -90,7 +144,7 @@ Row float_row(const std::string& name, const ConvShape& shape, std::string kerne
                   .basis = "float",
                   .kernel = std::move(kernel),
                   .isa = std::string(isa_name(isa))},
-          .macs = static_cast<double>(shape.macs()),
+          .macs = useful_macs(shape),
           .peak = std::string(kFmaPeak)};
   row.work = row.macs;
   if (shape.out_pixels() == 1) {
@@ -122,8 +176,14 @@ void add_training(const ConvLayer& layer, const Selection& selection, std::vecto
   for (const KernelInfo& info : registry()) {
     if (info.family != Family::F32 || !selection.wants(info.isa)) continue;
     const std::string name = train_layer_name(layer), kernel(info.name);
-    cases.push_back({float_row(name + " forward", shape, kernel, info.isa),
-                     [problem, isa = info.isa] { return prepare_forward(problem, kernels_of(isa)); }});
+    cases.push_back({float_row(name + " forward", shape, kernel, info.isa), [problem, isa = info.isa] {
+                       return prepare_training_forward(problem, kernels_of(isa));
+                     }});
+    if (layer.channels > 1) {  // nobody asks for the gradient of the picture
+      cases.push_back(
+          {float_row(name + " data gradient", shape, kernel, info.isa),
+           [problem, isa = info.isa] { return prepare_data_gradient(problem, kernels_of(isa)); }});
+    }
     cases.push_back(
         {float_row(name + " weight gradient", shape, kernel, info.isa),
          [problem, isa = info.isa] { return prepare_weight_gradient(problem, kernels_of(isa)); }});

@@ -61,6 +61,25 @@ void FloatProblem::check_near(std::span<const float> z) const {
   }
 }
 
+void FloatProblem::check_data_gradient(std::span<const float> dx) const {
+  const kernels::ConvShape& s = shape_;
+  for (const std::size_t at : samples(dx.size())) {
+    const std::size_t pixel = at / s.channels, x = pixel % s.width, y = pixel / s.width % s.height;
+    const std::size_t picture = pixel / s.width / s.height;
+    float sum = 0.0F;
+    for (std::size_t tap = s.taps(); tap-- > 0;) {  // the filters are turned
+      const std::size_t up = y + s.pad_h, left = x + s.pad_w, ky = tap / s.kernel_w, kx = tap % s.kernel_w;
+      if (up < ky || left < kx || (up - ky) % s.stride_h != 0 || (left - kx) % s.stride_w != 0) continue;
+      const std::size_t oy = (up - ky) / s.stride_h, ox = (left - kx) / s.stride_w;
+      if (oy >= s.out_height() || ox >= s.out_width()) continue;
+      const float* dz = &dz_[((picture * s.out_height() + oy) * s.out_width() + ox) * s.out_channels];
+      for (std::size_t o = 0; o < s.out_channels; ++o)
+        sum = std::fma(dz[o], w_[o * s.filter_size() + tap * s.channels + at % s.channels], sum);
+    }
+    if (dx[at] != sum) throw std::runtime_error("wrong gradient at input " + std::to_string(at));
+  }
+}
+
 void FloatProblem::check_weight_gradient(std::span<const float> dw) const {
   for (const std::size_t at : samples(dw.size())) {
     const std::size_t k = at / shape_.out_channels, o = at % shape_.out_channels;

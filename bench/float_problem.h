@@ -33,6 +33,7 @@ class FloatProblem {
   void check_exact(std::span<const float> z) const { check_exact(z, w_); }
   void check_exact(std::span<const float> z, const std::vector<float>& weights) const;
   void check_near(std::span<const float> z) const;
+  void check_data_gradient(std::span<const float> dx) const;
   void check_weight_gradient(std::span<const float> dw) const;
   void check_weight_gradient_near(std::span<const float> dw) const;
 

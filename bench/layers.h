@@ -13,7 +13,7 @@ namespace bitplane::bench {
 
 /// M output channels, K = input channels * kernel height * kernel width, N output pixels.
 struct GemmShape {
-  std::string_view name, where;
+  std::string_view name;
   std::size_t m, k, side;  ///< N = side * side: a picture whose window is one pixel
   [[nodiscard]] constexpr std::size_t n() const { return side * side; }
   [[nodiscard]] constexpr kernels::ConvShape shape() const {
@@ -21,15 +21,20 @@ struct GemmShape {
   }
 };
 
+/// S1 to S4: the 3x3 layers of ResNet-18's stages; S5: a square; S6, S7: AlexNet's fully connected layers.
 inline constexpr GemmShape kGemmShapes[] = {
-    {"S1", "ResNet-18, 3x3 layers of stage 1", 64, 576, 56},
-    {"S2", "ResNet-18, 3x3 layers of stage 2", 128, 1152, 28},
-    {"S3", "ResNet-18, 3x3 layers of stage 3", 256, 2304, 14},
-    {"S4", "ResNet-18, 3x3 layers of stage 4", 512, 4608, 7},
-    {"S5", "square", 1024, 1024, 32},
-    {"S6", "AlexNet, first fully connected layer", 4096, 9216, 1},
-    {"S7", "AlexNet, second fully connected layer", 4096, 4096, 1},
+    {"S1", 64, 576, 56},    {"S2", 128, 1152, 28}, {"S3", 256, 2304, 14}, {"S4", 512, 4608, 7},
+    {"S5", 1024, 1024, 32}, {"S6", 4096, 9216, 1}, {"S7", 4096, 4096, 1},
 };
+
+/// The product in the list with the sizes of a layer: what it would be without windows and padding. "": none.
+[[nodiscard]] constexpr std::string_view gemm_of(const kernels::ConvShape& layer) {
+  for (const GemmShape& gemm : kGemmShapes) {
+    if (gemm.m == layer.out_channels && gemm.k == layer.filter_size() && gemm.n() == layer.out_pixels())
+      return gemm.name;
+  }
+  return {};
+}
 
 /// A layer between quantizers; padding is kernel / 2.
 struct ConvLayer {

@@ -14,6 +14,7 @@
 #include "layers.h"
 #include "lowbit_run.h"
 #include "peaks.h"
+#include "window.h"
 
 namespace bitplane::bench {
 namespace {
@@ -71,8 +72,9 @@ void add_place(const LowBitPlace& place, const Selection& selection, std::vector
                         .basis = basis_name(basis),
                         .kernel = std::string(info.name),
                         .isa = std::string(isa_name(info.isa))},
-                .macs = static_cast<double>(place.shape.macs())};
+                .macs = useful_macs(place.shape)};
         row.bit_operations = row.macs * static_cast<double>(widths.weights * widths.activations);
+        if (place.group == "conv") row.gemm = gemm_of(place.shape);
         row.chosen_at = chosen_at(*kernel, problem->spec(), selection);
         set_peak(info, widths, place.group == "vector", place.shape, row);
         const auto prepare = [problem, kernel, output = place.output]() -> Timed {

@@ -72,7 +72,8 @@ std::vector<Case> make_cases(const Options& options) {
 std::vector<std::string> notes_of(const Options& options, int cpu) {
   std::vector<std::string> notes{
       "Processor " + std::to_string(cpu) + "; medians of " + std::to_string(options.run.repetitions) +
-      " interleaved repetitions, CPU time; +- is half of the interquartile range. MACs are the useful ones."};
+      " interleaved repetitions, CPU time; +- is half of the interquartile range. MACs "
+      "are those inside the picture."};
   if (options.peers == Options::Peers::Run && !peers_are_built())
     notes.push_back("oneDNN rows are missing: it was not found when this was built (Debian: libdnnl-dev).");
   return notes;

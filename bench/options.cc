@@ -28,7 +28,8 @@ Isa runnable_isa(const std::string& name) {
     for (const kernels::IsaInfo& info : kernels::kIsas) known += " " + std::string(info.name);
     throw std::invalid_argument("'" + name + "' is no instruction set; there are" + known);
   }
-  if (!kernels::detect_cpu().has(*isa)) throw std::invalid_argument(name + " cannot run on this machine");
+  if (kernels::resolve_isa(name).error != kernels::IsaError::None)
+    throw std::invalid_argument(name + " cannot run on this machine");
   return *isa;
 }
 
@@ -36,18 +37,23 @@ Isa runnable_isa(const std::string& name) {
 std::vector<Isa> default_isas() {
   std::vector<Isa> isas;
   for (const kernels::IsaInfo& info : kernels::kIsas) {
-    if (info.isa != Isa::Scalar && kernels::detect_cpu().has(info.isa)) isas.push_back(info.isa);
+    if (info.isa != Isa::Scalar && kernels::resolve_isa(info.name).error == kernels::IsaError::None)
+      isas.push_back(info.isa);
   }
   return isas.empty() ? std::vector{Isa::Scalar} : isas;
+}
+
+std::string group_names() {
+  std::string names;
+  for (const std::string_view name : kGroups) names += " " + std::string(name);
+  return names;
 }
 
 std::vector<std::string> known_groups(const std::string& list) {
   std::vector<std::string> groups = split(list);
   for (const std::string& group : groups) {
     if (std::find(std::begin(kGroups), std::end(kGroups), group) != std::end(kGroups)) continue;
-    std::string known;
-    for (const std::string_view name : kGroups) known += " " + std::string(name);
-    throw std::invalid_argument("'" + group + "' is no group of rows; there are" + known);
+    throw std::invalid_argument("'" + group + "' is no group of rows; there are" + group_names());
   }
   return groups;
 }
@@ -67,7 +73,7 @@ struct Flag {
 };
 
 constexpr Flag kFlags[] = {
-    {"--rows", "LIST", "groups of rows: gemm vector conv packing epilogue f32 peaks; default all",
+    {"--rows", "LIST", "groups of rows (below); default all",
      [](Options& o, const std::string&, const std::string& v) { o.selection.groups = known_groups(v); }},
     {"--isa", "LIST", "instruction sets, as in 'avx2,avx512'; default all that run here but scalar",
      [](Options& o, const std::string&, const std::string& v) {
@@ -110,7 +116,6 @@ constexpr Flag kFlags[] = {
 
 Options parse_options(int argc, char** argv) {
   Options options;
-  options.selection.isas = default_isas();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i].starts_with("--benchmark_")) {
@@ -132,6 +137,9 @@ Options parse_options(int argc, char** argv) {
     }
     flag->set(options, name, value);
   }
+  // Not before: who wants less than amx must not ask for its permission (kernels/isa.h).
+  const bool runs = options.action != Options::Action::Help && !options.serve_peer;
+  if (runs && options.selection.isas.empty()) options.selection.isas = default_isas();
   return options;
 }
 
@@ -144,6 +152,7 @@ std::string help_text() {
     left.resize(std::max<std::size_t>(left.size() + 1, 24), ' ');
     text += left + std::string(flag.what) + "\n";
   }
+  text += "\nGroups of rows:" + group_names() + "\n";
   return text;
 }
 

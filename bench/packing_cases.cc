@@ -147,7 +147,8 @@ void add_step(const Place& place, Step step, const Selection& selection, std::ve
       PackingProblem{.side = place.side, .channels = place.channels, .bits = place.bits});
   for (const KernelInfo& info : registry()) {
     if (info.family != Family::Epilogue || !selection.wants(info.isa)) continue;
-    const std::size_t bytes = place.side * place.side * place.channels * sizeof(float);
+    const std::size_t read = step == Step::FloatsWithResidual ? 2 : 1;  // z, and what is added to it
+    const std::size_t bytes = read * place.side * place.side * place.channels * sizeof(float);
     cases.push_back({{.key = {.group = place.group,
                               .shape = place.shape,
                               .bits = std::to_string(place.bits),

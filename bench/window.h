@@ -39,4 +39,27 @@ template <class X, class W>
   return direct;
 }
 
+/// Multiply-accumulates of the whole batch whose tap lies inside the picture: one with a padding zero is no
+/// use, whether a kernel computes it or not. As many in each of the three products of training.
+[[nodiscard]] inline double useful_macs(const kernels::ConvShape& s) {
+  struct Direction {
+    std::size_t extent, outputs, kernel, stride, pad, dilation;
+  };
+  const auto pairs_inside = [](const Direction& d) {
+    std::size_t pairs = 0;
+    for (std::size_t out = 0; out < d.outputs; ++out) {
+      for (std::size_t tap = 0; tap < d.kernel; ++tap) {
+        const std::size_t at = out * d.stride + tap * d.dilation;
+        if (at >= d.pad && at - d.pad < d.extent) ++pairs;
+      }
+    }
+    return pairs;
+  };
+  const std::size_t rows =
+      pairs_inside({s.height, s.out_height(), s.kernel_h, s.stride_h, s.pad_h, s.dilation_h});
+  const std::size_t columns =
+      pairs_inside({s.width, s.out_width(), s.kernel_w, s.stride_w, s.pad_w, s.dilation_w});
+  return static_cast<double>(s.batch * rows * columns * s.out_channels * (s.channels / s.groups));
+}
+
 }  // namespace bitplane::bench

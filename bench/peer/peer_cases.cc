@@ -7,6 +7,7 @@
 #include "peaks.h"
 #include "peer/peer_list.h"
 #include "peer/process.h"
+#include "window.h"
 
 namespace bitplane::bench {
 namespace {
@@ -47,7 +48,7 @@ void add_peer_cases(const Selection& selection, std::vector<Case>& cases) {
                       .basis = is_int8(peer.kind) ? "int8" : "float",
                       .kernel = peer_kernel_name(peer.kind),
                       .isa = std::string(isa_name(isa))},
-              .macs = static_cast<double>(peer.shape.macs())};
+              .macs = useful_macs(peer.shape)};
       add_peak(peer, row);
       cases.push_back({std::move(row),
                        [process, isa, index]() -> Timed {

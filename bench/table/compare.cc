@@ -12,10 +12,17 @@ namespace {
 constexpr double kFloor = 0.05;
 constexpr double kSigmas = 3.0;
 
-double slowdown_of(const Table& before, const Row& old_row, const Table& after, const Row& new_row) {
+/// How much slower, and the relative spread of all that this was computed from.
+struct Slowdown {
+  double factor = 1, spread = 0;
+};
+
+Slowdown slowdown_of(const Table& before, const Row& old_row, const Table& after, const Row& new_row) {
+  const double rows = std::hypot(relative_spread(old_row), relative_spread(new_row));
   const double old_share = before.share_of_peak(old_row), new_share = after.share_of_peak(new_row);
-  if (old_share > 0 && new_share > 0) return old_share / new_share;
-  return median_seconds(new_row) / median_seconds(old_row);
+  if (old_share <= 0 || new_share <= 0) return {median_seconds(new_row) / median_seconds(old_row), rows};
+  return {old_share / new_share, std::hypot(rows, relative_spread(*before.peak_row(old_row, old_row.peak)),
+                                            relative_spread(*after.peak_row(new_row, new_row.peak)))};
 }
 
 std::string changes_text(const char* what, const std::vector<Change>& changes) {
@@ -42,10 +49,10 @@ Comparison compare(const Table& before, const Table& after) {
       continue;
     }
     ++comparison.compared;
-    const double noise = kSigmas * std::hypot(relative_spread(old_row), relative_spread(*found));
+    const Slowdown slowdown = slowdown_of(before, old_row, after, *found);
     const Change change{.key = old_row.key,
-                        .slowdown = slowdown_of(before, old_row, after, *found),
-                        .tolerance = std::max(kFloor, noise)};
+                        .slowdown = slowdown.factor,
+                        .tolerance = std::max(kFloor, kSigmas * slowdown.spread)};
     if (change.slowdown > 1 + change.tolerance) comparison.regressions.push_back(change);
     if (change.slowdown < 1 / (1 + change.tolerance)) comparison.improvements.push_back(change);
   }

@@ -25,7 +25,8 @@ struct Comparison {
 };
 
 /// Peaks and peers are compared with nothing: they say what the machine did, not what the kernels do.
-/// The tolerance is kFloor, or three times the combined relative spread of the repetitions of both runs.
+/// The tolerance is kFloor, or three times the combined relative spread of the repetitions of both runs: of
+/// the two rows, and of the two peaks where shares are compared.
 [[nodiscard]] Comparison compare(const Table& before, const Table& after);
 /// One line per change, for people.
 [[nodiscard]] std::string comparison_text(const Comparison& comparison);

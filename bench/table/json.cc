@@ -9,7 +9,7 @@ namespace bitplane::bench {
 namespace {
 
 using nlohmann::json;
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;  // 2: MACs and work without padding; every field of a row
 
 json json_of(const Table& table, const Row& row) {
   const double seconds = median_seconds(row);
@@ -23,11 +23,14 @@ json json_of(const Table& table, const Row& row) {
            {"bit_operations", row.bit_operations},
            {"peak", row.peak},
            {"work", row.work},
+           {"other_peak", row.other_peak},
+           {"other_work", row.other_work},
+           {"gemm", row.gemm},
+           {"chosen_at", row.chosen_at},
            {"unit", row.unit},
            {"seconds", row.seconds},
            {"microseconds_median", seconds * 1e6},
            {"relative_spread", relative_spread(row)}};
-  if (!row.chosen_at.empty()) out["chosen_at"] = row.chosen_at;
   if (row.macs > 0 && seconds > 0) out["gmac_per_second"] = row.macs / seconds * 1e-9;
   if (row.bit_operations > 0 && seconds > 0)
     out["gbit_operations_per_second"] = row.bit_operations / seconds * 1e-9;
@@ -49,6 +52,10 @@ Row row_of(const json& in) {
   row.bit_operations = in.at("bit_operations");
   row.peak = in.at("peak");
   row.work = in.at("work");
+  row.other_peak = in.at("other_peak");
+  row.other_work = in.at("other_work");
+  row.gemm = in.at("gemm");
+  row.chosen_at = in.at("chosen_at").get<std::vector<std::string>>();
   row.unit = in.at("unit");
   row.seconds = in.at("seconds").get<std::vector<double>>();
   return row;

@@ -64,11 +64,11 @@ double packing_seconds(const Table& table, const Row& row) {
   return best == nullptr ? 0.0 : median_seconds(*best);
 }
 
-/// Seconds of the bare product with as many MACs by the same kernel; 0: there is no such row.
+/// Seconds of the bare product of the layer's sizes by the same kernel; 0: there is no such row.
 double gemm_seconds(const Table& table, const Row& row) {
   for (const Row& gemm : table.rows) {
-    if (gemm.key.group == "gemm" && gemm.key.shape != "S5" && gemm.macs == row.macs &&
-        gemm.key.bits == row.key.bits && gemm.key.basis == row.key.basis && gemm.key.kernel == row.key.kernel)
+    if (gemm.key.group == "gemm" && gemm.key.shape == row.gemm && gemm.key.bits == row.key.bits &&
+        gemm.key.basis == row.key.basis && gemm.key.kernel == row.key.kernel)
       return median_seconds(gemm);
   }
   return 0.0;

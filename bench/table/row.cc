@@ -47,14 +47,17 @@ bool is_peer(const Row& row) {
   return row.key.kernel.starts_with("oneDNN") || row.key.kernel.starts_with("Eigen");
 }
 
-double Table::peak_rate(const Row& row, const std::string& name) const {
+const Row* Table::peak_row(const Row& row, const std::string& name) const {
   for (const Row& peak : rows) {
-    if (peak.key.group == "peaks" && peak.key.shape == name && peak.key.isa == row.key.isa) {
-      const double seconds = median_seconds(peak);
-      return seconds > 0 ? peak.work / seconds : 0.0;
-    }
+    if (peak.key.group == "peaks" && peak.key.shape == name && peak.key.isa == row.key.isa) return &peak;
   }
-  return 0.0;
+  return nullptr;
+}
+
+double Table::peak_rate(const Row& row, const std::string& name) const {
+  const Row* peak = peak_row(row, name);
+  const double seconds = peak == nullptr ? 0.0 : median_seconds(*peak);
+  return seconds > 0 ? peak->work / seconds : 0.0;
 }
 
 double Table::share_of_peak(const Row& row) const {

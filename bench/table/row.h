@@ -26,7 +26,7 @@ struct RowKey {
 
 struct Row {
   RowKey key{};
-  double macs = 0;            ///< useful multiply-accumulates of one run
+  double macs = 0;            ///< useful multiply-accumulates of one run: none with a padding zero
   double bit_operations = 0;  ///< macs * weight bits * activation bits; 0 where bits mean nothing
   /// The share of the peak: `work` in units of the row "peaks"/`peak` of the same ISA; empty: none.
   std::string peak{};
@@ -34,9 +34,12 @@ struct Row {
   /// Another limit that holds at the same time; empty: none.
   std::string other_peak{};
   double other_work = 0;
+  /// Row "gemm"/`gemm` is the bare product of the same M, K and N; empty: there is none.
+  std::string gemm{};
   std::vector<std::string> chosen_at{};  ///< ISA levels at which selection by cost takes this kernel
   std::string unit{};                    ///< of a peaks row's work, e.g. "Gfma/s"
   std::vector<double> seconds{};         ///< of one run, one entry per repetition
+  friend bool operator==(const Row&, const Row&) = default;
 };
 
 /// 0 for an empty list.
@@ -50,7 +53,9 @@ struct Table {
   std::vector<std::string> notes{};  ///< what is missing and why; options
   std::vector<Row> rows{};
 
-  /// Work per second of the peak of that name, of the same ISA as `row`; 0: not measured.
+  /// The peak of that name, of the same ISA as `row`; null: not measured.
+  [[nodiscard]] const Row* peak_row(const Row& row, const std::string& peak) const;
+  /// Its work per second; 0: not measured.
   [[nodiscard]] double peak_rate(const Row& row, const std::string& peak) const;
   /// In [0, 1], noise aside; 0: unknown.
   [[nodiscard]] double share_of_peak(const Row& row) const;

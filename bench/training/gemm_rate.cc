@@ -50,6 +50,14 @@ double PeerGemm::measure() {
   return macs_ / (process_ != nullptr ? process_->run(index_, kRuns) : eigen_seconds());
 }
 
+std::optional<kernels::Isa> fma_level(kernels::CpuFeatures features) {
+  std::optional<kernels::Isa> best;
+  for (const PeakLoop& loop : float_loops()) {
+    if (loop.name == kFmaPeak && features.has(loop.isa) && (!best || *best < loop.isa)) best = loop.isa;
+  }
+  return best;
+}
+
 double measure_fma_peak(kernels::Isa isa) {
   constexpr int kCalls = 300;
   for (const PeakLoop& loop : float_loops()) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "bitplane/kernels/isa.h"
@@ -26,7 +27,9 @@ class PeerGemm {
   double macs_ = 0;
 };
 
-/// The machine's limit, one thread: multiply-accumulates per second of CPU time.
+/// The best of the levels whose limit can be measured; none: there is no loop for any of them.
+[[nodiscard]] std::optional<kernels::Isa> fma_level(kernels::CpuFeatures features);
+/// The limit of that level, one thread: multiply-accumulates per second of CPU time.
 [[nodiscard]] double measure_fma_peak(kernels::Isa isa);
 
 /// CPU time of the whole process.

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <iostream>
 #include <list>
+#include <optional>
 #include <stdexcept>
 
 #include "peer/peer_list.h"
@@ -95,9 +96,19 @@ std::string times(const StepRow& row, const StepRow* other, const char* format) 
   return number(median(row.seconds) / median(other->seconds), format);
 }
 
+/// Of one thread, round by round; empty: there is no such limit at the level that is timed.
 struct Limits {
   std::vector<double> fma, gemm;
 };
+
+/// `value` times 1 / limit, or a dash.
+std::string share(double value, const std::vector<double>& limit, const char* format) {
+  return limit.empty() ? "-" : number(value / median(limit), format);
+}
+
+std::string gmacs(const std::vector<double>& limit) {
+  return limit.empty() ? "not measured" : number(median(limit) * 1e-9, "%.1f GMAC/s");
+}
 
 void print_row(const std::list<StepRow>& rows, const StepRow& row, const Limits& limits) {
   const auto threads = static_cast<double>(row.options.backend.threads);
@@ -111,8 +122,8 @@ void print_row(const std::list<StepRow>& rows, const StepRow& row, const Limits&
             << row.options.backend.threads << " | " << number(seconds * 1e3, "%.1f") << " | "
             << number(relative_spread(spread) * 100, "%.1f") << " | " << number(images / seconds, "%.1f")
             << " | " << number(rate * 1e-9, "%.1f") << " | "
-            << number(100 * rate / (threads * median(limits.fma)), "%.0f %%") << " | "
-            << number(rate / (threads * median(limits.gemm)), "%.2f") << " | "
+            << share(100 * rate / threads, limits.fma, "%.0f %%") << " | "
+            << share(rate / threads, limits.gemm, "%.2f") << " | "
             << times(row, find(rows, row, "float", row.options.backend.threads), "%.2f") << " | "
             << (more ? number(median(alone->seconds) / seconds, "%.2f") : "-") << " |\n";
 }
@@ -121,9 +132,9 @@ void print_table(const std::list<StepRow>& rows, const Limits& limits, const Set
                  const std::string& peer) {
   std::cout
       << "# Training steps, float32, batch " << settings.batch << "\n\nOne thread of this machine: fma "
-      << number(median(limits.fma) * 1e-9, "%.1f") << " GMAC/s, " << peer << " "
-      << number(median(limits.gemm) * 1e-9, "%.1f")
-      << " GMAC/s. GMAC/s of a step count the forward pass three times; shares are of as many threads."
+      << gmacs(limits.fma) << ", " << peer << " " << gmacs(limits.gemm)
+      << ". GMAC/s of a step count the forward pass three times, padding included; shares are of as many "
+         "threads."
       << "\n\n| net | method | threads | ms | +- % | images/s | GMAC/s | of fma | of " << peer
       << " | times the float step | times one thread's rate |\n|---|---|---|---|---|---|---|---|---|---|---|"
       << "\n";
@@ -140,14 +151,15 @@ int run(const Settings& settings) {
   const kernels::IsaResolution isa = kernels::resolve_isa("");
   if (isa.error != kernels::IsaError::None)
     throw std::invalid_argument("BITPLANE_ISA: '" + std::string(isa.requested) + "' cannot run here");
-  const bool wide = isa.features.has(kernels::Isa::Avx512);
-  const kernels::Isa level = wide ? kernels::Isa::Avx512 : kernels::Isa::Avx2;
-  PeerGemm peer(level);
+  // Limits are those of the level that is timed: none where it has no vectors.
+  const std::optional<kernels::Isa> level = fma_level(isa.features);
+  std::optional<PeerGemm> peer;
+  if (level) peer.emplace(*level);
   std::list<StepRow> rows = make_rows(settings, isa.features);
   Limits limits;
   for (int round = 0; round <= settings.rounds; ++round) {  // the first one is not counted
-    limits.fma.push_back(measure_fma_peak(level));
-    limits.gemm.push_back(peer.measure());
+    if (level) limits.fma.push_back(measure_fma_peak(*level));
+    if (peer) limits.gemm.push_back(peer->measure());
     for (StepRow& row : rows) {
       if (round == 1 && settings.per_operation) row.step.set_profile(&row.profile);
       const double start = now_for(row);
@@ -155,7 +167,7 @@ int run(const Settings& settings) {
       if (round > 0) row.seconds.push_back(now_for(row) - start);
     }
   }
-  print_table(rows, limits, settings, peer.name());
+  print_table(rows, limits, settings, peer ? peer->name() : "another library's f32 GEMM");
   return 0;
 }
 

@@ -76,9 +76,8 @@ std::string difference(const Outcome& a, const Outcome& b, std::size_t picture,
 
 std::vector<std::string> present_isas() {
   std::vector<std::string> names;
-  const kernels::CpuFeatures cpu = kernels::detect_cpu();
   for (const kernels::IsaInfo& info : kernels::kIsas) {
-    if (cpu.has(info.isa)) names.emplace_back(info.name);
+    if (kernels::resolve_isa(info.name).error == kernels::IsaError::None) names.emplace_back(info.name);
   }
   return names;
 }

@@ -37,6 +37,7 @@ struct PeakLoop {
 inline constexpr double kPeakRounds = 5000;
 
 [[nodiscard]] std::span<const PeakLoop> float_loops();
+/// The fewest operations per pair of bits that a kernel can need: on AVX2, nibbles are split beforehand.
 [[nodiscard]] std::span<const PeakLoop> bit_loops();
 /// A look-up and the addition of its bytes count as the weight-plane MACs that family `lut` can get of them:
 /// 32 rows x 4 weight bits per pshufb, 64 rows x 6 weight bits per vpermb.

@@ -34,11 +34,25 @@ std::uint64_t os_saved_state() {
   return (static_cast<std::uint64_t>(high) << 32) | low;
 }
 
-/// Linux saves tile data only for a process that has asked; the answer holds for all of its threads.
-bool os_grants_tiles() {
+/// Tile data is state that Linux saves only for a process that has asked.
+constexpr unsigned kTileData = 18;
+
+/// Can Linux give this process the permission? That asks for nothing.
+bool os_has_tiles() {
 #if defined(__linux__)
-  constexpr long kArchReqXcompPerm = 0x1023, kTileData = 18;
-  return syscall(SYS_arch_prctl, kArchReqXcompPerm, kTileData) == 0;
+  constexpr long kArchGetXcompSupp = 0x1021;
+  std::uint64_t features = 0;
+  return syscall(SYS_arch_prctl, kArchGetXcompSupp, &features) == 0 && ((features >> kTileData) & 1U) != 0;
+#else
+  return false;
+#endif
+}
+
+/// The answer holds for all threads of the process, and for its children.
+bool ask_for_tiles() {
+#if defined(__linux__)
+  constexpr long kArchReqXcompPerm = 0x1023;
+  return syscall(SYS_arch_prctl, kArchReqXcompPerm, static_cast<unsigned long>(kTileData)) == 0;
 #else
   return false;
 #endif
@@ -61,7 +75,7 @@ std::uint32_t isas_above_avx2(std::uint32_t ebx, std::uint32_t ecx, std::uint32_
   isas |= isa_bit(Isa::Avx512);
   if (!all(eax1, kAvx512Bf16)) return isas;
   isas |= isa_bit(Isa::Avx512Bf16);
-  const bool amx = all(edx, kAmxBits) && all(saved, kTileState) && os_grants_tiles();
+  const bool amx = all(edx, kAmxBits) && all(saved, kTileState) && os_has_tiles();
   return amx ? isas | isa_bit(Isa::Amx) : isas;
 }
 
@@ -131,21 +145,31 @@ CpuFeatures detect_cpu() noexcept {
   return {.isas = cpu_isas() & kBuiltIsas};
 }
 
+CpuFeatures permitted(CpuFeatures features) noexcept {
+#if defined(__x86_64__)
+  if (features.has(Isa::Amx) && !ask_for_tiles()) features.isas &= ~isa_bit(Isa::Amx);
+#endif
+  return features;
+}
+
 IsaResolution resolve_isa(std::string_view requested) noexcept {
   IsaResolution resolution{.requested = requested, .features = detect_cpu()};
   if (resolution.requested.empty()) {
     const char* value = std::getenv("BITPLANE_ISA");
     if (value != nullptr) resolution.requested = value;
   }
-  if (resolution.requested.empty()) return resolution;
+  if (resolution.requested.empty()) {
+    resolution.features = permitted(resolution.features);
+    return resolution;
+  }
   const std::optional<Isa> level = parse_isa(resolution.requested);
   if (!level) {
     resolution.error = IsaError::UnknownName;
-  } else if (!resolution.features.has(*level)) {
-    resolution.error = IsaError::Unsupported;
-  } else {
-    resolution.features = resolution.features.limited_to(*level);
+    return resolution;
   }
+  if (resolution.features.has(*level))
+    resolution.features = permitted(resolution.features.limited_to(*level));
+  if (!resolution.features.has(*level)) resolution.error = IsaError::Unsupported;
   return resolution;
 }
 

@@ -37,7 +37,8 @@ void spoil_what_is_free(std::span<std::byte> arena, const ArenaPlan& plan, std::
 /// The model's output, with garbage in all free memory between the steps.
 std::vector<float> run_with_garbage(Model::Impl& model, const std::vector<float>& pictures) {
   const KernelChoice kernels =
-      choose_kernels(model.spec, model.program, {.features = kernels::detect_cpu(), .family = {}}, kPictures);
+      choose_kernels(model.spec, model.program,
+                     {.features = kernels::permitted(kernels::detect_cpu()), .family = {}}, kPictures);
   const std::vector<Lifetime> lives = lifetimes(model.program, kPictures);
   const ArenaPlan plan = plan_arena(lives);
   kernels::AlignedArray<std::byte> arena(plan.bytes);

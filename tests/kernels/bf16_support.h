@@ -182,9 +182,9 @@ inline void PrintTo(const Bf16Candidate& candidate, std::ostream* out) {
 inline std::vector<Bf16Candidate> bf16_candidates() {
   std::vector<Bf16Candidate> all{{"emulated_tiles", &emulated::kBf16Tiles, {32}}};
   for (const IsaInfo& isa : built_isas(Family::Bf16)) {
-    const bool runs = detect_cpu().has(isa.isa);
+    const bool runs = test_cpu().has(isa.isa);
     all.push_back({isa.name,
-                   runs ? select_bf16(detect_cpu().limited_to(isa.isa)) : nullptr,
+                   runs ? select_bf16(test_cpu().limited_to(isa.isa)) : nullptr,
                    {isa.isa == Isa::Amx ? std::size_t{32} : std::size_t{2}}});
   }
   return all;

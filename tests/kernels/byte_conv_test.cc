@@ -128,7 +128,7 @@ TEST_P(ByteConvTest, AgreesWithTheDefinition) {
       for (const std::int32_t sum : expected) {
         expected_t.push_back(std::fma(static_cast<float>(sum), 0.37F, -1.5F));
       }
-      conv.run(picture.pixels.data(), rows, select_epilogue(detect_cpu()),
+      conv.run(picture.pixels.data(), rows, select_epilogue(test_cpu()),
                {.kind = EpilogueKind::Float, .affine = {scale.data(), shift.data()}, .out = t.data()},
                scratch.data());
       ASSERT_EQ(t, expected_t);

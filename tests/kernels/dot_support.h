@@ -30,7 +30,7 @@ inline std::vector<DotCase> dot_cases() {
                              {emulated::kTiles.info, &emulated::kTiles}};
   for (const KernelInfo& info : registry()) {
     if (info.family != Family::Dot) continue;
-    const CpuFeatures features = detect_cpu();
+    const CpuFeatures features = test_cpu();
     cases.push_back({info, features.has(info.isa) ? &select_dot(features.limited_to(info.isa)) : nullptr});
   }
   return cases;

@@ -71,7 +71,7 @@ class DotRun {
   }
   void run(const Epilogue& epilogue) {
     conv_.run({input_.data(), conv_.input_layout()}, {0, layer_.shape.batch * layer_.shape.out_height()},
-              select_epilogue(detect_cpu()), epilogue, scratch_.data());
+              select_epilogue(test_cpu()), epilogue, scratch_.data());
   }
 
  private:
@@ -366,7 +366,7 @@ TEST_P(DotTest, SupportsRefusesWhatItCannotDoExactly) {
 
 TEST(Dot, SelectionFollowsTheFeatures) {
   for (const IsaInfo& isa : runnable_isas(Family::Dot)) {
-    const DotKernels& kernels = select_dot(detect_cpu().limited_to(isa.isa));
+    const DotKernels& kernels = select_dot(test_cpu().limited_to(isa.isa));
     EXPECT_NE(kernel_name(kernels).find(isa.name), std::string_view::npos);
     EXPECT_EQ(kernel_isa(kernels), isa.isa);
   }

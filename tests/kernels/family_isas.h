@@ -16,6 +16,11 @@ inline void PrintTo(const IsaInfo& info, std::ostream* out) {
   *out << info.name;
 }
 
+/// What this machine runs, with the permission to run it.
+inline CpuFeatures test_cpu() {
+  return permitted(detect_cpu());
+}
+
 inline bool family_has(Family family, Isa isa) {
   for (const KernelInfo& info : registry()) {
     if (info.family == family && info.isa == isa) return true;
@@ -36,7 +41,7 @@ inline std::vector<IsaInfo> built_isas(Family family) {
 inline std::vector<IsaInfo> runnable_isas(Family family) {
   std::vector<IsaInfo> isas;
   for (const IsaInfo& info : built_isas(family)) {
-    if (detect_cpu().has(info.isa)) isas.push_back(info);
+    if (test_cpu().has(info.isa)) isas.push_back(info);
   }
   return isas;
 }

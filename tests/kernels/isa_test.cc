@@ -3,8 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <fstream>
+#include <initializer_list>
+#include <iterator>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <string>
 
@@ -82,6 +87,41 @@ TEST(Isa, DetectionAgreesWithTheCompilersRuntime) {
   EXPECT_EQ(features.has(Isa::Avx512), avx512 && isa_is_built(Isa::Avx512));
   EXPECT_EQ(features.has(Isa::Avx512Bf16),
             avx512 && __builtin_cpu_supports("avx512bf16") && isa_is_built(Isa::Avx512Bf16));
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12  // Clang 14 does not know these names
+  EXPECT_EQ(features.has(Isa::AvxVnni),
+            avx2 && __builtin_cpu_supports("avxvnni") && isa_is_built(Isa::AvxVnni));
+  const bool amx = avx512 && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("amx-tile") &&
+                   __builtin_cpu_supports("amx-int8") && __builtin_cpu_supports("amx-bf16");
+  EXPECT_EQ(features.has(Isa::Amx), amx && isa_is_built(Isa::Amx));
+#endif
+}
+#endif
+
+#if defined(__linux__) && defined(__x86_64__)
+// What the operating system says of the processor is an oracle too, whatever the compiler knows.
+TEST(Isa, DetectionAgreesWithTheOperatingSystem) {
+  std::set<std::string> flags;
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; flags.empty() && std::getline(file, line);) {
+    if (!line.starts_with("flags")) continue;
+    std::istringstream words(line.substr(line.find(':') + 1));
+    flags.insert(std::istream_iterator<std::string>(words), std::istream_iterator<std::string>());
+  }
+  if (flags.empty()) GTEST_SKIP() << "/proc/cpuinfo lists no flags";
+  const auto has = [&](std::initializer_list<const char*> names) {
+    return std::ranges::all_of(names, [&](const char* name) { return flags.contains(name); });
+  };
+  const bool avx2 = has({"avx2", "fma", "popcnt"});
+  const bool avx512 = avx2 && has({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vpopcntdq",
+                                   "avx512_bitalg", "avx512vbmi", "avx512_vnni"});
+  const bool bf16 = avx512 && has({"avx512_bf16"});
+  const CpuFeatures features = detect_cpu();
+  EXPECT_EQ(features.has(Isa::Avx2), avx2 && isa_is_built(Isa::Avx2));
+  EXPECT_EQ(features.has(Isa::AvxVnni), avx2 && has({"avx_vnni"}) && isa_is_built(Isa::AvxVnni));
+  EXPECT_EQ(features.has(Isa::Avx512), avx512 && isa_is_built(Isa::Avx512));
+  EXPECT_EQ(features.has(Isa::Avx512Bf16), bf16 && isa_is_built(Isa::Avx512Bf16));
+  EXPECT_EQ(features.has(Isa::Amx),
+            bf16 && has({"amx_tile", "amx_int8", "amx_bf16"}) && isa_is_built(Isa::Amx));
 }
 #endif
 

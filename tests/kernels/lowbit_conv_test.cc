@@ -400,7 +400,7 @@ TEST(LowBitConv, SelectionByCostTakesTheBestLevelOfAFamily) {
                          .weight_multiples = &one,
                          .activation_multiples = &one};
   for (const IsaInfo& info : runnable_isas(Family::BitSerial)) {
-    const LowBitWishes wishes{.features = detect_cpu().limited_to(info.isa), .family = Family::BitSerial};
+    const LowBitWishes wishes{.features = test_cpu().limited_to(info.isa), .family = Family::BitSerial};
     EXPECT_EQ(select_lowbit(wishes, spec).info.isa, info.isa);
     EXPECT_EQ(select_lowbit(wishes, spec).info.family, Family::BitSerial);
   }

@@ -18,7 +18,7 @@
 namespace bitplane::train {
 
 struct BackendOptions {
-  kernels::CpuFeatures features = kernels::detect_cpu();
+  kernels::CpuFeatures features = kernels::permitted(kernels::detect_cpu());
   std::size_t threads = 1;
   Precision precision = Precision::Float32;
 };

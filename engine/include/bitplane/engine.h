@@ -91,7 +91,9 @@ struct SessionOptions {
   /// of the executor. Results do not depend on it.
   std::size_t threads = 1;
   Executor executor = {};  ///< none: the session starts its own workers
-  std::string isa = {};    ///< "" = BITPLANE_ISA, else the best present; a name limits to that level
+  /// "" = BITPLANE_ISA, else the best present; a name limits to that level. With amx, Linux is asked for a
+  /// permission for the whole process, after which signal stacks (sigaltstack) of 8 KiB are refused.
+  std::string isa = {};
   /// Family of the kernels that convolve planes: "" = the cheapest per layer, else e.g. "bitserial" wherever
   /// it supports the layer. The results do not depend on it.
   std::string family = {};

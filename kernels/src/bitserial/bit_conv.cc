@@ -145,11 +145,12 @@ void apply_rows(const EpilogueKernels& epilogues, const Epilogue& epilogue, cons
                 std::size_t rows) noexcept {
   // Floats and ranks of consecutive rows lie one after the other: one call, as if all were one row.
   if (epilogue.kind != EpilogueKind::Planes) {
-    const std::size_t offset = first.row * first.pixels * first.channels;
+    const std::size_t row_size = first.pixels * first.channels, offset = first.row * row_size;
     Epilogue from_here = epilogue;
     if (epilogue.residual != nullptr) from_here.residual += offset;
-    if (epilogue.out != nullptr) from_here.out += offset;
+    if (epilogue.out != nullptr) from_here.out += offset - epilogue.first_row * row_size;
     if (epilogue.out_ranks != nullptr) from_here.out_ranks += offset;
+    from_here.first_row = 0;  // everything begins at this row now
     EpilogueRow all = first;
     all.row = 0;
     all.pixels = rows * first.pixels;

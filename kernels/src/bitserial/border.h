@@ -13,12 +13,6 @@
 
 namespace bitplane::kernels {
 
-/// [begin, end) of taps or of output positions.
-struct IndexRange {
-  std::size_t begin = 0, end = 0;
-  friend bool operator==(const IndexRange&, const IndexRange&) = default;
-};
-
 /// One direction of a convolution.
 struct TapGeometry {
   std::size_t extent = 1, kernel = 1, stride = 1, pad = 0, dilation = 1;

@@ -52,8 +52,14 @@ DotScratch cut_scratch(const PackedDot& packed, std::byte* base) noexcept {
 
 void fill_padding(const PackedDot& packed, std::size_t group, std::size_t count, std::byte* to) noexcept {
   const std::size_t bytes = packed.pixel_bytes();
-  if (packed.padding.empty()) {  // 16-bit elements need no offset: zero is two zero bytes
+  if (packed.padding.empty() && packed.format->element_bytes == 1) {
     std::memset(to, packed.elements.offset, count * bytes);
+    return;
+  }
+  if (packed.padding.empty()) {
+    const auto word = static_cast<std::int16_t>(packed.elements.offset);
+    for (std::size_t at = 0; at < count * bytes; at += sizeof(word))
+      std::memcpy(to + at, &word, sizeof(word));
     return;
   }
   for (std::size_t i = 0; i < count; ++i)

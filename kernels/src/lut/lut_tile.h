@@ -12,7 +12,7 @@
 // has bytes, whatever the number of activation planes. Bytes are widened to 16 bits before they overflow.
 //
 // Nobody stores those tables: the bits of a group in two activation planes are a *code*, and the table is put
-// together from *parts*, made once per layer for every code (master_tables.h), one part per pair of planes.
+// together from *parts*, made once per layer for every code (part_tables.h), one part per pair of planes.
 //
 // A *register* is one weight plane of kLanes output channels (a block). A *unit* is the registers that are
 // finished together: all planes of one block, or of as many blocks as fit the largest tile. A micro-kernel

@@ -23,7 +23,7 @@ namespace bitplane::kernels::reference {
 inline std::vector<const LowBitKernel*> runnable_kernels() {
   std::vector<const LowBitKernel*> kernels;
   for (const LowBitKernel* kernel : lowbit_kernels()) {
-    if (detect_cpu().has(kernel->info.isa)) kernels.push_back(kernel);
+    if (test_cpu().has(kernel->info.isa)) kernels.push_back(kernel);
   }
   return kernels;
 }
@@ -80,7 +80,7 @@ inline std::vector<const LowBitKernel*> kernels_for(const Layer& layer) {
 class LayerRunner {
  public:
   LayerRunner(const Layer& layer, const LowBitKernel& kernel)
-      : layer_(layer), features_(detect_cpu().limited_to(kernel.info.isa)) {
+      : layer_(layer), features_(test_cpu().limited_to(kernel.info.isa)) {
     const std::vector<std::uint64_t> words = canonical_planes(layer);
     const Guarded<std::uint64_t> guarded_words{std::span<const std::uint64_t>(words)};
     BitConvSpec spec = spec_of(layer, words);
@@ -98,9 +98,9 @@ class LayerRunner {
   [[nodiscard]] std::size_t rows() const { return layer_.shape.batch * layer_.shape.out_height(); }
   [[nodiscard]] std::size_t outputs() const { return layer_.shape.out_pixels() * layer_.shape.out_channels; }
 
-  /// Runs the rows in ranges of `step`.
+  /// Runs the rows from the epilogue's first on, in ranges of `step`.
   void run(const Epilogue& epilogue, std::size_t step) {
-    for (std::size_t row = 0; row < rows(); row += step) {
+    for (std::size_t row = epilogue.first_row; row < rows(); row += step) {
       conv_->run(input(), {row, std::min(rows(), row + step)}, select_epilogue(features_), epilogue,
                  scratch_.data());
     }

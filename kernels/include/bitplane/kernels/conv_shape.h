@@ -38,6 +38,12 @@ struct ConvShape {
   friend bool operator==(const ConvShape&, const ConvShape&) = default;
 };
 
+/// [begin, end) of whatever is counted.
+struct IndexRange {
+  std::size_t begin = 0, end = 0;
+  friend bool operator==(const IndexRange&, const IndexRange&) = default;
+};
+
 /// A range of output rows: output row r is row r % out_height() of picture r / out_height().
 struct RowRange {
   std::size_t begin = 0, end = 0;

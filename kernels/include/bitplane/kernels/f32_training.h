@@ -23,11 +23,6 @@
 
 namespace bitplane::kernels {
 
-/// [begin, end)
-struct IndexRange {
-  std::size_t begin = 0, end = 0;
-};
-
 /// The tables of one product: its parts lie one after the other.
 struct F32ProductTables {
   /// Rows and steps of one picture; the tables go on with those of the other pictures at once.

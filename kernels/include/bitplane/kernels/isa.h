@@ -49,7 +49,14 @@ struct CpuFeatures {
 
 /// Was this ISA compiled into the binary? (Separate question from what the CPU has.)
 [[nodiscard]] bool isa_is_built(Isa isa) noexcept;
+/// What could run here. Asks the operating system for nothing: before kernels of the level `amx` run, the
+/// features go through resolve_isa() or permitted().
 [[nodiscard]] CpuFeatures detect_cpu() noexcept;
+/// The features that the operating system lets this process use. With Amx among them, Linux is asked for the
+/// tiles' state: that is for the whole process and its children and cannot be taken back, and sigaltstack()
+/// refuses small stacks from then on (8 KiB are too few). Where it refuses (a thread has such a stack
+/// already), the level is lowered. Without Amx nobody is asked for anything.
+[[nodiscard]] CpuFeatures permitted(CpuFeatures features) noexcept;
 
 enum class IsaError : std::uint8_t { None, UnknownName, Unsupported };
 
@@ -60,7 +67,7 @@ struct IsaResolution {
 };
 
 /// `requested` empty: the environment variable BITPLANE_ISA; that empty too: everything detected.
-/// An unknown or unsupported name is an error, never a silent fallback.
+/// An unknown or unsupported name is an error, never a silent fallback. The features are permitted().
 [[nodiscard]] IsaResolution resolve_isa(std::string_view requested) noexcept;
 
 }  // namespace bitplane::kernels

@@ -2,8 +2,8 @@
 //
 // Family `lut`: convolution and GEMM by table look-up. Groups of consecutive weight bits index tables of the
 // partial sums of the activations' values: one byte shuffle and one byte addition per 4 or 6 weight bits and
-// channel, whatever the number of activation bits. Serves uniform codes on both sides (UniformBoth) with
-// unsigned activations of up to 4 bits, without offsets.
+// channel. Serves uniform codes on both sides (UniformBoth) with unsigned activations, without offsets. The
+// side that makes the tables has up to 4 planes; the other has any number of them.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,8 @@ struct LutKernels;
 struct PackedLutConv;
 struct PackedWeightTables;
 
-/// Activations are the tables, weight bits the indices: for many output channels.
+/// Activations are the tables, weight bits the indices: for many output channels. Multiples of activation
+/// planes are positive.
 class LutConv final : public LowBitConv {
  public:
   /// Throws std::bad_alloc. That the kernel supports the spec is a precondition.
