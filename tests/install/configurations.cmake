@@ -10,3 +10,12 @@ unset(ENV{CMAKE_BUILD_TYPE})
 run_checked("configuring a project that contains bitplane" "${CMAKE_COMMAND}" -S
             "${SOURCE}/tests/install/part_of_project" -B "${WORK}/part_of_project" ${common}
             "-DBITPLANE_SOURCE=${SOURCE}")
+
+# Folders that do not lie below the prefix, as distributions give them.
+run_checked("configuring with absolute folders" "${CMAKE_COMMAND}" -S "${SOURCE}" -B "${WORK}/absolute" ${common}
+            -DBITPLANE_TRAINER=OFF -DBITPLANE_TESTS=OFF -DCMAKE_INSTALL_PREFIX=/usr
+            -DCMAKE_INSTALL_LIBDIR=/usr/lib/somewhere -DCMAKE_INSTALL_INCLUDEDIR=/opt/headers)
+file(STRINGS "${WORK}/absolute/bitplane.pc" lines REGEX "^(prefix|libdir|includedir)=")
+if(NOT lines STREQUAL "prefix=/usr;libdir=/usr/lib/somewhere;includedir=/opt/headers")
+  message(FATAL_ERROR "bitplane.pc of absolute folders says ${lines}")
+endif()
