@@ -19,3 +19,13 @@ file(STRINGS "${WORK}/absolute/bitplane.pc" lines REGEX "^(prefix|libdir|include
 if(NOT lines STREQUAL "prefix=/usr;libdir=/usr/lib/somewhere;includedir=/opt/headers")
   message(FATAL_ERROR "bitplane.pc of absolute folders says ${lines}")
 endif()
+
+# The trainer needs the readers and the command line's library, not the command.
+if(TRAINER)
+  run_checked("configuring without the command" "${CMAKE_COMMAND}" -S "${SOURCE}" -B "${WORK}/no_command" ${common}
+              -DBITPLANE_TRAINER=ON -DBITPLANE_CLI=OFF -DBITPLANE_BENCH=OFF -DBITPLANE_TESTS=ON)
+  run_checked("listing the targets" "${CMAKE_COMMAND}" --build "${WORK}/no_command" --target help)
+  if(NOT output MATCHES "trainer_command" OR output MATCHES "bitplane_command[^_]")
+    message(FATAL_ERROR "BITPLANE_CLI=OFF with the trainer has these targets:\n${output}")
+  endif()
+endif()
