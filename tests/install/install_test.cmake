@@ -105,6 +105,13 @@ function(check_pkg_config prefix how)
 endfunction()
 
 check_package("${prefix}" bitplane::engine)
+# What is not installed is not found, and named.
+execute_process(COMMAND "${CMAKE_COMMAND}" -S "${SOURCE}/tests/install/consumer" -B "${WORK}/not_installed" ${common}
+                "-DCMAKE_PREFIX_PATH=${prefix}" "-DEXAMPLES=${SOURCE}/examples" -DBITPLANE_LIBRARY=bitplane::shared
+                RESULT_VARIABLE result OUTPUT_QUIET ERROR_VARIABLE errors)
+if(result EQUAL 0 OR NOT errors MATCHES "no component 'shared'")
+  message(FATAL_ERROR "find_package found a component that is not installed: ${result}, '${errors}'")
+endif()
 check_pkg_config("${prefix}" --static)
 
 if(SHARED)
