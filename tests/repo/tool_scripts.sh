@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The scripts of tools/ in a copy of that folder, with programs that compute nothing: what they are given, and what the
+# scripts make of their exit codes. Usage: tool_scripts.sh SOURCE_DIR
+set -u
+if ! command -v jq >/dev/null; then echo "SKIPPED: jq is not installed"; exit 77; fi
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+tree=$place/tree log=$place/log bad=0
+mkdir -p "$tree/build/release/bin" "$tree/build/bench/bin" "$place/stubs" "$place/caller/folder"
+cp -r "$1/tools" "$tree"
+PATH=$place/stubs:$PATH
+complain() { echo "$1"; cat "$log"; bad=1; }
+# program PATH LINE...: a script of these lines; $place is the folder of this test.
+program() {
+  printf '%s\n' '#!/usr/bin/env bash' "place=$place" "${@:2}" >"$1"
+  chmod +x "$1"
+}
+# run SCRIPT ARGUMENT...: from the caller's folder.
+run() { (cd "$place/caller" && bash "$tree/tools/$1" "${@:2}" >"$place/out" 2>"$log"); }
+program "$place/stubs/cmake" 'exit 0'
+
+# tools/latency.sh. bench's numbers are 1 ms; of the level that dies in its second call, 1 s.
+trainer=$tree/build/release/bin/trainer bitplane=$tree/build/release/bin/bitplane
+program "$trainer" 'while [ "$1" != --out ]; do shift; done; : >"$2"'
+number='{"isa": "best", "median_us_per_picture": 1000, "load_ms": 1, "create_ms": 1}'
+program "$bitplane" "echo '$number'"
+run latency.sh --no-install --rounds 1 || complain "latency.sh failed"
+grep -qF '| resnet-18 | 1/2 | best | 2 | 1.000 | 1.000 | 1.000 | 1.000 | 2.0 | 0 |' "$place/out" || complain "latency.sh: a row is wrong: $(cat "$place/out")"
+
+program "$bitplane" 'case "$*" in *avx512*) echo "avx512: not on this CPU" >&2; exit 4 ;; esac' "echo '$number'"
+run latency.sh --no-install --rounds 1 || complain "latency.sh failed for an instruction set that the CPU lacks"
+grep -q 'not measured: resnet-18 1/2: avx512: not on this CPU' "$log" || complain "latency.sh does not say what it left out"
+
+program "$bitplane" 'case "$*" in' '  *avx512*) [ ! -e "$place/once" ] || { rm "$place/once"; exit 4; }; : >"$place/once"' \
+  "    echo '${number/1000/1000000}' ;;" "  *) echo '$number' ;;" 'esac'
+run latency.sh --no-install --rounds 1 || complain "latency.sh failed where a later variant cannot be measured"
+grep -q '1000\.000\|500\.500' "$place/out" && complain "latency.sh: numbers of a row that was left out are in the next: $(cat "$place/out")"
+
+program "$bitplane" 'case "$*" in *avx512*) echo "damaged" >&2; exit 3 ;; esac' "echo '$number'"
+run latency.sh --no-install --rounds 1 && complain "latency.sh: a bench that failed was taken for a CPU without the instruction set"
+grep -q 'damaged' "$log" || complain "latency.sh does not say why bench failed"
+program "$bitplane" 'exit 4'
+run latency.sh --no-install --rounds 1 && complain "latency.sh: a bench that cannot run on the best level was left out"
+program "$bitplane" "echo '$number'"
+program "$trainer" 'while [ "$1" != --out ]; do shift; done; : >"$2"; exit 5'
+run latency.sh --no-install --rounds 1 && complain "latency.sh: a trainer that failed was not noticed"
+exit $bad
