@@ -45,4 +45,18 @@ run latency.sh --no-install --rounds 1 && complain "latency.sh: a bench that can
 program "$bitplane" "echo '$number'"
 program "$trainer" 'while [ "$1" != --out ]; do shift; done; : >"$2"; exit 5'
 run latency.sh --no-install --rounds 1 && complain "latency.sh: a trainer that failed was not noticed"
+
+# Folders and files are the caller's.
+program "$trainer" 'echo "$*" >>"$place/calls"; exit 9'
+run quickstart.sh --no-install --data-dir folder --out runs
+grep -q -- "--data-dir $place/caller/folder .*--out $place/caller/runs/float" "$place/calls" ||
+  complain "quickstart.sh: the folders are not the caller's: $(cat "$place/calls")"
+program "$tree/build/bench/bin/bench" 'for file; do :; done; : >"$file"'
+run bench.sh --no-install --json rows.json || complain "bench.sh failed"
+[ -e "$place/caller/rows.json" ] || complain "bench.sh: --json is not in the caller's folder"
+
+program "$place/stubs/bitplane" 'exit 0'
+program "$place/stubs/node" 'echo "$2" >"$place/runtime"'
+BITPLANE=$place/stubs/bitplane ONNXRUNTIME_DIR=folder run onnx-check.sh model --data synthetic || complain "onnx-check.sh failed"
+[ "$(cat "$place/runtime")" = "$place/caller/folder" ] || complain "onnx-check.sh gives node a folder that is not absolute: $(cat "$place/runtime")"
 exit $bad
