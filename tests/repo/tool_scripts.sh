@@ -59,4 +59,23 @@ program "$place/stubs/bitplane" 'exit 0'
 program "$place/stubs/node" 'echo "$2" >"$place/runtime"'
 BITPLANE=$place/stubs/bitplane ONNXRUNTIME_DIR=folder run onnx-check.sh model --data synthetic || complain "onnx-check.sh failed"
 [ "$(cat "$place/runtime")" = "$place/caller/folder" ] || complain "onnx-check.sh gives node a folder that is not absolute: $(cat "$place/runtime")"
+
+# tools/tidy.sh configures each time, checks what this machine builds, and names the rest.
+program "$place/stubs/git" 'echo kernels/a_avx2.cc; echo kernels/a_neon.cc'
+program "$place/stubs/clang-tidy" 'echo "$*" >>"$place/tidied"'
+program "$place/stubs/cmake" 'echo "$*" >>"$place/configured"; mkdir -p build/dev; echo "\"file\": \"/x/kernels/a_avx2.cc\"" >build/dev/compile_commands.json'
+run tidy.sh --no-install || complain "tidy.sh failed"
+run tidy.sh --no-install || complain "tidy.sh failed the second time"
+[ "$(wc -l <"$place/configured")" = 2 ] || complain "tidy.sh took an old configuration"
+grep -q 'kernels/a_avx2.cc' "$place/tidied" || complain "tidy.sh left out what is built"
+grep -q 'left out.*kernels/a_neon.cc' "$log" || complain "tidy.sh does not name what it left out"
+run tidy.sh --no-install no-such-file && complain "tidy.sh: a pattern without files passed"
+program "$place/stubs/clang-tidy" 'exit 1'
+run tidy.sh --no-install && complain "tidy.sh passed what clang-tidy rejects"
+
+# Lists of packages that no script installs are of no use.
+grep -oE '^[a-z0-9]+_packages=' "$tree/tools/packages.sh" | tr -d = >"$place/lists"
+while read -r list; do
+  cat "$tree"/tools/*.sh | grep -q "{$list\[@\]}" || complain "packages.sh: nobody installs $list"
+done <"$place/lists"
 exit $bad
