@@ -32,8 +32,13 @@ must_pass 'include_rule (an earlier folder of the trainer)' bash "$rules/include
 fresh; mkdir "$tree/trainer/new"
 must_fail 'include_rule (a folder of the trainer without a place)' bash "$rules/include_rule.sh" "$tree"
 
-fresh; printf 'int x;\n' > "$tree/kernels/a.cc"
-must_fail spdx bash "$rules/spdx.sh" "$tree"
+for file in kernels/a.cc engine/a.h engine/exports.map examples/a.cpp examples/a.c cmake/a.cmake cmake/a.in engine/CMakeLists.txt \
+            tools/a.sh tools/a.jq tools/a.mjs .ci/run; do
+  fresh; mkdir -p "$tree"/{examples,cmake,tools,.ci}; printf 'x\n' > "$tree/$file"
+  must_fail "spdx ($file)" bash "$rules/spdx.sh" "$tree"
+  printf '# SPDX-License-Identifier: Apache-2.0\n' > "$tree/$file"
+  must_pass "spdx ($file)" bash "$rules/spdx.sh" "$tree"
+done
 
 if command -v clang-format >/dev/null; then
   fresh; cp "$1/.clang-format" "$tree"; printf 'int   x ;\n' > "$tree/kernels/a.cc"
