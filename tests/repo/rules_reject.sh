@@ -54,4 +54,33 @@ fresh; compile 'int helper() { return 1; }'
 must_fail 'isa_symbols (external function)' bash "$rules/isa_symbols.sh" "$tree" "$tree/build"
 fresh
 must_fail 'isa_symbols (nothing built)' bash "$rules/isa_symbols.sh" "$tree" "$tree/build"
+
+# library CODE: as an archive, and, with what the rule wants to be exported, as a shared library.
+api='void print(const char*); extern "C" int bitplane_model_load() { return 1; } namespace bitplane::engine {
+     struct Model { static int load(); }; struct Session { static int create(); };
+     int Model::load() { print("a"); return 1; } int Session::create() { return 2; } }'
+library() {
+  fresh; mkdir -p "$tree/build/engine"
+  printf '%s\n' "$api $1" > "$tree/a.cc"
+  c++ -std=c++20 -w -fPIC -O0 -c "$tree/a.cc" -o "$tree/a.o" && ar rc "$tree/build/engine/libbitplane.a" "$tree/a.o" &&
+    c++ -shared -o "$tree/build/engine/libbitplane.so" "$tree/a.o" || { echo "library_symbols: its cases do not compile"; bad=1; }
+}
+symbols=(bash "$rules/library_symbols.sh" "$tree" "$tree/build")
+library ''
+must_pass library_symbols "${symbols[@]}"
+rm "$tree/build/engine/libbitplane.so"
+must_pass 'library_symbols (archive alone)' "${symbols[@]}"
+for tool in NM OBJDUMP; do must_fail "library_symbols ($tool prints nothing)" env "$tool=true" "${symbols[@]}"; done
+for tool in NM OBJDUMP; do must_fail "library_symbols ($tool fails)" env "$tool=false" "${symbols[@]}"; done
+library 'int more() { return 1; }'
+must_fail 'library_symbols (another export)' "${symbols[@]}"
+library 'int start(); static int constructed = start(); int* more = &constructed;'
+rm "$tree/build/engine/libbitplane.so"
+must_fail 'library_symbols (global constructor)' "${symbols[@]}"
+for function in printf fprintf vfprintf __printf_chk __fprintf_chk __vfprintf_chk __vprintf_chk dprintf __dprintf_chk puts fputs fwrite perror \
+                abort exit _Exit quick_exit; do
+  library "extern \"C\" void $function(...); static void use() { $function(1); } void (*volatile kept)() = &use;"
+  rm "$tree/build/engine/libbitplane.so"
+  must_fail "library_symbols ($function)" "${symbols[@]}"
+done
 exit $bad
