@@ -54,7 +54,7 @@ cat >"$place/rows.json" <<'LIST'
           {"in": ["away"], "method": "float", "bits": "32/32"}],
  "papers": [{"data": "idx", "net": "cnn-small", "method": "lq-nets", "bits": "2/2", "float": 90, "accuracy": 88.5, "source": "a paper"}],
  "claims": [{"kind": "order", "claim": "first", "rows": ["short/lq-nets-2-2", "short/float-32-32"], "tolerance": 0.3},
-            {"kind": "gap", "claim": "second", "rows": ["short/lq-nets-2-2"], "points": 0.5},
+            {"kind": "gap", "claim": "second", "rows": ["short/lq-nets-2-2"], "points": 0.5, "tried": "this and that"},
             {"kind": "paper-gap", "claim": "third", "rows": ["short/lq-nets-2-2"], "points": 9},
             {"kind": "best", "claim": "fourth", "rows": ["short/lq-nets-2-2", "away/float-32-32"], "accuracy": 99},
             {"kind": "order", "claim": "fifth", "rows": ["short/float-32-32", "away/float-32-32"], "tolerance": 0.3}],
@@ -115,6 +115,7 @@ says() {  # says CLAIM VERDICT
 pretend "$place/results/short/float-32-32.s1.json" 0.95
 pretend "$result" 0.9471
 expect 0 "--render" bash "$script" "${here[@]}" --render
+grep -q '^| second | holds | .*. Tried: this and that |' "$place/page.md" || complain "what was tried is not on the page"
 says first "holds within 0.3"; says second holds; says third holds; says fourth "not measured"; says fifth "not measured"
 grep -q '| lq-nets | 2/2 | .* | 94.71 | -0.29 | -1.50 (a paper) |' "$place/page.md" || complain "the row of lq-nets is wrong: $(grep '^| lq-nets' "$place/page.md")"
 pretend "$result" 0.95
