@@ -40,6 +40,19 @@ for file in kernels/a.cc engine/a.h engine/exports.map examples/a.cpp examples/a
   must_pass "spdx ($file)" bash "$rules/spdx.sh" "$tree"
 done
 
+page() { fresh; mkdir "$tree/docs"; printf '%s\n' "$@" > "$tree/docs/page.md"; }
+long=$(printf 'x%.0s' {1..133})
+page "${long#x}" "$(printf 'é%.0s' {1..132})" "| $long |" '```' "$long" '```' "${long#x}"
+must_pass doc_lines bash "$rules/doc_lines.sh" "$tree"
+page "$long"
+must_fail doc_lines bash "$rules/doc_lines.sh" "$tree"
+page '```' "$long" '```' "$long"
+must_fail 'doc_lines (behind code)' bash "$rules/doc_lines.sh" "$tree"
+page "${long//x/é}"
+must_fail 'doc_lines (not ASCII)' bash "$rules/doc_lines.sh" "$tree"
+fresh
+must_fail 'doc_lines (no pages)' bash "$rules/doc_lines.sh" "$tree"
+
 if command -v clang-format >/dev/null; then
   fresh; cp "$1/.clang-format" "$tree"; printf 'int   x ;\n' > "$tree/kernels/a.cc"
   must_fail format bash "$rules/format.sh" "$tree"
