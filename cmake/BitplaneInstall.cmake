@@ -19,8 +19,20 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/bitplane-config.cmake.
                               INSTALL_DESTINATION ${BITPLANE_PACKAGE_DIR} NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(bitplane-config-version.cmake COMPATIBILITY SameMinorVersion)
 
-# The prefix is found from where the .pc file lies, so that an installed tree can be moved.
-file(RELATIVE_PATH BITPLANE_PREFIX_FROM_PC /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+# The prefix is found from where the .pc file lies, so that an installed tree can be moved; not where the libraries'
+# folder is absolute. Absolute folders do not lie below the prefix.
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  set(BITPLANE_PC_PREFIX "${CMAKE_INSTALL_PREFIX}")
+else()
+  file(RELATIVE_PATH prefix_from_pc /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+  set(BITPLANE_PC_PREFIX "\${pcfiledir}/${prefix_from_pc}")
+endif()
+foreach(folder LIBDIR INCLUDEDIR)
+  set(BITPLANE_PC_${folder} "${CMAKE_INSTALL_${folder}}")
+  if(NOT IS_ABSOLUTE "${BITPLANE_PC_${folder}}")
+    string(PREPEND BITPLANE_PC_${folder} "\${prefix}/")
+  endif()
+endforeach()
 configure_file(${PROJECT_SOURCE_DIR}/cmake/bitplane.pc.in bitplane.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/bitplane.pc COMPONENT engine DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES ${PROJECT_BINARY_DIR}/bitplane-config.cmake ${PROJECT_BINARY_DIR}/bitplane-config-version.cmake

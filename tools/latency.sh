@@ -62,25 +62,31 @@ variants=("uniform 8" "learned 8" "uniform float" "learned float")
 model() {
   local file="$work/$1-${2/\//}-$3-$4.safetensors"
   [ -e "$file" ] || "$bin/trainer" init --net "$1" --codes "$3" --wbits "${2%/*}" --abits "${2#*/}" \
-    --first-last "$4" --out "$file" >&2
+    --first-last "$4" --out "$file" >&2 || return
   echo "$file"
 }
 
 # median: of the lines of its input.
 median() { sort -n | awk '{ x[NR] = $1 } END { print (x[int((NR + 1) / 2)] + x[int((NR + 2) / 2)]) / 2 }'; }
 
-# measure NET BITS ISA THREADS: a line of the table. An instruction set that the CPU lacks is said on stderr.
+# measure NET BITS ISA THREADS: a line of the table. An instruction set that the CPU lacks is said on stderr; all else that
+# fails ends the script.
+readonly cannot=4 # the exit code of `bitplane bench` for that
 measure() {
-  local net=$1 bits=$2 isa=$3 threads=$4 variant round file cells="" name start
+  local net=$1 bits=$2 isa=$3 threads=$4 variant round file cells="" name start code
   local flags=(--json --threads "$threads" --repetitions 100)
   if [ -n "$isa" ]; then flags+=(--isa "$isa"); fi
+  rm -f "$work"/*.row
   for ((round = 0; round < rounds; ++round)); do
     for variant in "${variants[@]}"; do
       file=$(model "$net" "$bits" $variant)
-      if ! "$bin/bitplane" bench "$file" "${flags[@]}" >"$work/one.json" 2>"$work/error"; then
+      code=0
+      "$bin/bitplane" bench "$file" "${flags[@]}" >"$work/one.json" 2>"$work/error" || code=$?
+      if [ "$code" -eq "$cannot" ] && [ -n "$isa" ]; then
         echo "latency: not measured: $net $bits: $(cat "$work/error")" >&2
         return 0
       fi
+      [ "$code" -eq 0 ] || { echo "latency: error: $net $bits $variant: $(cat "$work/error")" >&2; return "$code"; }
       jq -c --arg net "$net" --arg bits "$bits" --arg variant "$variant" --argjson threads "$threads" \
         --argjson bytes "$(stat -c %s "$file")" \
         '{$net, $bits, $variant, isa, $threads, us: .median_us_per_picture, start_ms: (.load_ms + .create_ms), $bytes}' "$work/one.json" |
@@ -91,7 +97,6 @@ measure() {
   for variant in "${variants[@]}"; do
     cells+=$(jq .us "$work/$variant.row" | median | awk '{ printf " %.3f |", $1 / 1000 }')
     name=$(jq -r .isa "$work/$variant.row" | head -n 1)
-    rm "$work/$variant.row"
   done
   echo "| $net | $bits | $name | $threads |$cells $(printf %.1f "$start") | $(stat -c %s "$(model "$net" "$bits" ${variants[0]})") |"
 }

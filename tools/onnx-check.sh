@@ -22,6 +22,7 @@ if [ -z "$runtime" ]; then
   (cd "$runtime" && echo '{"private": true}' >package.json &&
     npm install --silent --ignore-scripts onnxruntime-node@1.20.1)
 fi
+runtime=$(realpath "$runtime")
 "$bitplane" export --onnx "$model" --out "$folder/plain.onnx"
 "$bitplane" export --onnx --quantizers "$model" --out "$folder/quantizers.onnx" --json >"$folder/export.json"
 "$bitplane" dump "$model" "$@" --out "$folder/dump.safetensors"

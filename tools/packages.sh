@@ -5,7 +5,7 @@ build_packages=(g++ cmake ninja-build libeigen3-dev libxsimd-dev libstb-dev nloh
 test_packages=(libgtest-dev googletest libbenchmark-dev clang-format binutils pkg-config jq)
 aarch64_packages=(g++-aarch64-linux-gnu qemu-user googletest)
 bench_packages=(libdnnl-dev) # a peer in the benchmark's table; optional
-results_packages=(jq) # tools/results.sh: its list and its results are JSON
+tidy_packages=(clang-tidy)
 data_packages=(dataset-fashion-mnist)
 
 # install_packages PACKAGE...: prints and installs those that are missing; sudo only when not root.

@@ -24,16 +24,15 @@ data=fashion-mnist data_dir="" epochs=5 out="" install=yes
 while [ $# -gt 0 ]; do
   case "$1" in
     --data) data=${2:?--data needs a name}; shift 2 ;;
-    --data-dir) data_dir=${2:?--data-dir needs a folder}; shift 2 ;;
+    --data-dir) data_dir=$(realpath -m "${2:?--data-dir needs a folder}"); shift 2 ;;
     --epochs) epochs=${2:?--epochs needs a number}; shift 2 ;;
-    --out) out=${2:?--out needs a folder}; shift 2 ;;
+    --out) out=$(realpath -m "${2:?--out needs a folder}"); shift 2 ;;
     --no-install) install=no; shift ;;
     --help | -h) usage; exit 0 ;;
     *) echo "quickstart: error: unknown option '$1' (see tools/quickstart.sh --help)" >&2; exit 2 ;;
   esac
 done
 
-[ -n "$out" ] && case "$out" in /*) ;; *) out="$PWD/$out" ;; esac
 cd "$(dirname "$0")/.."
 . tools/packages.sh
 out=${out:-runs/quickstart-$data}

@@ -62,7 +62,7 @@ done
 command -v jq >/dev/null || fail 2 "jq is not installed (Debian: apt-get install jq)"
 
 tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
+trap 'rm -rf "$tmp" "$page.tmp-$$"' EXIT
 query() { jq -L "$programs" "$@"; }
 
 # $tmp/rows.json: the list's rows, one per schedule, with names. $tmp/seeds: "NAME SEED" per line, in the list's order.
@@ -113,7 +113,8 @@ wanted() {  # wanted NAME SEED
 
 render() {
   read_states
-  query -rn --slurpfile list "$rows_file" --slurpfile results "$tmp/results.json" -f "$programs/render.jq" >"$page.tmp-$$"
+  query -rn --slurpfile list "$rows_file" --slurpfile results "$tmp/results.json" -f "$programs/render.jq" >"$page.tmp-$$" ||
+    fail 3 "the page cannot be computed from $rows_file and $results"
   mv "$page.tmp-$$" "$page"
 }
 
@@ -184,7 +185,7 @@ attended() {
 
 # Trains a row's seed to its end, from where it stopped; its float twin first, where it needs that run.
 train() {  # train ROW_JSON SEED; in the work folder
-  local row=$1 seed=$2 folder settings twin arguments lock
+  local row=$1 seed=$2 folder settings twin text arguments lock code=0
   folder=$(query -r "include \"rows\"; folder($seed)" <<<"$row")
   mkdir -p "$folder"
   exec {lock}>"$folder/lock"
@@ -201,15 +202,18 @@ train() {  # train ROW_JSON SEED; in the work folder
     grep -qxFf "$bin/revision" "$folder/revisions" 2>/dev/null || cat "$bin/revision" >>"$folder/revisions"
     if [ -e "$folder/run/checkpoint-last.safetensors" ]; then
       say "$folder: going on"
-      attended trainer resume "$folder/run" --threads "$threads" >"$folder/train.out" 2>>"$folder/train.log"
+      arguments=(trainer resume "$folder/run" --threads "$threads")
     else  # a procedure goes on by the command that began it
       [ -e "$folder/run/procedure.json" ] || rm -rf "$folder/run"
       say "$folder: training"
-      readarray -t arguments < <(query -r --slurpfile folders "$tmp/folders" \
+      text=$(query -r --slurpfile folders "$tmp/folders" \
           "include \"rows\"; training_arguments($seed; $threads; \$folders[0])[]" <<<"$row")
+      readarray -t arguments <<<"$text"
       command_text "${arguments[@]}" >"$folder/command"
-      attended "${arguments[@]}" >"$folder/train.out" 2>"$folder/train.log"
-    fi || { local code=$?; tail -n 1 "$folder/train.log" >&2; return "$code"; }
+      : >"$folder/train.log"
+    fi
+    attended "${arguments[@]}" >"$folder/train.out" 2>>"$folder/train.log" || code=$?
+    [ "$code" -eq 0 ] || { tail -n 1 "$folder/train.log" >&2; return "$code"; }
     : >"$folder/trained"
   fi
   exec {lock}>&-

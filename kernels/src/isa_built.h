@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The instruction sets that were compiled in, as one constant: the only place that reads BITPLANE_HAVE_<ISA>.
+// The instruction sets that were compiled in, as one constant (lists of tables have an #ifdef for each).
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <random>
+#include <string>
+#include <vector>
 
 #include "engine/reference/lowered.h"
 #include "engine/reference/plan_text.h"
@@ -16,6 +20,36 @@ namespace {
 using reference::lowered;
 using reference::plan_of;
 using reference::SpecBuilder;
+
+/// What stands between two marks of a file of the repository.
+std::string part_of(const std::string& path, const std::string& begin, const std::string& end) {
+  std::ifstream file(BITPLANE_SOURCE_DIR + ("/" + path));
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::size_t first = text.find(begin);
+  const std::size_t last = first == std::string::npos ? first : text.find(end, first);
+  EXPECT_NE(last, std::string::npos) << path << " has no part from '" << begin << "' to '" << end << "'";
+  return last == std::string::npos ? "" : text.substr(first, last - first);
+}
+
+TEST(Lowering, ThePassesAreWrittenDownInTheirOrder) {
+  const ModelSpec spec = SpecBuilder(6, 6, 3).add("conv1", reference::float_conv(3, 8)).spec();
+  Result<std::vector<NodeShape>> shapes = validate(spec);
+  ASSERT_TRUE(shapes.ok()) << shapes.status().message();
+  std::vector<std::string> passes;
+  ASSERT_TRUE(lower(spec, shapes.value(), [&](std::string_view pass, const Program&) {
+                passes.emplace_back(pass);
+              }).ok());
+  const std::string page = part_of("docs/ARCHITECTURE.md", "4. **Lower.**", "5. **Pack.**");
+  const std::string header =
+      part_of("engine/src/lowering/program.h", "The passes, in order", "choose_kernels");
+  std::size_t on_page = 0, in_header = 0;
+  for (const std::string& pass : passes) {
+    on_page = page.find("`" + pass + "`", on_page);
+    EXPECT_NE(on_page, std::string::npos) << "docs/ARCHITECTURE.md has no " << pass << " in its place";
+    in_header = header.find("//   " + pass + " ", in_header);
+    EXPECT_NE(in_header, std::string::npos) << "program.h has no " << pass << " in its place";
+  }
+}
 
 /// Each parameter is finite and validate() is content, but gamma / sqrt(var + epsilon) is not a float32.
 TEST(Lowering, RefusesFoldsBeyondFloat32) {

@@ -135,7 +135,7 @@ std::string one_tensor(std::string_view fields) {
   return "{\"w\":{" + std::string(fields) + "}}";
 }
 
-std::vector<Hostile> hostile_headers() {
+std::vector<Hostile> hostile_json() {
   const std::string good = R"({"dtype":"U8","shape":[2],"data_offsets":[0,2]})";
   return {
       {"empty", "", 0, "begin with '{'"},
@@ -163,6 +163,14 @@ std::vector<Hostile> hostile_headers() {
       {"metadata number", R"({"__metadata__":{"a":1}})", 0, "found a number"},
       {"metadata object", R"({"__metadata__":{"a":{}}})", 0, "found an object"},
       {"metadata string", R"({"__metadata__":"x"})", 0, "found a string"},
+      {"deep nesting", "{\"w\":" + std::string(100000, '['), 0, "found an array"},
+      {"deep objects", "{\"w\":{\"shape\":{\"a\":{}}}}", 0, "found an object"},
+  };
+}
+
+std::vector<Hostile> hostile_tensors() {
+  const std::string good = R"({"dtype":"U8","shape":[2],"data_offsets":[0,2]})";
+  return {
       {"dtype unknown", one_tensor(R"("dtype":"BF16","shape":[1],"data_offsets":[0,2])"), 2, "'BF16'"},
       {"dtype number", one_tensor(R"("dtype":1,"shape":[2],"data_offsets":[0,2])"), 2, "found a number"},
       {"shape string", one_tensor(R"("dtype":"U8","shape":"2","data_offsets":[0,2])"), 2, "found a string"},
@@ -198,18 +206,24 @@ std::vector<Hostile> hostile_headers() {
       {"same bytes twice", "{\"a\":" + good + ",\"b\":" + good + "}", 2, "hole or overlap"},
       {"hole", "{\"a\":" + good + R"(,"b":{"dtype":"U8","shape":[1],"data_offsets":[3,4]}})", 4,
        "hole or overlap"},
-      {"deep nesting", "{\"w\":" + std::string(100000, '['), 0, "found an array"},
-      {"deep objects", "{\"w\":{\"shape\":{\"a\":{}}}}", 0, "found an object"},
   };
 }
 
-TEST(Safetensors, HostileHeadersAreRefusedWithTheReason) {
-  for (const Hostile& h : hostile_headers()) {
+void expect_refused(const std::vector<Hostile>& headers) {
+  for (const Hostile& h : headers) {
     SCOPED_TRACE(h.what);
     const std::string reason = refusal(file_of(h.header, h.data_bytes));
     EXPECT_NE(reason.find(h.says), std::string::npos) << "said: " << reason;
     EXPECT_LT(reason.size(), 300U);
   }
+}
+
+TEST(Safetensors, HostileJsonIsRefusedWithTheReason) {
+  expect_refused(hostile_json());
+}
+
+TEST(Safetensors, HostileTensorsAreRefusedWithTheReason) {
+  expect_refused(hostile_tensors());
 }
 
 TEST(Safetensors, HeaderLengthIsComparedWithTheFile) {

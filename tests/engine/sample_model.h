@@ -78,6 +78,18 @@ inline void append(ModelSpec& spec, std::string name, Operation op) {
   spec.nodes.push_back({std::move(name), {input}, std::move(op)});
 }
 
+/// What a file holds beside the graph.
+inline void add_sample_description(ModelSpec& spec, SampleMaker& make) {
+  spec.labels = {"shoe",
+                 "\xC3\xA9"
+                 "charpe",
+                 ""};
+  spec.provenance = {{"method", "lq-nets"}, {"note", "a \"quoted\" \\ word"}};
+  spec.golden.input.resize(6 * 5 * 3);
+  std::iota(spec.golden.input.begin(), spec.golden.input.end(), std::uint8_t{7});
+  spec.golden.output = make.floats(3, -1, 1);
+}
+
 inline ModelSpec sample_model() {
   SampleMaker make;
   ModelSpec spec;
@@ -130,16 +142,13 @@ inline ModelSpec sample_model() {
   append(spec, "linear", std::move(fourth));
   append(spec, "average", GlobalAveragePool{});
   append(spec, "classifier", Linear{3, FloatWeights{make.floats(15, -1, 1)}, make.floats(3, -1, 1)});
-
-  spec.labels = {"shoe",
-                 "\xC3\xA9"
-                 "charpe",
-                 ""};
-  spec.provenance = {{"method", "lq-nets"}, {"note", "a \"quoted\" \\ word"}};
-  spec.golden.input.resize(6 * 5 * 3);
-  std::iota(spec.golden.input.begin(), spec.golden.input.end(), std::uint8_t{7});
-  spec.golden.output = make.floats(3, -1, 1);
+  add_sample_description(spec, make);
   return spec;
+}
+
+/// The file of sample_model().
+inline std::vector<std::byte> sample_bytes() {
+  return serialize_model(sample_model()).value();
 }
 
 /// Every operation that came with version 2.

@@ -149,18 +149,18 @@ TEST(Session, ScratchBeyondAllMemoryIsRefused) {
 /// Every output pixel sees other taps: to count all of them for each took minutes, in a file of some
 /// kilobytes.
 TEST(Session, AKernelInItsPaddingIsPackedSoon) {
-  constexpr std::size_t kWidth = std::size_t{1} << 17;
+  constexpr std::size_t kWide = std::size_t{1} << 17;
   Quantize offset = reference::quantize();
   offset.offset = 0.5F;
   Conv2d conv{.out_channels = 1,
-              .kernel_w = kWidth,
-              .pad_w = kWidth - 1,
-              .weights = reference::plane_weights(1, kWidth),
+              .kernel_w = kWide,
+              .pad_w = kWide - 1,
+              .weights = reference::plane_weights(1, kWide),
               .bias = {}};
   const Model model =
       make_model(reference::SpecBuilder(1, 1, 1).add("quant", offset).add("conv", std::move(conv)).spec());
   const auto start = std::chrono::steady_clock::now();
-  EXPECT_EQ(make_session(model, {.family = "bitserial"}).output().size(), kWidth);
+  EXPECT_EQ(make_session(model, {.family = "bitserial"}).output().size(), kWide);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
 }
 

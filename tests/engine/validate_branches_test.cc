@@ -5,6 +5,9 @@
 
 #include <functional>
 #include <limits>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "bitplane/model_spec.h"
 #include "engine/sample_model.h"
@@ -58,8 +61,20 @@ TEST(ValidateBranches, AConvolutionOfNothingButPadding) {
       << shapes.status().message();
 }
 
-TEST(ValidateBranches, Refusals) {
-  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+void expect_refused(std::span<const WrongBranch> wrongs) {
+  for (const WrongBranch& wrong : wrongs) {
+    SCOPED_TRACE(wrong.says);
+    ModelSpec spec = sample_branches();
+    wrong.change(spec);
+    const Result<std::vector<NodeShape>> shapes = validate(spec);
+    ASSERT_FALSE(shapes.ok());
+    EXPECT_EQ(shapes.status().code(), wrong.code);
+    EXPECT_NE(shapes.status().message().find(wrong.says), std::string::npos)
+        << "said: " << shapes.status().message();
+  }
+}
+
+TEST(ValidateBranches, RefusesInputsThatDoNotFit) {
   const WrongBranch wrongs[] = {
       {"node 'add' (add): its inputs are 3x3x10 and 6x5x6; both must have one shape",
        [](ModelSpec& s) { node_of(s, "add").inputs[1] = "concat"; }},
@@ -87,17 +102,14 @@ TEST(ValidateBranches, Refusals) {
              testing::SampleMaker().planes(PlaneEncoding::Bipolar, 2, 12, 12);
          std::get<PlaneWeights>(op_of<Conv2d>(s, "branch").weights).basis = UniformBasis{{1}};
        }},
+  };
+  expect_refused(wrongs);
+}
+
+TEST(ValidateBranches, RefusesCodesWhereFloatsBelongAndFloatsForCodes) {
+  const WrongBranch wrongs[] = {
       {"node 'concat' (concat): its input holds the codes",
        [](ModelSpec& s) { node_of(s, "concat").inputs[1] = "quantize"; }, StatusCode::Unsupported},
-      {"zero channels in front is 1048577",
-       [](ModelSpec& s) { op_of<ZeroChannelShortcut>(s, "zeros").front = (std::size_t{1} << 20) + 1; }},
-      {"output channels is 1048585",
-       [](ModelSpec& s) { op_of<ZeroChannelShortcut>(s, "zeros").front = std::size_t{1} << 20; }},
-      {"stride height is 0", [](ModelSpec& s) { op_of<ZeroChannelShortcut>(s, "zeros").stride_h = 0; }},
-      {"node 'average' (average_pool): kernel width is 0",
-       [](ModelSpec& s) { op_of<AveragePool>(s, "average").kernel_w = 0; }},
-      {"padding height is 2; allowed are 0 to 1",
-       [](ModelSpec& s) { op_of<AveragePool>(s, "average").pad_h = 2; }},
       {"node 'values' (dequantize): its input holds floats",
        [](ModelSpec& s) { node_of(s, "values").inputs = {"add"}; }},
       {"node 'gap' (global_average_pool): its input holds the codes of a quantize node; this operation takes "
@@ -111,6 +123,40 @@ TEST(ValidateBranches, Refusals) {
        StatusCode::Unsupported},
       {"node 'book1' (conv2d): float weights and codebooks take floats",
        [](ModelSpec& s) { node_of(s, "book1").inputs = {"quantize3"}; }, StatusCode::Unsupported},
+      {"node 'softmax' (softmax): its input holds the codes",
+       [](ModelSpec& s) {
+         s.nodes.resize(1);
+         s.nodes.push_back({"softmax", {"quantize"}, Softmax{}});
+       },
+       StatusCode::Unsupported},
+  };
+  expect_refused(wrongs);
+}
+
+TEST(ValidateBranches, RefusesSizesAndFactorsOutOfBounds) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  const WrongBranch wrongs[] = {
+      {"zero channels in front is 1048577",
+       [](ModelSpec& s) { op_of<ZeroChannelShortcut>(s, "zeros").front = (std::size_t{1} << 20) + 1; }},
+      {"output channels is 1048585",
+       [](ModelSpec& s) { op_of<ZeroChannelShortcut>(s, "zeros").front = std::size_t{1} << 20; }},
+      {"stride height is 0", [](ModelSpec& s) { op_of<ZeroChannelShortcut>(s, "zeros").stride_h = 0; }},
+      {"node 'average' (average_pool): kernel width is 0",
+       [](ModelSpec& s) { op_of<AveragePool>(s, "average").kernel_w = 0; }},
+      {"padding height is 2; allowed are 0 to 1",
+       [](ModelSpec& s) { op_of<AveragePool>(s, "average").pad_h = 2; }},
+      {"size is 4; it must be odd", [](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").size = 4; }},
+      {"size is 0; allowed are 1", [](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").size = 0; }},
+      {"alpha[0] is -1", [](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").alpha = -1.0F; }},
+      {"beta[0] is nan", [=](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").beta = kNan; }},
+      {"k is 0; it must be > 0", [](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").k = 0.0F; }},
+  };
+  expect_refused(wrongs);
+}
+
+TEST(ValidateBranches, RefusesDamagedCodebooks) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  const WrongBranch wrongs[] = {
       {"weight_planes has 6 rows; it must have 7", [](ModelSpec& s) { book(s).indices.rows = 6; }},
       {"weight_planes has k = 9; kernel and input channels make it 10",
        [](ModelSpec& s) { book(s).indices.k = 9; }},
@@ -135,28 +181,8 @@ TEST(ValidateBranches, Refusals) {
        [](ModelSpec& s) {
          std::get<CodebookWeights>(op_of<Conv2d>(s, "book2").weights).levels.push_back(0.0F);
        }},
-      {"size is 4; it must be odd", [](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").size = 4; }},
-      {"size is 0; allowed are 1", [](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").size = 0; }},
-      {"alpha[0] is -1", [](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").alpha = -1.0F; }},
-      {"beta[0] is nan", [=](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").beta = kNan; }},
-      {"k is 0; it must be > 0", [](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").k = 0.0F; }},
-      {"node 'softmax' (softmax): its input holds the codes",
-       [](ModelSpec& s) {
-         s.nodes.resize(1);
-         s.nodes.push_back({"softmax", {"quantize"}, Softmax{}});
-       },
-       StatusCode::Unsupported},
   };
-  for (const WrongBranch& wrong : wrongs) {
-    SCOPED_TRACE(wrong.says);
-    ModelSpec spec = sample_branches();
-    wrong.change(spec);
-    const Result<std::vector<NodeShape>> shapes = validate(spec);
-    ASSERT_FALSE(shapes.ok());
-    EXPECT_EQ(shapes.status().code(), wrong.code);
-    EXPECT_NE(shapes.status().message().find(wrong.says), std::string::npos)
-        << "said: " << shapes.status().message();
-  }
+  expect_refused(wrongs);
 }
 
 }  // namespace

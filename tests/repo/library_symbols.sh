@@ -23,8 +23,14 @@ if [ -e "$shared" ]; then
     printf '%s\n' "$exported" | grep -q "^$name" || reject "the public API is exported" "$name is missing"
   done
 fi
+sections=$("$objdump" -h "$archive") || reject "objdump can read the archive" "$objdump failed"
+printf '%s\n' "$sections" | grep -q '\.text' || reject "objdump can read the archive" "$objdump shows no section .text"
+needed=$("$nm" -uC "$archive") || reject "nm can read the archive" "$nm failed"
+printf '%s\n' "$needed" | grep -q ' U ' || reject "nm can read the archive" "$nm shows no symbol that is needed from outside"
 reject "no global constructors in the library: applications pay for them at start-up" \
-       "$("$objdump" -h "$archive" | grep -E '\.(init_array|ctors)')"
+       "$(printf '%s\n' "$sections" | grep -E '\.(init_array|ctors)')"
+# With _FORTIFY_SOURCE the compiler calls __printf_chk for printf.
+output='(__)?(v|f|vf|d|vd)?printf(_chk)?|(__)?fwrite(_chk)?|puts|putc|putchar|fputs|fputc|perror|stdout|stderr|std::cout|std::cerr|std::clog'
 reject "nothing in the library writes to stdout or stderr, aborts or exits" \
-       "$("$nm" -uC "$archive" | grep -wE 'printf|fprintf|vprintf|vfprintf|puts|putchar|fputs|fputc|fwrite|perror|stdout|stderr|std::cout|std::cerr|std::clog|abort|exit|_exit' | sort | uniq -c)"
+       "$(printf '%s\n' "$needed" | grep -wE "$output|abort|exit|_exit|_Exit|quick_exit" | sort | uniq -c)"
 exit $bad

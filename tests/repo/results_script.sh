@@ -54,7 +54,7 @@ cat >"$place/rows.json" <<'LIST'
           {"in": ["away"], "method": "float", "bits": "32/32"}],
  "papers": [{"data": "idx", "net": "cnn-small", "method": "lq-nets", "bits": "2/2", "float": 90, "accuracy": 88.5, "source": "a paper"}],
  "claims": [{"kind": "order", "claim": "first", "rows": ["short/lq-nets-2-2", "short/float-32-32"], "tolerance": 0.3},
-            {"kind": "gap", "claim": "second", "rows": ["short/lq-nets-2-2"], "points": 0.5},
+            {"kind": "gap", "claim": "second", "rows": ["short/lq-nets-2-2"], "points": 0.5, "tried": "this and that"},
             {"kind": "paper-gap", "claim": "third", "rows": ["short/lq-nets-2-2"], "points": 9},
             {"kind": "best", "claim": "fourth", "rows": ["short/lq-nets-2-2", "away/float-32-32"], "accuracy": 99},
             {"kind": "order", "claim": "fifth", "rows": ["short/float-32-32", "away/float-32-32"], "tolerance": 0.3}],
@@ -87,6 +87,13 @@ jq -r '.commands[0]' "$place/results/short/gdrq-2-2-reshaped.s1.json" | grep -q 
 grep -q '| 100 + 2 a stage |' "$place/page.md" || complain "the page does not say how long a procedure's stages train"
 grep -q "away/float-32-32.s1: left out" "$place/log" || complain "a row without its data set was not named"
 
+# What cannot be written down is not trained.
+mkdir -p "$place/other/short/float-32-32.s1/command"
+: >"$place/calls"
+expect 1 "a command that cannot be written" bash -c '"$@" >"$0" 2>&1' "$place/log" bash "$script" --rows "$place/rows.json" \
+  --results "$place/other_results" --page "$place/other_page.md" --data-dir "$place/data" --work-dir "$place/other" --bin "$place/bin" --only short/float
+[ ! -s "$place/calls" ] || complain "a command that could not be written was run"
+
 # Nothing is missing now.
 : >"$place/calls"
 cp "$place/page.md" "$place/first.md"
@@ -108,6 +115,7 @@ says() {  # says CLAIM VERDICT
 pretend "$place/results/short/float-32-32.s1.json" 0.95
 pretend "$result" 0.9471
 expect 0 "--render" bash "$script" "${here[@]}" --render
+grep -q '^| second | holds | .*. Tried: this and that |' "$place/page.md" || complain "what was tried is not on the page"
 says first "holds within 0.3"; says second holds; says third holds; says fourth "not measured"; says fifth "not measured"
 grep -q '| lq-nets | 2/2 | .* | 94.71 | -0.29 | -1.50 (a paper) |' "$place/page.md" || complain "the row of lq-nets is wrong: $(grep '^| lq-nets' "$place/page.md")"
 pretend "$result" 0.95
@@ -116,6 +124,14 @@ says first holds
 pretend "$result" 0.8
 expect 0 "--render" bash "$script" "${here[@]}" --render
 says first "does not hold"; says second "does not hold"; says third "does not hold"
+
+# A page that cannot be computed leaves the old one.
+cp "$place/page.md" "$place/first.md"
+sed 's/"kind": "best"/"kind": "worst"/' "$place/rows.json" >"$place/wrong.json"
+expect 3 "a claim of no known kind" bash -c '"$@" >"$0" 2>&1' "$place/log" bash "$script" --rows "$place/wrong.json" "${here[@]:2}" --render
+grep -q "kind 'worst'" "$place/log" || complain "a claim of no known kind is not named: $(cat "$place/log")"
+cmp "$place/page.md" "$place/first.md" || complain "a page that could not be computed was written"
+[ -z "$(find "$place" -name '*.tmp-*')" ] || complain "left behind: $(find "$place" -name '*.tmp-*')"
 
 # What is broken is refused by its name; settings that changed make a row out of date.
 refused() {  # refused WHAT

@@ -32,8 +32,26 @@ must_pass 'include_rule (an earlier folder of the trainer)' bash "$rules/include
 fresh; mkdir "$tree/trainer/new"
 must_fail 'include_rule (a folder of the trainer without a place)' bash "$rules/include_rule.sh" "$tree"
 
-fresh; printf 'int x;\n' > "$tree/kernels/a.cc"
-must_fail spdx bash "$rules/spdx.sh" "$tree"
+for file in kernels/a.cc engine/a.h engine/exports.map examples/a.cpp examples/a.c cmake/a.cmake cmake/a.in engine/CMakeLists.txt \
+            tools/a.sh tools/a.jq tools/a.mjs .ci/run; do
+  fresh; mkdir -p "$tree"/{examples,cmake,tools,.ci}; printf 'x\n' > "$tree/$file"
+  must_fail "spdx ($file)" bash "$rules/spdx.sh" "$tree"
+  printf '# SPDX-License-Identifier: Apache-2.0\n' > "$tree/$file"
+  must_pass "spdx ($file)" bash "$rules/spdx.sh" "$tree"
+done
+
+page() { fresh; mkdir "$tree/docs"; printf '%s\n' "$@" > "$tree/docs/page.md"; }
+long=$(printf 'x%.0s' {1..133})
+page "${long#x}" "$(printf 'é%.0s' {1..132})" "| $long |" '```' "$long" '```' "${long#x}"
+must_pass doc_lines bash "$rules/doc_lines.sh" "$tree"
+page "$long"
+must_fail doc_lines bash "$rules/doc_lines.sh" "$tree"
+page '```' "$long" '```' "$long"
+must_fail 'doc_lines (behind code)' bash "$rules/doc_lines.sh" "$tree"
+page "${long//x/é}"
+must_fail 'doc_lines (not ASCII)' bash "$rules/doc_lines.sh" "$tree"
+fresh
+must_fail 'doc_lines (no pages)' bash "$rules/doc_lines.sh" "$tree"
 
 if command -v clang-format >/dev/null; then
   fresh; cp "$1/.clang-format" "$tree"; printf 'int   x ;\n' > "$tree/kernels/a.cc"
@@ -49,4 +67,33 @@ fresh; compile 'int helper() { return 1; }'
 must_fail 'isa_symbols (external function)' bash "$rules/isa_symbols.sh" "$tree" "$tree/build"
 fresh
 must_fail 'isa_symbols (nothing built)' bash "$rules/isa_symbols.sh" "$tree" "$tree/build"
+
+# library CODE: as an archive, and, with what the rule wants to be exported, as a shared library.
+api='void print(const char*); extern "C" int bitplane_model_load() { return 1; } namespace bitplane::engine {
+     struct Model { static int load(); }; struct Session { static int create(); };
+     int Model::load() { print("a"); return 1; } int Session::create() { return 2; } }'
+library() {
+  fresh; mkdir -p "$tree/build/engine"
+  printf '%s\n' "$api $1" > "$tree/a.cc"
+  c++ -std=c++20 -w -fPIC -O0 -c "$tree/a.cc" -o "$tree/a.o" && ar rc "$tree/build/engine/libbitplane.a" "$tree/a.o" &&
+    c++ -shared -o "$tree/build/engine/libbitplane.so" "$tree/a.o" || { echo "library_symbols: its cases do not compile"; bad=1; }
+}
+symbols=(bash "$rules/library_symbols.sh" "$tree" "$tree/build")
+library ''
+must_pass library_symbols "${symbols[@]}"
+rm "$tree/build/engine/libbitplane.so"
+must_pass 'library_symbols (archive alone)' "${symbols[@]}"
+for tool in NM OBJDUMP; do must_fail "library_symbols ($tool prints nothing)" env "$tool=true" "${symbols[@]}"; done
+for tool in NM OBJDUMP; do must_fail "library_symbols ($tool fails)" env "$tool=false" "${symbols[@]}"; done
+library 'int more() { return 1; }'
+must_fail 'library_symbols (another export)' "${symbols[@]}"
+library 'int start(); static int constructed = start(); int* more = &constructed;'
+rm "$tree/build/engine/libbitplane.so"
+must_fail 'library_symbols (global constructor)' "${symbols[@]}"
+for function in printf fprintf vfprintf __printf_chk __fprintf_chk __vfprintf_chk __vprintf_chk dprintf __dprintf_chk puts fputs fwrite perror \
+                abort exit _Exit quick_exit; do
+  library "extern \"C\" void $function(...); static void use() { $function(1); } void (*volatile kept)() = &use;"
+  rm "$tree/build/engine/libbitplane.so"
+  must_fail "library_symbols ($function)" "${symbols[@]}"
+done
 exit $bad

@@ -157,6 +157,10 @@ TEST(NetFile, ErrorsNameFileAndElement) {
     EXPECT_TRUE(message.starts_with(file)) << message;
     for (const std::string& part : parts) EXPECT_NE(message.find(part), std::string::npos) << message;
   }
+}
+
+TEST(NetFile, FilesThatCannotBeReadAreNamed) {
+  const TemporaryFolder folder;
   const auto broken = testing::message_of<std::runtime_error>(
       [&] { (void)read_net_file(written(folder, R"({"layers": [)")); });
   EXPECT_NE(broken.find("net.json: not JSON at byte"), std::string::npos) << broken;

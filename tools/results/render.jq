@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# RESULTS.md from the list ($list[0]) and the results ($results[0], by row and seed). Everything on it is computed here.
+# RESULTS.md from the list ($list[0]) and the results ($results[0], by row and seed). Its numbers are computed here; what was
+# tried beside the rows is text of the list.
 include "rows";
 include "claims";
 
@@ -8,6 +9,10 @@ def spread: . as $values | (add / length) as $mean
 def median: sort | (length / 2 | floor) as $half | if length % 2 == 1 then .[$half] else (.[$half - 1] + .[$half]) / 2 end;
 def bytes: if . >= 1048576 then "\(. / 1048576 | two) MiB" else "\(. / 1024 | two) KiB" end;
 def latency: if . >= 1000 then "\(. / 1000 | two) ms" else "\(. * 10 | round / 10) µs" end;
+# Lines of at most 132 columns; those behind the first begin with $indent.
+def wrapped($indent): reduce split(" ")[] as $word ([];
+    if . != [] and (.[-1] + " " + $word | length) <= 132 then .[-1] += " " + $word
+    else . + [(if . == [] then "" else $indent end) + $word] end) | join("\n");
 def line: "| " + join(" | ") + " |";
 
 # The list's rows with what was measured: .done (results by seed), .mean (%), .complete, .paper.
@@ -53,7 +58,7 @@ def section($rows):
   . as $key | $list[0].schedules[$key] as $schedule
   | [$rows[] | select(.schedule == $key)]
   | "## \($list[0].data[$schedule.data].title), \($schedule | net_text), \($schedule.epochs) epochs", "",
-    (if .[0].open then "Open: \(.[0].open). The commands below would run it.", "" else empty end),
+    (if .[0].open then ("Open: \(.[0].open). The commands below would run it." | wrapped("")), "" else empty end),
     table($rows), "", commands;
 
 def machines: [$results[0][] | .machine | "\(.cpu), \(.compiler), \(.isa)"] | unique;
@@ -70,19 +75,20 @@ measured as $rows
     "  (where its command has --set STAGE.epochs, that stage trains so long): more epochs than its float row in all.",
     "- **Gap to float**: points above or below the float row of the same table: same data, net, epochs and schedule of the learning",
     "  rate. Methods differ in weight decay where the command names none: then it is the method's default.",
-    "- **Choice of settings**: rates, decays, options and epochs of rows were tried on a few seeds and chosen by test accuracy (there is no",
-    "  validation split), so a margin of a few hundredths tells nothing. TSQ on cnn-small, 16 epochs, is the closest: a first choice",
-    "  (gradients stop below epsilon, decay 1e-3, fine-tuning for 30 epochs) got 92.68, 92.29 and 92.63 %, and missed by 0.06.",
-    "- **First and last layers** are float, but quantized in `slq`, `eslq` and `mlq`, and the first one's weights in `gdrq`, as their papers",
-    "  have it; where a command names `layers`, that counts (`gdrq (inner)`: both float, as in the methods that it is compared with).",
-    "- **Paper's gap**: the same difference in the paper's table, for the same net (at full width), data and bits; papers train much longer.",
-    "- **Model**: bytes of the file. **Latency**: `bitplane bench`, one picture, one thread, median over the seeds' medians. Other work ran on",
-    "  the machine, so compare latencies with care.",
+    "- **Choice of settings**: rates, decays, options and epochs of rows were tried on a few seeds and chosen by test accuracy (there",
+    "  is no validation split), so a margin of a few hundredths tells nothing.",
+    "- **First and last layers** are float, but quantized in `slq`, `eslq` and `mlq`, and the first one's weights in `gdrq`, as their",
+    "  papers have it; where a command names `layers`, that counts (`gdrq (inner)`: both float, as in the methods that it is compared",
+    "  with).",
+    "- **Paper's gap**: the same difference in the paper's table, for the same net (at full width), data and bits; papers train much",
+    "  longer.",
+    "- **Model**: bytes of the file. **Latency**: `bitplane bench`, one picture, one thread, median over the seeds' medians. Other work",
+    "  ran on the machine, so compare latencies with care.",
     "- Commands run in the work folder with `data` a link to `--data-dir`; `trainer` and `bitplane` are those of the row's `revisions`.", "",
-    "\([$rows[].done[]] | length) of \([$rows[].seeds] | add) runs of \($rows | length) rows are done." + (
+    ("\([$rows[].done[]] | length) of \([$rows[].seeds] | add) runs of \($rows | length) rows are done." + (
       [$results[0][] | select(.outdated) | "\(.row), seed \(.seed): \(.accuracy.final * 100 | two) %"]
-      | if . == [] then "" else " Done with settings that the list no longer has, and to run again: \(join("; "))." end), ""]
-   + (if machines == [] then [] else ["Made on: \(machines | join("; ")).", ""] end)
+      | if . == [] then "" else " Done with settings that the list no longer has, and to run again: \(join("; "))." end) | wrapped("")), ""]
+   + (if machines == [] then [] else ["Made on: \(machines | join("; "))." | wrapped(""), ""] end)
    + (if digests == [] then [] else
         ["| data | SHA-256 of training and test pictures |", "|---|---|"]
         + [digests[] | [.key, "`\(.value.train)` `\(.value.test)`"] | line] + [""] end)
@@ -90,7 +96,7 @@ measured as $rows
       "no more than that: as large as the noise, so no order is to be seen there.", "",
       (["claim", "", "measured"] | line), "|---|---|---|"]
    + [$list[0].claims[] | judged($rows)
-      | [.claim, .verdict, .why + (if .verdict == "does not hold" and .tried != "" then ". Tried: \(.tried)" else "" end)] | line]
+      | [.claim, .verdict, .why + (if .verdict != "not measured" and .tried != "" then ". Tried: \(.tried)" else "" end)] | line]
    + [""]
    + [$list[0].schedules | keys_unsorted[] | section($rows)]
-   + ["## Not possible yet", ""] + [$list[0].open[] | "- \(.what): \(.why)."])[]
+   + ["## Not possible yet", ""] + [$list[0].open[] | "- \(.what): \(.why)." | wrapped("  ")])[]

@@ -61,7 +61,7 @@ cli::Action declare_init(CLI::App& app) {
   cli::add_number(app, cli::WholeFlag{"--seed", "of weights and pictures"}, model.seed);
   cli::add_number(app,
                   cli::WholeFlag{"--size",
-                                 "height and width of the pictures; 0: what the net was published for",
+                                 "height and width of the pictures (RGB); 0: as published, at least 32",
                                  {0, kMostPixelsOfASide}},
                   model.size);
   cli::add_number(app, cli::WholeFlag{"--classes", "0: what the net was published for", {0, kMostClasses}},

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What lowering works on: a list of steps over values, for one picture. The passes, in order, each in its
-// file:
+// What lowering works on: a list of steps over values, for one picture. The passes, in order:
 //
 //   expand           the graph as steps of one stage each; BN and scales folded into per-channel affines
 //   fuse             affine + sum + affine + ReLU + quantizer become the epilogue of the step before them
@@ -11,6 +10,7 @@
 //   pool_with_convolution  a max-pooling of floats joins the convolution of bytes that computes them
 //   lay_out_planes   packed planes take the number of groups of the convolutions that read them
 //   complete_affines   where nothing was folded, the affine that changes nothing
+//   note_picture_readers  whether any step reads the picture as floats, or as bytes
 //   compare_integers   where few thresholds follow integer accumulators, they become integers too
 //   constant_channels  counts output channels whose code cannot depend on the input
 //
