@@ -88,7 +88,7 @@ Result<std::vector<std::string>> classes_of(const std::string& dir, const fs::pa
                                 "; both need the same class folders");
 }
 
-/// A split's files, each with its size in the digest.
+/// A split's files, each with its name in the digest.
 class Listing {
  public:
   Status add_class(const fs::path& folder, const std::string& name) {

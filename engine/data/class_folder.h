@@ -16,7 +16,7 @@ inline constexpr std::size_t kStreamedSide = 224;
 /// Everything in memory. All pictures have one size; the set is grey when every picture of the split is.
 Result<PictureSet> load_folder(const std::string& dir, Split split);
 
-/// Lists names and sizes of files and opens none of them: 224x224x3, streamed.
+/// Lists the names of files and opens none of them: 224x224x3, streamed.
 Result<PictureSet> list_folder_224(const std::string& dir, Split split);
 
 /// What inference cuts out of a picture of any size before it is scaled to height x width: the middle, of the

@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include "engine/data/jpeg_tables.h"
+
 // Both headers are C of another house; its warnings are silenced here and nowhere else.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -41,6 +43,15 @@ Status undecodable() {
                                        "), expected a whole PNG or JPEG file; convert it or get it again"};
 }
 
+/// What stb_image must not see.
+Status check(std::span<const std::uint8_t> bytes) {
+  if (!has_overlong_huffman_table(bytes)) return {};
+  return {StatusCode::InvalidFile,
+          "found a JPEG whose Huffman table has more than 256 symbols, expected a whole PNG or JPEG file; "
+          "convert "
+          "it or get it again"};
+}
+
 void append(void* context, void* data, int size) {
   auto& bytes = *static_cast<std::vector<std::uint8_t>*>(context);
   const auto* first = static_cast<const std::uint8_t*>(data);
@@ -50,6 +61,7 @@ void append(void* context, void* data, int size) {
 }  // namespace
 
 Result<Picture> decode_with_stb(std::span<const std::uint8_t> bytes, std::size_t channels) {
+  if (Status status = check(bytes); !status.ok()) return status;
   const int size = static_cast<int>(bytes.size());
   int width = 0, height = 0, stored = 0;
   if (stbi_info_from_memory(bytes.data(), size, &width, &height, &stored) == 0) return undecodable();
@@ -68,6 +80,7 @@ Result<Picture> decode_with_stb(std::span<const std::uint8_t> bytes, std::size_t
 }
 
 Result<Picture> describe_with_stb(std::span<const std::uint8_t> bytes) {
+  if (Status status = check(bytes); !status.ok()) return status;
   int width = 0, height = 0, stored = 0;
   if (stbi_info_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &stored) == 0)
     return undecodable();

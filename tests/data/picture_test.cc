@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <random>
 
 #include "data/support.h"
+#include "engine/data/stb.h"
 
 namespace bitplane::engine::data {
 namespace {
@@ -110,6 +112,83 @@ TEST(Picture, NoTruncationCrashes) {
           folder.write("cut", Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size))), 1);
       if (picture.ok()) {
         EXPECT_EQ(picture->pixels.size(), picture->height * picture->width);
+      }
+    }
+  }
+}
+
+/// A segment DHT of one AC table whose codes of 9 and 10 bits are so many each.
+Bytes huffman_tables(std::uint8_t nine, std::uint8_t ten) {
+  const std::size_t symbols = std::size_t{nine} + ten, length = 2 + 17 + symbols;
+  Bytes segment{0xff, 0xc4, static_cast<std::uint8_t>(length >> 8U), static_cast<std::uint8_t>(length), 0x11};
+  Bytes counts(16, 0);
+  counts[8] = nine;
+  counts[9] = ten;
+  segment.insert(segment.end(), counts.begin(), counts.end());
+  segment.resize(segment.size() + symbols, 0);
+  return segment;
+}
+
+Bytes with(Bytes file, std::size_t at, const std::vector<Bytes>& parts) {
+  for (const Bytes& part : parts) {
+    file.insert(file.begin() + static_cast<std::ptrdiff_t>(at), part.begin(), part.end());
+    at += part.size();
+  }
+  return file;
+}
+
+// stb_image 2.27 writes such tables behind the end of its own.
+TEST(Picture, AHuffmanTableOfTooManySymbolsIsRefused) {
+  const TemporaryFolder folder;
+  const Bytes good = grey_jpeg();
+  const std::size_t scan_end = good.size() - 2;
+  const auto message_of = [&](const Bytes& file) {
+    return read_picture(folder.write("p.jpg", file), 1).status().message();
+  };
+  ASSERT_EQ(message_of(good), "");
+  const Bytes largest = huffman_tables(255, 1), bad = huffman_tables(255, 2);
+  EXPECT_EQ(message_of(with(good, 2, {largest})), "");
+  const Bytes comment{0xff, 0xfe, 0x00, 0x06, 0xff, 0xd9, 0xff, 0xc4}, filling{0xff, 0xff};
+  Bytes second = huffman_tables(1, 0);  // the segment's second table
+  second.insert(second.end(), bad.begin() + 4, bad.end());
+  second[2] = static_cast<std::uint8_t>((second.size() - 2) >> 8U);
+  second[3] = static_cast<std::uint8_t>(second.size() - 2);
+  Bytes short_of = bad;  // the length ends before the symbols do
+  short_of[2] = 0, short_of[3] = 19;
+  const Bytes cut(bad.begin(), bad.begin() + 15);  // the file ends within the counts
+  const Bytes restart{0xff, 0xd0, 0x12, 0xff, 0x00, 0x34};
+  const std::pair<const char*, Bytes> refused[] = {
+      {"in front", with(good, 2, {bad})},
+      {"behind padding", with(good, 2, {{0x00, 0x17}, bad})},
+      {"behind filling", with(good, 2, {filling, bad})},
+      {"behind a comment that looks like an end", with(good, 2, {comment, bad})},
+      {"second table", with(good, 2, {second})},
+      {"longer than its segment", with(good, 2, {short_of})},
+      {"cut", with(Bytes(good.begin(), good.begin() + 2), 2, {cut})},
+      {"behind a scan", with(good, scan_end, {bad})},
+      {"behind restarts", with(good, scan_end, {restart, comment, bad})},
+  };
+  for (const auto& [what, file] : refused)
+    EXPECT_NE(message_of(file).find("more than 256 symbols"), std::string::npos) << what;
+  EXPECT_EQ(message_of(with(good, 2, {comment})), "");
+  EXPECT_EQ(message_of(with(good, good.size(), {bad})), "") << "behind the end nobody reads";
+}
+
+TEST(Picture, NoDamageCrashes) {
+  constexpr unsigned kSeed = 20;
+  std::mt19937 random(kSeed);
+  const TemporaryFolder folder;
+  ASSERT_TRUE(write_png(folder.file("good.png"), pattern(9, 9, 1)).ok());
+  for (const Bytes& whole : {read_bytes(folder.file("good.png")), grey_jpeg()}) {
+    for (int trial = 0; trial < 3000; ++trial) {
+      Bytes file = whole;
+      for (unsigned changes = 1 + random() % 4; changes > 0; --changes)
+        file[random() % file.size()] = static_cast<std::uint8_t>(random());
+      const auto described = describe_with_stb(file);
+      if (!described.ok() || described->height * described->width > 10000) continue;  // only slow
+      const auto picture = decode_with_stb(file, 1);
+      if (picture.ok()) {
+        EXPECT_EQ(picture->pixels.size(), picture->height * picture->width) << trial;
       }
     }
   }
