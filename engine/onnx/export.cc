@@ -98,7 +98,7 @@ engine::Result<Exported> export_onnx(const engine::ModelSpec& spec, const Export
   declare_values(graph, spec, values, outputs);
   add_metadata(graph, spec);
   engine::Result<std::vector<std::byte>> file =
-      graph.serialize(spec.name, kDocumentation, options.producer_version);
+      graph.serialize(spec.name.empty() ? "bitplane" : spec.name, kDocumentation, options.producer_version);
   if (!file.ok()) return file.status();
   return Exported{std::move(file).value(), quantizer_names(spec, values)};
 }

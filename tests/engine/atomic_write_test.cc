@@ -73,6 +73,19 @@ TEST_F(AtomicWrite, ASymbolicLinkStaysOneAndItsTargetIsReplaced) {
   EXPECT_EQ(text_of(folder_ / "real"), "new");
 }
 
+TEST_F(AtomicWrite, WhatAKilledProcessOfTheSameNumberLeftIsNotInTheWay) {
+  constexpr int kMany = 1000;
+  const std::string path = (folder_ / "a").string(), left = path + ".tmp-" + std::to_string(::getpid()) + "-";
+  for (int i = 0; i < kMany; ++i) std::ofstream(left + std::to_string(i)) << "theirs";
+  for (const char* text : {"first", "second"}) {
+    const Status status = write_file_atomically(path, bytes_of(text));
+    ASSERT_TRUE(status.ok()) << status.message();
+    EXPECT_EQ(text_of(path), text);
+  }
+  EXPECT_EQ(files(), kMany + 1U) << "theirs stay";
+  EXPECT_EQ(text_of(left + "0"), "theirs");
+}
+
 TEST_F(AtomicWrite, ARelativePathWithoutFolderWorks) {
   const fs::path before = fs::current_path();
   fs::current_path(folder_);

@@ -206,6 +206,12 @@ TEST(OnnxExport, NamesOfTheModelAreNeverTakenByHelpers) {
   expect_sound(exported(builder.spec()), builder.spec());
 }
 
+TEST(OnnxExport, AModelWithoutANameIsAGraphWithOne) {
+  engine::ModelSpec spec = two_channels(4).spec();
+  spec.name.clear();
+  expect_sound(exported(spec), spec);
+}
+
 TEST(OnnxExport, ResultsAreInTheModelsOrder) {
   const auto builder = two_channels(4);
   const ReadModel model = exported(builder.spec());

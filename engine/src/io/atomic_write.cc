@@ -77,13 +77,16 @@ Result<std::string> target_of(const std::string& path) {
 }
 
 Status write_and_rename(const std::string& target, std::span<const std::byte> bytes) {
-  TemporaryName temporary(temporary_path(target));
-  FileDescriptor file(::open(temporary.path().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (!file.open()) {
-    const int error = errno;
-    temporary.forget();  // not ours, or not there
-    return errno_status("write", target, error);
-  }
+  std::string name;
+  int opened = -1;
+  // A process of the same number may have been killed and have left its file: the next name is another.
+  do {
+    name = temporary_path(target);
+    opened = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (opened < 0 && errno == EEXIST);
+  FileDescriptor file(opened);
+  if (!file.open()) return errno_status("write", target, errno);
+  TemporaryName temporary(std::move(name));
   if (Status status = write_all(file, target, bytes); !status.ok()) return status;
   if (::fsync(file.get()) != 0) return errno_status("write", target, errno);
   if (file.close() != 0) return errno_status("write", target, errno);
