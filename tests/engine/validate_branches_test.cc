@@ -3,27 +3,22 @@
 // validate() on graphs with branches: good ones of every operation, and each wrong in one way.
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <limits>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "bitplane/model_spec.h"
 #include "engine/sample_model.h"
+#include "engine/wrong_specs.h"
 
 namespace bitplane::engine {
 namespace {
 
+using testing::expect_refused;
 using testing::node_of;
 using testing::op_of;
 using testing::sample_branches;
-
-struct WrongBranch {
-  std::string says;
-  std::function<void(ModelSpec&)> change;
-  StatusCode code = StatusCode::InvalidArgument;
-};
+using testing::Wrong;
 
 CodebookWeights& book(ModelSpec& spec) {
   return std::get<CodebookWeights>(op_of<Conv2d>(spec, "book1").weights);
@@ -61,21 +56,8 @@ TEST(ValidateBranches, AConvolutionOfNothingButPadding) {
       << shapes.status().message();
 }
 
-void expect_refused(std::span<const WrongBranch> wrongs) {
-  for (const WrongBranch& wrong : wrongs) {
-    SCOPED_TRACE(wrong.says);
-    ModelSpec spec = sample_branches();
-    wrong.change(spec);
-    const Result<std::vector<NodeShape>> shapes = validate(spec);
-    ASSERT_FALSE(shapes.ok());
-    EXPECT_EQ(shapes.status().code(), wrong.code);
-    EXPECT_NE(shapes.status().message().find(wrong.says), std::string::npos)
-        << "said: " << shapes.status().message();
-  }
-}
-
 TEST(ValidateBranches, RefusesInputsThatDoNotFit) {
-  const WrongBranch wrongs[] = {
+  const Wrong wrongs[] = {
       {"node 'add' (add): its inputs are 3x3x10 and 6x5x6; both must have one shape",
        [](ModelSpec& s) { node_of(s, "add").inputs[1] = "concat"; }},
       {"node 'add' (add): has 1 inputs; it must have 2",
@@ -103,11 +85,11 @@ TEST(ValidateBranches, RefusesInputsThatDoNotFit) {
          std::get<PlaneWeights>(op_of<Conv2d>(s, "branch").weights).basis = UniformBasis{{1}};
        }},
   };
-  expect_refused(wrongs);
+  expect_refused(sample_branches(), wrongs);
 }
 
 TEST(ValidateBranches, RefusesCodesWhereFloatsBelongAndFloatsForCodes) {
-  const WrongBranch wrongs[] = {
+  const Wrong wrongs[] = {
       {"node 'concat' (concat): its input holds the codes",
        [](ModelSpec& s) { node_of(s, "concat").inputs[1] = "quantize"; }, StatusCode::Unsupported},
       {"node 'values' (dequantize): its input holds floats",
@@ -130,12 +112,12 @@ TEST(ValidateBranches, RefusesCodesWhereFloatsBelongAndFloatsForCodes) {
        },
        StatusCode::Unsupported},
   };
-  expect_refused(wrongs);
+  expect_refused(sample_branches(), wrongs);
 }
 
 TEST(ValidateBranches, RefusesSizesAndFactorsOutOfBounds) {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-  const WrongBranch wrongs[] = {
+  const Wrong wrongs[] = {
       {"zero channels in front is 1048577",
        [](ModelSpec& s) { op_of<ZeroChannelShortcut>(s, "zeros").front = (std::size_t{1} << 20) + 1; }},
       {"output channels is 1048585",
@@ -151,12 +133,12 @@ TEST(ValidateBranches, RefusesSizesAndFactorsOutOfBounds) {
       {"beta[0] is nan", [=](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").beta = kNan; }},
       {"k is 0; it must be > 0", [](ModelSpec& s) { op_of<LocalResponseNorm>(s, "lrn").k = 0.0F; }},
   };
-  expect_refused(wrongs);
+  expect_refused(sample_branches(), wrongs);
 }
 
 TEST(ValidateBranches, RefusesDamagedCodebooks) {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-  const WrongBranch wrongs[] = {
+  const Wrong wrongs[] = {
       {"weight_planes has 6 rows; it must have 7", [](ModelSpec& s) { book(s).indices.rows = 6; }},
       {"weight_planes has k = 9; kernel and input channels make it 10",
        [](ModelSpec& s) { book(s).indices.k = 9; }},
@@ -182,7 +164,7 @@ TEST(ValidateBranches, RefusesDamagedCodebooks) {
          std::get<CodebookWeights>(op_of<Conv2d>(s, "book2").weights).levels.push_back(0.0F);
        }},
   };
-  expect_refused(wrongs);
+  expect_refused(sample_branches(), wrongs);
 }
 
 }  // namespace

@@ -5,11 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <functional>
 #include <limits>
+#include <vector>
 
 #include "bitplane/model_spec.h"
 #include "engine/sample_model.h"
+#include "engine/wrong_specs.h"
 #include "model/limits.h"
 #include "model/op_list.h"
 
@@ -21,27 +22,13 @@ using testing::op_of;
 using testing::planes_of;
 using testing::sample_model;
 using testing::SampleMaker;
+using testing::Wrong;
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
-struct Wrong {
-  std::string says;
-  std::function<void(ModelSpec&)> change;
-  StatusCode code = StatusCode::InvalidArgument;
-};
-
 void expect_refused(const std::vector<Wrong>& wrongs) {
-  for (const Wrong& wrong : wrongs) {
-    SCOPED_TRACE(wrong.says);
-    ModelSpec spec = sample_model();
-    wrong.change(spec);
-    const Result<std::vector<NodeShape>> shapes = validate(spec);
-    ASSERT_FALSE(shapes.ok());
-    EXPECT_EQ(shapes.status().code(), wrong.code);
-    EXPECT_NE(shapes.status().message().find(wrong.says), std::string::npos)
-        << "said: " << shapes.status().message();
-  }
+  testing::expect_refused(sample_model(), wrongs);
 }
 
 Conv2d& first(ModelSpec& s) {
