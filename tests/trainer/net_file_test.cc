@@ -187,7 +187,6 @@ TEST(NetFile, WhatItTakesFitsIntoAModelFile) {
   flags.values.epochs = 0;
   flags.values.out = folder / "run";
   flags.values.method = "lsq";
-  flags.values.wbits = 32;
   flags.given = {"net", "data", "epochs", "out", "method"};
   const TrainingData data = testing::small_data(32, 8);
   Training training = Training::start(resolve_config({}, flags), data);

@@ -10,6 +10,7 @@
 
 #include "engine/cli/shared/input_files.h"
 #include "engine/cli/shared/json_output.h"
+#include "engine/cli/shared/plain_text.h"
 #include "engine/data/nearest_name.h"
 #include "trainer/nets/layer_sizes.h"
 #include "trainer/nets/net_fields.h"
@@ -104,8 +105,7 @@ void NetFileBuilder::check_path(const Entry& e) const {
   if (path.size() > kMost)
     e.element.fail("the names on the way to this layer have " + std::to_string(path.size()) +
                    " bytes; at most " + std::to_string(kMost) + " fit into a model file");
-  if (std::ranges::any_of(path, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7F; }))
-    e.element.fail("a name has no control characters");
+  if (!cli::is_plain_text(path)) e.element.fail("a name has no control characters");
 }
 
 void NetFileBuilder::add_layers(std::vector<NetElement> elements, Sequential& to, Flow& flow) {

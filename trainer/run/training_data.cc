@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/run/training_data.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "engine/cli/shared/errors.h"
-#include "engine/cli/shared/json_output.h"
+#include "engine/cli/shared/plain_text.h"
 #include "trainer/run/build.h"
 
 namespace bitplane::train {
@@ -24,9 +23,7 @@ PictureShape shape_of(const engine::data::PictureSet& set) {
 void check_class_names(const std::vector<std::string>& names) {
   constexpr std::size_t kMostBytes = 256;
   for (std::size_t i = 0; i < names.size(); ++i) {
-    const bool clean = std::ranges::none_of(
-        names[i], [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7F; });
-    if (clean && names[i].size() <= kMostBytes && cli::is_utf8(names[i])) continue;
+    if (names[i].size() <= kMostBytes && cli::is_plain_text(names[i])) continue;
     throw CommandError(ExitCode::BadInput, "the name of class " + std::to_string(i) + ", '" + names[i] +
                                                "', is not UTF-8 text of up to " + std::to_string(kMostBytes) +
                                                " bytes without control characters: rename it");
