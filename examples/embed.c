@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Scores one picture, in C:  embed_c MODEL [PICTURE]   PICTURE: raw bytes of the model's size, behind any
- * header */
+/* Scores one picture, in C:  embed_c MODEL [PICTURE]   PICTURE: binary PGM or PPM, or raw bytes, of the
+ * model's size */
 #include <bitplane/c_api.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +11,15 @@ static int fail(const char* what) {
   return 1;
 }
 
-/* The last `size` bytes of a file; 0 when it has fewer. */
-static int read_end(const char* path, unsigned char* bytes, size_t size) {
+/* The last `size` bytes of a file; 0 when it has fewer, or the header of a picture of another shape. */
+static int read_picture(const char* path, bitplane_shape shape, unsigned char* bytes, size_t size) {
   FILE* file = fopen(path, "rb");
   if (file == NULL) return 0;
-  const int ok = fseek(file, -(long)size, SEEK_END) == 0 && fread(bytes, 1, size, file) == size;
+  char kind = 0;
+  size_t width = 0, height = 0;
+  int ok = fscanf(file, "P%c %zu %zu", &kind, &width, &height) != 3 || /* raw bytes */
+           (kind == (shape.channels == 1 ? '5' : '6') && width == shape.width && height == shape.height);
+  ok = ok && fseek(file, -(long)size, SEEK_END) == 0 && fread(bytes, 1, size, file) == size;
   fclose(file);
   return ok;
 }
@@ -26,7 +30,7 @@ static int classify(const bitplane_model* model, bitplane_session* session, cons
   unsigned char* pixels = malloc(size);
   if (pixels == NULL) return fail("out of memory");
   memset(pixels, 128, size); /* without a picture: grey */
-  if (path != NULL && !read_end(path, pixels, size)) {
+  if (path != NULL && !read_picture(path, shape, pixels, size)) {
     free(pixels);
     return fail("no picture of the model's size");
   }

@@ -25,10 +25,12 @@ int main(int argc, char** argv) {
   if (argc > 2) {
     std::ifstream file(argv[2], std::ios::binary);
     const std::string bytes(std::istreambuf_iterator<char>(file), {});
-    std::size_t w = width, h = height;
-    std::sscanf(bytes.c_str(), "P%*1[56] %zu %zu", &w, &h);  // the header of PGM and PPM; raw bytes have none
-    if (w != width || h != height || bytes.size() < pixels.size())
-      return fail("no picture of the model's size");
+    char kind = 0;
+    std::size_t w = 0, h = 0;
+    // The header of PGM (P5) and PPM (P6); raw bytes have none.
+    const bool header = std::sscanf(bytes.c_str(), "P%c %zu %zu", &kind, &w, &h) == 3;
+    const bool fits = w == width && h == height && kind == (channels == 1 ? '5' : '6');
+    if ((header && !fits) || bytes.size() < pixels.size()) return fail("no picture of the model's size");
     std::copy_n(bytes.end() - static_cast<std::ptrdiff_t>(pixels.size()), pixels.size(), pixels.begin());
   }
   if (const auto status = session->run(pixels); !status.ok()) return fail(status.message());

@@ -33,11 +33,13 @@ ExitCode export_model(const ExportOptions& options) {
     Json quantizers = Json::array();
     for (const onnx::QuantizerNames& names : exported.quantizers)
       quantizers.push_back({{"name", names.node}, {"input", names.input}});
+    Json output = Json::array({"batch"});
+    for (const std::size_t size : exported.output) output.push_back(size);
     print_json({{"path", options.out},
                 {"bytes", exported.file.size()},
                 {"opset", onnx::kOpset},
                 {"input", {"batch", input.channels, input.height, input.width}},
-                {"output", {"batch", model.output_size()}},
+                {"output", output},
                 {"quantizers", quantizers}});
   } else {
     std::cout << "model       " << options.out << " (" << short_bytes(exported.file.size())

@@ -39,6 +39,12 @@ void add_planes(const engine::Planes& planes, Sizes& sizes) {
   size.bytes += planes.words.size() * sizeof(std::uint64_t);
 }
 
+void add_basis(const engine::Basis& basis, Sizes& sizes) {
+  if (const auto* learned = std::get_if<engine::LearnedBasis>(&basis))
+    return add_floats(learned->values.size(), sizes);
+  add_floats(std::get<engine::UniformBasis>(basis).scale.size(), sizes);
+}
+
 void add_weights(const engine::Weights& weights, Sizes& sizes) {
   if (const auto* floats = std::get_if<engine::FloatWeights>(&weights))
     return add_floats(floats->values.size(), sizes);
@@ -48,11 +54,7 @@ void add_weights(const engine::Weights& weights, Sizes& sizes) {
   }
   const auto& planes = std::get<engine::PlaneWeights>(weights);
   add_planes(planes.planes, sizes);
-  if (const auto* learned = std::get_if<engine::LearnedBasis>(&planes.basis)) {
-    add_floats(learned->values.size(), sizes);
-  } else {
-    add_floats(std::get<engine::UniformBasis>(planes.basis).scale.size(), sizes);
-  }
+  add_basis(planes.basis, sizes);
   add_floats(planes.offset.size(), sizes);
 }
 
@@ -67,7 +69,8 @@ void add_node(const engine::Operation& op, Sizes& sizes) {
         } else if constexpr (requires { node.gamma; }) {
           add_floats(node.mean.size() + node.var.size() + node.gamma.size() + node.beta.size(), sizes);
         } else if constexpr (requires { node.thresholds; }) {
-          add_floats(node.thresholds.size() + node.bits, sizes);
+          add_basis(node.basis, sizes);
+          add_floats(node.thresholds.size(), sizes);
         }
       },
       op);
@@ -164,8 +167,9 @@ Action declare_info(CLI::App& app) {
   auto options = std::make_shared<InfoOptions>();
   add_model(app, options->model);
   add_kernel_choice(app, options->model);
-  app.add_flag("--passes", options->passes,
-               "the program behind each pass of lowering, and the plan of the memory");
+  CLI::Option* passes = app.add_flag("--passes", options->passes,
+                                     "the program behind each pass of lowering, and the plan of the memory");
+  for (const char* choice : {"--isa", "--family", "--autotune"}) passes->excludes(choice);
   add_json(app, options->format);
   return [options] { return info(*options); };
 }

@@ -72,6 +72,15 @@ std::string difference(const Outcome& a, const Outcome& b, std::size_t picture,
   return "";
 }
 
+/// "avx2, bitserial, 3 threads"
+std::string name_of(const engine::SessionOptions& options) {
+  std::string name = options.isa;
+  if (!options.family.empty()) name += ", " + options.family;
+  if (options.autotune) name += ", autotuned";
+  if (options.threads != 1) name += ", " + std::to_string(options.threads) + " threads";
+  return name;
+}
+
 }  // namespace
 
 std::vector<std::string> present_isas() {
@@ -82,18 +91,21 @@ std::vector<std::string> present_isas() {
   return names;
 }
 
-std::vector<VariantCheck> check_variants(const engine::Model& model) {
+std::vector<VariantCheck> check_variants(const engine::Model& model, const engine::SessionOptions& asked) {
   const auto pictures = draw_pictures(model.input(), kPictures);
   const std::string reference_isa(kernels::isa_name(kernels::Isa::Scalar));
   const Outcome reference = run(model, pictures, {.isa = reference_isa});
   const auto probe = take(engine::Session::create(model, {.isa = reference_isa}));
+  const bool own_kernels = !asked.family.empty() || asked.autotune;
   std::vector<VariantCheck> checks;
-  for (const std::string& isa : present_isas()) {
-    for (const std::size_t threads : {std::size_t{1}, kManyThreads}) {
-      if (isa == reference_isa && threads == 1) continue;
-      VariantCheck check{.variant = isa, .pictures = kPictures, .first_difference = ""};
-      if (threads != 1) check.variant += ", " + std::to_string(threads) + " threads";
-      const Outcome outcome = run(model, pictures, {.threads = threads, .isa = isa});
+  for (const std::string& isa : asked.isa.empty() ? present_isas() : std::vector<std::string>{asked.isa}) {
+    for (const std::size_t threads : {std::size_t{1}, asked.threads > 1 ? asked.threads : kManyThreads}) {
+      if (isa == reference_isa && threads == 1 && !own_kernels) continue;
+      engine::SessionOptions options = asked;
+      options.isa = isa;
+      options.threads = threads;
+      const Outcome outcome = run(model, pictures, options);
+      VariantCheck check{.variant = name_of(options), .pictures = kPictures, .first_difference = ""};
       for (std::size_t i = 0; i < kPictures; ++i) {
         const std::string found = difference(reference, outcome, i, probe.quantizers());
         if (found.empty()) ++check.equal;

@@ -22,7 +22,9 @@ struct VariantCheck {
 /// Names of the instruction sets that may run here, weakest first: "scalar", ...
 [[nodiscard]] std::vector<std::string> present_isas();
 
-/// Each one against scalar on one thread, on drawn pictures.
-std::vector<VariantCheck> check_variants(const engine::Model& model);
+/// The instruction set of `asked`, or each that is here, with its kernels and on 1 thread and several (as
+/// many as asked for, else 3), against scalar on one thread with the kernels that are taken unasked, on drawn
+/// pictures.
+std::vector<VariantCheck> check_variants(const engine::Model& model, const engine::SessionOptions& asked);
 
 }  // namespace bitplane::cli

@@ -11,6 +11,7 @@
 #include "engine/cli/options.h"
 #include "engine/cli/shared/errors.h"
 #include "engine/cli/shared/number_flags.h"
+#include "engine/cli/shared/output_files.h"
 #include "engine/data/picture.h"
 
 namespace bitplane::cli {
@@ -23,12 +24,27 @@ struct PicturesOptions {
   Format format = Format::Text;
 };
 
+using Set = engine::data::PictureSet;
+
 /// "T-shirt/top" -> "T-shirt-top"
 std::string as_file_name(std::string text) {
   for (char& c : text) {
     if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-') c = '-';
   }
   return text;
+}
+
+std::string path_of(const PicturesOptions& options, const Set& set, std::size_t picture) {
+  const std::string& name = set.class_names[set.labels[picture]];
+  return (std::filesystem::path(options.out) / (std::to_string(picture) + "-" + as_file_name(name) + ".png"))
+      .string();
+}
+
+/// Nothing is written when one of the files would replace one of the data set.
+void check_files(const PicturesOptions& options, const Set& set) {
+  const std::string folder = data_folder(options.data.name, options.data.dir);
+  for (std::size_t i = options.first; i < options.first + options.count; ++i)
+    check_targets({.targets = {{"--out", path_of(options, set, i)}}, .data_folder = folder});
 }
 
 ExitCode write_pictures(const PicturesOptions& options) {
@@ -42,19 +58,21 @@ ExitCode write_pictures(const PicturesOptions& options) {
   std::error_code error;
   std::filesystem::create_directories(options.out, error);
   if (error) throw CommandError(ExitCode::SystemRefused, options.out + ": " + error.message());
+  check_files(options, set);
   Json list = Json::array();
   std::vector<std::uint8_t> buffer;
   for (std::size_t i = options.first; i < options.first + options.count; ++i) {
-    const std::string& name = set.class_names[set.labels[i]];
-    const auto path =
-        std::filesystem::path(options.out) / (std::to_string(i) + "-" + as_file_name(name) + ".png");
+    const std::string path = path_of(options, set, i);
     const auto pixels = take(engine::data::inference_picture(set, i, buffer));
-    check(engine::data::write_png(path.string(),
-                                  {set.height, set.width, set.channels, {pixels.begin(), pixels.end()}}));
+    check(
+        engine::data::write_png(path, {set.height, set.width, set.channels, {pixels.begin(), pixels.end()}}));
     if (options.format == Format::JsonDocument) {
-      list.push_back({{"path", path.string()}, {"index", i}, {"label", set.labels[i]}, {"class", name}});
+      list.push_back({{"path", path},
+                      {"index", i},
+                      {"label", set.labels[i]},
+                      {"class", set.class_names[set.labels[i]]}});
     } else {
-      std::cout << path.string() << '\n';
+      std::cout << path << '\n';
     }
   }
   if (options.format == Format::JsonDocument) print_json(list);

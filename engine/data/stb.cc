@@ -1,10 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/data/stb.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <string>
 
 #include "engine/data/jpeg_tables.h"
+
+namespace {
+
+/// What one block may grow to while a picture is decoded: a PNG's data inflate to as much as they like, and
+/// stb_image would take 4 GiB for one pixel.
+thread_local std::size_t most_bytes = 0;
+
+void* grow(void* block, std::size_t bytes) {
+  return bytes > most_bytes ? nullptr : std::realloc(block, bytes);
+}
+
+}  // namespace
 
 // Both headers are C of another house; its warnings are silenced here and nowhere else.
 #pragma GCC diagnostic push
@@ -20,6 +34,9 @@
 #define STBI_ONLY_JPEG
 #define STBI_NO_STDIO
 #define STBI_MAX_DIMENSIONS 16384
+#define STBI_MALLOC(size) std::malloc(size)
+#define STBI_REALLOC(block, size) grow(block, size)
+#define STBI_FREE(block) std::free(block)
 #include <stb_image.h>
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STB_IMAGE_WRITE_STATIC
@@ -48,8 +65,15 @@ Status check(std::span<const std::uint8_t> bytes) {
   if (!has_overlong_huffman_table(bytes)) return {};
   return {StatusCode::InvalidFile,
           "found a JPEG whose Huffman table has more than 256 symbols, expected a whole PNG or JPEG file; "
-          "convert "
-          "it or get it again"};
+          "convert it or get it again"};
+}
+
+/// stb_image gathers the compressed data in one block and inflates them into another; both begin at a guess
+/// and double. 16 bits of 4 channels a pixel are the most that PNG has, and rows of interlaced pictures have
+/// a byte more in each of 7 passes.
+std::size_t most_grown_bytes(std::size_t file, std::size_t width, std::size_t height) {
+  constexpr std::size_t kSmallest = 1 << 16, kPixel = 8, kPasses = 7;
+  return std::max({kSmallest, 2 * file, 2 * (kPixel * width * height + kPasses * (width + height))});
 }
 
 void append(void* context, void* data, int size) {
@@ -71,6 +95,8 @@ Result<Picture> decode_with_stb(std::span<const std::uint8_t> bytes, std::size_t
                                                std::to_string(width) + ", expected at most " +
                                                std::to_string(kMaxPixels) + " pixels; scale it down");
   }
+  most_bytes =
+      most_grown_bytes(bytes.size(), static_cast<std::size_t>(width), static_cast<std::size_t>(height));
   const std::unique_ptr<stbi_uc, FreePixels> pixels(
       stbi_load_from_memory(bytes.data(), size, &width, &height, &stored, static_cast<int>(channels)));
   if (!pixels) return undecodable();

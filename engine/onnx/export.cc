@@ -62,8 +62,21 @@ void declare_values(OnnxGraph& graph, const engine::ModelSpec& spec, const Value
     if (declared.insert(output.name).second) graph.output(output.name, onnx_shape(output));
   }
   for (const engine::Node& node : spec.nodes) {
-    if (!declared.contains(node.name)) graph.describe(node.name, onnx_shape(values.at(node.name)));
+    const Value& value = values.at(node.name);
+    if (!declared.contains(value.name)) graph.describe(value.name, onnx_shape(value));
   }
+}
+
+/// The output node in the model's order and by its name; where the order was another one, `values` says how
+/// that is called now.
+Value result(OnnxGraph& graph, Emitter& emitter, Value& value, const std::string& name) {
+  Value ordered = emitter.in_model_order(value);
+  if (ordered.name == value.name) return ordered;
+  value.name = graph.name(name + "/channels_first");
+  graph.rename(name, value.name);
+  graph.rename(ordered.name, name);
+  ordered.name = name;
+  return ordered;
 }
 
 }  // namespace
@@ -89,7 +102,7 @@ engine::Result<Exported> export_onnx(const engine::ModelSpec& spec, const Export
       inputs.push_back(input == kInput ? picture_for(node) : values.at(input));
     values[node.name] = emitter.emit(node, shapes.value()[n], inputs);
   }
-  std::vector<Value> outputs{emitter.in_model_order(values.at(spec.output))};
+  std::vector<Value> outputs{result(graph, emitter, values.at(spec.output), spec.output)};
   for (const engine::Node& node : spec.nodes) {
     if (options.outputs == Outputs::Result || !std::holds_alternative<engine::Quantize>(node.op)) continue;
     outputs.push_back(values.at(node.inputs[0]));
@@ -100,7 +113,8 @@ engine::Result<Exported> export_onnx(const engine::ModelSpec& spec, const Export
   engine::Result<std::vector<std::byte>> file =
       graph.serialize(spec.name.empty() ? "bitplane" : spec.name, kDocumentation, options.producer_version);
   if (!file.ok()) return file.status();
-  return Exported{std::move(file).value(), quantizer_names(spec, values)};
+  return Exported{std::move(file).value(), onnx_shape(outputs[0]).behind_batch,
+                  quantizer_names(spec, values)};
 }
 
 }  // namespace bitplane::onnx

@@ -5,7 +5,8 @@
 //
 //   input   "input": float [batch][channels][height][width], the picture's bytes 0 to 255 as they are; the
 //           model's preprocessing is part of the graph
-//   output  the model's output node, by its name: float [batch][values]
+//   output  the model's output node, by its name, its values in the model's order: float [batch][channels],
+//           or [batch][height][width][channels]
 //
 // Sums have another order than in the engine, so results differ in the last bits, and a value next to a
 // threshold may fall on its other side.
@@ -38,6 +39,7 @@ struct QuantizerNames {
 
 struct Exported {
   std::vector<std::byte> file;
+  std::vector<std::size_t> output;  ///< the result's dimensions behind the batch
   std::vector<QuantizerNames> quantizers;
 };
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/onnx/graph.h"
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace bitplane::onnx {
 namespace {
@@ -48,6 +50,16 @@ Message describe_attribute(const Attribute& attribute) {
   return message;
 }
 
+Message describe_node(const OnnxNode& node) {
+  Message message;
+  for (const std::string& input : node.inputs) message.text(node_field::kInput, input);
+  message.text(node_field::kOutput, node.output).text(node_field::kName, node.output);
+  message.text(node_field::kType, node.type);
+  for (const Attribute& attribute : node.attributes)
+    message.nested(node_field::kAttribute, describe_attribute(attribute));
+  return message;
+}
+
 /// ValueInfoProto {name = 1, type = 2 {tensor_type = 1 {elem_type = 1, shape = 2 {dim = 1}}}}
 Message value_info(const std::string& name, const Shape& shape) {
   Message dims;
@@ -73,15 +85,16 @@ std::string OnnxGraph::name(const std::string& wish) {
   return free;
 }
 
-std::string OnnxGraph::add(const OnnxNode& node) {
-  Message message;
-  for (const std::string& input : node.inputs) message.text(node_field::kInput, input);
-  message.text(node_field::kOutput, node.output).text(node_field::kName, node.output);
-  message.text(node_field::kType, node.type);
-  for (const Attribute& attribute : node.attributes)
-    message.nested(node_field::kAttribute, describe_attribute(attribute));
-  nodes_.nested(graph_field::kNode, message);
-  return node.output;
+std::string OnnxGraph::add(OnnxNode node) {
+  nodes_.push_back(std::move(node));
+  return nodes_.back().output;
+}
+
+void OnnxGraph::rename(const std::string& value, const std::string& name) {
+  for (OnnxNode& node : nodes_) {
+    std::replace(node.inputs.begin(), node.inputs.end(), value, name);
+    if (node.output == value) node.output = name;
+  }
 }
 
 std::string OnnxGraph::add_constant(const std::string& wish, std::span<const std::size_t> dims,
@@ -135,10 +148,11 @@ engine::Result<std::vector<std::byte>> OnnxGraph::serialize(const std::string& g
   model.nested(model_field::kOpsets, Message().text(1, "").number(2, kOpset));
   for (const auto& [key, value] : metadata_)
     model.nested(model_field::kMetadata, Message().text(1, key).text(2, value));
-  Message named;
+  Message nodes, named;
+  for (const OnnxNode& node : nodes_) nodes.nested(graph_field::kNode, describe_node(node));
   named.text(graph_field::kName, graph_name);
   const std::size_t graph_bytes =
-      nodes_.bytes().size() + named.bytes().size() + initializer_bytes() + values_.bytes().size();
+      nodes.bytes().size() + named.bytes().size() + initializer_bytes() + values_.bytes().size();
   const std::string prefix = length_prefix(model_field::kGraph, graph_bytes);
   const std::size_t file_bytes = model.bytes().size() + prefix.size() + graph_bytes;
   if (file_bytes > kMaxFileBytes) {
@@ -150,7 +164,7 @@ engine::Result<std::vector<std::byte>> OnnxGraph::serialize(const std::string& g
   file.reserve(file_bytes);
   append(file, model.bytes());
   append(file, prefix);
-  append(file, nodes_.bytes());
+  append(file, nodes.bytes());
   append(file, named.bytes());
   for (const Initializer& initializer : initializers_) {
     append(file, length_prefix(graph_field::kInitializer, initializer.head.size() + initializer.data.size()));

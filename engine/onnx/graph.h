@@ -54,7 +54,9 @@ class OnnxGraph {
   /// `wish`, or with a number behind it where that is taken.
   [[nodiscard]] std::string name(const std::string& wish);
   /// Returns node.output.
-  std::string add(const OnnxNode& node);
+  std::string add(OnnxNode node);
+  /// Everywhere in the nodes so far.
+  void rename(const std::string& value, const std::string& name);
   /// Returns its name. No dimensions: a scalar.
   std::string constant(const std::string& wish, std::span<const std::size_t> dims,
                        std::span<const float> values);
@@ -84,8 +86,9 @@ class OnnxGraph {
   [[nodiscard]] std::size_t initializer_bytes() const;
 
   std::set<std::string> names_;
-  Message nodes_, values_;  ///< fields of GraphProto in front of and behind the initializers
+  std::vector<OnnxNode> nodes_;
   std::vector<Initializer> initializers_;
+  Message values_;  ///< fields of GraphProto behind the initializers
   std::map<std::string, std::string> metadata_;
 };
 

@@ -10,6 +10,7 @@
 #include "bitplane/model_spec.h"
 #include "cli/command.h"
 #include "cli/small_model.h"
+#include "engine/data/picture.h"
 
 namespace bitplane::testing {
 namespace {
@@ -50,6 +51,33 @@ TEST_F(Outputs, ARunsFilesAreKept) {
   std::filesystem::remove(folder_.file("checkpoint-last.safetensors"));
   expect_refusal(run_command(dump(folder_.file("config.json"))), 2, {"a file of the run in"});
   expect_success(run_command(dump(folder_.file("model.safetensors"))));
+}
+
+/// A folder of pictures by class, one of them of the name that `pictures` would give it.
+TEST_F(Outputs, ADataSetsPicturesAreKept) {
+  const std::string data = folder_.file("data");
+  const engine::data::Picture pixels{224, 224, 3, Bytes(224 * 224 * 3, 7)};
+  for (const char* split : {"train", "val"}) {
+    for (const char* name : {"a", "b"}) {
+      const std::string folder = data + "/" + split + "/" + name;
+      std::filesystem::create_directories(folder);
+      ASSERT_TRUE(engine::data::write_png(folder + "/0-a.PNG", pixels).ok());
+    }
+  }
+  const std::string picture = data + "/val/a/0-a.PNG";
+  const Bytes before = read_bytes(picture);
+  std::filesystem::create_symlink(picture, folder_.file("0-a.png"));
+  const std::vector<std::string> pictures{"pictures", "--data",  "folder-224", "--data-dir",
+                                          data,       "--count", "1",          "--out"};
+  const auto into = [&](const std::string& out) {
+    std::vector<std::string> command = pictures;
+    command.push_back(out);
+    return command;
+  };
+  expect_refusal(run_command(into(folder_.path())), 2, {"0-a.png", "a file of the data set"});
+  EXPECT_EQ(read_bytes(picture), before);
+  expect_success(run_command(into(folder_.file("elsewhere"))));
+  EXPECT_TRUE(std::filesystem::exists(folder_.file("elsewhere/0-a.png")));
 }
 
 TEST_F(Outputs, AFolderThatIsMissingIsAWrongValue) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "bitplane/model_spec.h"
 #include "cli/command.h"
@@ -12,11 +13,21 @@
 namespace bitplane::testing {
 namespace {
 
-const std::vector<std::string> kSubcommands{"info",    "run",     "eval",     "verify", "bench",
-                                            "compare", "kernels", "pictures", "dump",   "export"};
+/// As --help lists them.
+std::vector<std::string> subcommands() {
+  std::istringstream help(run_command({"--help"}).out);
+  std::vector<std::string> names;
+  std::string line;
+  while (std::getline(help, line) && line != "Subcommands:") continue;
+  while (std::getline(help, line) && line.starts_with("  "))
+    names.push_back(line.substr(2, line.find(' ', 2) - 2));
+  return names;
+}
 
 TEST(Usage, HelpShowsExamplesFirst) {
-  for (const std::string& subcommand : kSubcommands) {
+  const std::vector<std::string> all = subcommands();
+  EXPECT_GE(all.size(), 11U);
+  for (const std::string& subcommand : all) {
     SCOPED_TRACE(subcommand);
     const Outcome help = run_command({subcommand, "--help"});
     expect_success(help);
@@ -27,7 +38,6 @@ TEST(Usage, HelpShowsExamplesFirst) {
   const Outcome help = run_command({"--help"});
   expect_success(help);
   EXPECT_TRUE(help.out.starts_with("Examples:\n")) << help.out;
-  for (const std::string& subcommand : kSubcommands) expect_contains(help.out, "\n  " + subcommand);
   for (const cli::ExitCodeInfo& code : cli::kExitCodes) {
     expect_contains(help.out, std::to_string(static_cast<int>(code.code)) + " ");
     expect_contains(help.out, std::string(code.meaning));
@@ -62,6 +72,9 @@ TEST(Usage, WhatIsMissingOrTooMuchIsNamed) {
   expect_refusal(run_command({"run", "model"}), 2, {"PICTURE"});
   expect_refusal(run_command({"eval", "model"}), 2, {"--data"});
   expect_refusal(run_command({"info", "a", "b"}), 2, {"unexpected argument 'b'"});
+  expect_refusal(run_command({"info", "a", "kernels"}), 2, {"unexpected argument 'kernels'"});
+  expect_refusal(run_command({"--json", "kernels"}), 2, {"--json", "behind 'kernels'"});
+  expect_refusal(run_command({"--version", "7"}), 2, {"unexpected argument '7'"});
   expect_refusal(run_command({"bench", "a", "--batch", "0"}), 2, {"--batch"});
   expect_refusal(run_command({"bench", "a", "--threads", "two"}), 2, {"--threads", "two"});
   expect_refusal(run_command({"run", "a", "b", "--fit", "stretch"}), 2,

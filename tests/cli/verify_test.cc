@@ -183,7 +183,29 @@ TEST_F(Verify, AWrongSelfTestFails) {
   engine::ModelSpec spec = small_spec_with_golden();
   spec.golden.output[4] = std::nextafter(spec.golden.output[4], 1e9F);
   ASSERT_TRUE(engine::write_model(model_, spec).ok());
-  expect_refusal(run_command({"verify", model_}), 1, {"self-test"});
+  const Outcome text = run_command({"verify", model_});
+  expect_difference(text, {"self-test", "output 4"});
+  expect_contains(text.out, "self-test   failed on scalar");
+  expect_contains(text.out, "drawn pictures equal to scalar");
+  const Outcome document = run_command({"verify", model_, "--json"});
+  expect_difference(document, {"self-test"});
+  const auto json = nlohmann::json::parse(document.out);
+  EXPECT_EQ(json.at("passed"), false);
+  EXPECT_EQ(json.at("self_test"), "failed");
+  expect_contains(json.at("first_difference").get<std::string>(), "output 4");
+}
+
+TEST_F(Verify, TheKernelsAndThreadsAskedForAreThoseChecked) {
+  const Outcome outcome =
+      run_command({"verify", model_, "--isa", "scalar", "--family", "bitserial", "--threads", "2", "--json"});
+  expect_success(outcome);
+  const auto json = nlohmann::json::parse(outcome.out);
+  EXPECT_EQ(json.at("isas"), nlohmann::json({"scalar"}));
+  std::vector<std::string> variants;
+  for (const auto& check : json.at("against_scalar")) variants.push_back(check.at("variant"));
+  EXPECT_EQ(variants, (std::vector<std::string>{"scalar, bitserial", "scalar, bitserial, 2 threads"}));
+  expect_refusal(run_command({"verify", model_, "--isa", "avx1024"}), 2, {"avx1024"});
+  expect_refusal(run_command({"verify", model_, "--family", "bitparallel"}), 2, {"bitparallel", "bitserial"});
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "engine/data/picture.h"
 
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -172,6 +173,40 @@ TEST(Picture, AHuffmanTableOfTooManySymbolsIsRefused) {
     EXPECT_NE(message_of(file).find("more than 256 symbols"), std::string::npos) << what;
   EXPECT_EQ(message_of(with(good, 2, {comment})), "");
   EXPECT_EQ(message_of(with(good, good.size(), {bad})), "") << "behind the end nobody reads";
+}
+
+void append_chunk(Bytes& png, const char* type, const Bytes& data) {
+  const auto number = [&](std::size_t value) {
+    for (const unsigned shift : {24U, 16U, 8U, 0U}) png.push_back(static_cast<std::uint8_t>(value >> shift));
+  };
+  number(data.size());
+  const std::size_t checked = png.size();
+  png.insert(png.end(), type, type + 4);
+  png.insert(png.end(), data.begin(), data.end());
+  number(::crc32(0, png.data() + checked, static_cast<unsigned>(png.size() - checked)));
+}
+
+/// One grey pixel of 8 bits whose data inflate to so many bytes of 0.
+Bytes one_pixel_png(std::size_t inflated) {
+  const Bytes zeros(inflated, 0);
+  Bytes packed(::compressBound(inflated));
+  auto size = static_cast<uLongf>(packed.size());
+  EXPECT_EQ(::compress(packed.data(), &size, zeros.data(), inflated), Z_OK);
+  packed.resize(size);
+  Bytes png{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+  append_chunk(png, "IHDR", {0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0});
+  append_chunk(png, "IDAT", packed);
+  append_chunk(png, "IEND", {});
+  return png;
+}
+
+TEST(Picture, APngThatInflatesBeyondItsPixelsIsRefused) {
+  const auto good = decode_with_stb(one_pixel_png(2), 1);
+  ASSERT_TRUE(good.ok()) << good.status().message();
+  EXPECT_EQ(good->pixels, Bytes{0});
+  const Bytes bomb = one_pixel_png(std::size_t{1} << 26);
+  EXPECT_LT(bomb.size(), 100000U);
+  EXPECT_EQ(decode_with_stb(bomb, 1).status().code(), StatusCode::InvalidFile);
 }
 
 TEST(Picture, NoDamageCrashes) {

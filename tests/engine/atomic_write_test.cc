@@ -73,6 +73,21 @@ TEST_F(AtomicWrite, ASymbolicLinkStaysOneAndItsTargetIsReplaced) {
   EXPECT_EQ(text_of(folder_ / "real"), "new");
 }
 
+TEST_F(AtomicWrite, ASymbolicLinkToNothingYetStaysOneToo) {
+  fs::create_directory(folder_ / "there");
+  fs::create_symlink("there/second", folder_ / "first");
+  fs::create_symlink("real", folder_ / "there" / "second");
+  const Status status = write_file_atomically((folder_ / "first").string(), bytes_of("new"));
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_TRUE(fs::is_symlink(folder_ / "first"));
+  EXPECT_TRUE(fs::is_symlink(folder_ / "there" / "second"));
+  EXPECT_EQ(text_of(folder_ / "there" / "real"), "new");
+  fs::create_symlink("round", folder_ / "round");
+  const Status round = write_file_atomically((folder_ / "round").string(), bytes_of("new"));
+  EXPECT_FALSE(round.ok());
+  EXPECT_TRUE(fs::is_symlink(folder_ / "round"));
+}
+
 TEST_F(AtomicWrite, WhatAKilledProcessOfTheSameNumberLeftIsNotInTheWay) {
   constexpr int kMany = 1000;
   const std::string path = (folder_ / "a").string(), left = path + ".tmp-" + std::to_string(::getpid()) + "-";

@@ -2,6 +2,8 @@
 //
 // What an application relies on beyond the results: files that change, memory, other sizes, its own threads.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -276,6 +278,30 @@ TEST(Embed, AnExecutorRunsTheParts) {
     EXPECT_GT(executor.calls, 4U);
     EXPECT_EQ(executor.most_tasks, 3U);
   }
+}
+
+/// In a child process, whose address space has no room for more than a few stacks.
+TEST(Embed, ThreadsThatTheSystemRefusesAreAnErrorThatSaysSo) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the sanitizer's own memory needs the address space";
+#endif
+  if (std::getenv("BITPLANE_EMULATED") != nullptr) GTEST_SKIP() << "the limit would be the emulator's";
+  const Model model = Model::from_spec(reference::small_net()).value();
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    std::size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlim_t bytes = pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) + (std::size_t{64} << 20);
+    const rlimit limit{bytes, bytes};
+    if (::setrlimit(RLIMIT_AS, &limit) != 0) ::_exit(2);
+    const Status status = Session::create(model, {.threads = 1024}).status();
+    const bool named = status.message().find("1024 threads") != std::string::npos;
+    ::_exit(status.code() == StatusCode::IoError && named ? 0 : 1);
+  }
+  int result = -1;
+  ASSERT_EQ(::waitpid(child, &result, 0), child);
+  EXPECT_TRUE(WIFEXITED(result) && WEXITSTATUS(result) == 0) << result;
 }
 
 /// Everything that sessions share is made while others run: TSan looks on.

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -57,7 +58,10 @@ void expect_oracle(const ModelSpec& spec) {
     }
     const std::vector<float>& expected = results.at(spec.output).values;
     ASSERT_EQ(session->output().size(), expected.size());
-    for (std::size_t i = 0; i < expected.size(); ++i) ASSERT_EQ(session->output()[i], expected[i]) << i;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(session->output()[i]), std::bit_cast<std::uint32_t>(expected[i]))
+          << i << ": " << session->output()[i] << ", the oracle's " << expected[i];
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 // set present, for 1, 2 and 3 threads, bytes and floats as input.
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cstring>
 #include <set>
 
@@ -80,7 +81,10 @@ void expect_same(const Session& session, const Expected& expected) {
   }
   const std::span<const float> output = session.output();
   ASSERT_EQ(output.size(), expected.output.size());
-  for (std::size_t i = 0; i < output.size(); ++i) ASSERT_EQ(output[i], expected.output[i]) << "output " << i;
+  for (std::size_t i = 0; i < output.size(); ++i) {
+    ASSERT_EQ(std::bit_cast<std::uint32_t>(output[i]), std::bit_cast<std::uint32_t>(expected.output[i]))
+        << "output " << i << ": " << output[i] << ", the oracle's " << expected.output[i];
+  }
 }
 
 std::string describe(const ModelSpec& spec) {

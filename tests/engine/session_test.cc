@@ -256,6 +256,9 @@ TEST(SelfTest, ComparesBitForBit) {
   const Status status = self_test(make_model(spec));
   EXPECT_EQ(status.code(), StatusCode::InvalidFile);
   EXPECT_NE(status.message().find("output 1"), std::string::npos) << status.message();
+  const std::size_t is = status.message().find(" is ") + 4, says = status.message().find(" says ") + 6;
+  EXPECT_NE(std::stof(status.message().substr(is)), std::stof(status.message().substr(says)))
+      << "two numbers that differ look different: " << status.message();
 }
 
 }  // namespace

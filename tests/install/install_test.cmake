@@ -53,6 +53,11 @@ set(model "${WORK}/net.safetensors")
 set(picture "${WORK}/picture.pgm")
 run_checked("writing the model" "${MODEL_WRITER}" "${model}" "${picture}")
 set(label "${output}")
+# Of the model's height and width, but in colour: three times its bytes.
+set(colour "${WORK}/picture.ppm")
+file(WRITE "${colour}" "P6\n8 8\n255\n")
+string(REPEAT "rgb" 64 pixels)
+file(APPEND "${colour}" "${pixels}")
 
 function(build_consumer source prefix library)
   string(MAKE_C_IDENTIFIER "${source}_${library}" name)
@@ -72,6 +77,11 @@ function(check_package prefix library)
     execute_process(COMMAND "${build}/embed/${embed}" "${picture}" RESULT_VARIABLE result ERROR_VARIABLE errors)
     if(result EQUAL 0 OR NOT errors MATCHES "^embed: .*picture\\.pgm")
       message(FATAL_ERROR "${embed} took a picture for a model: ${result}, '${errors}'")
+    endif()
+    execute_process(COMMAND "${build}/embed/${embed}" "${model}" "${colour}" RESULT_VARIABLE result ERROR_VARIABLE errors
+                    OUTPUT_QUIET)
+    if(result EQUAL 0 OR NOT errors MATCHES "no picture of the model's size")
+      message(FATAL_ERROR "${embed} took a colour picture for a grey one: ${result}, '${errors}'")
     endif()
   endforeach()
   # Prints nothing itself, so whatever came would be the library's.

@@ -65,7 +65,8 @@ inline void expect_standard(const ReadModel& model) {
   for (const ReadNode& node : model.nodes) EXPECT_TRUE(kStandard.contains(node.type)) << node.type;
 }
 
-/// Every node of the model is a value of its shape, [batch][channels][height][width] or [batch][channels].
+/// Every node of the model is a value of its shape, [batch][channels][height][width] or [batch][channels];
+/// the result has its channels last.
 inline void expect_shapes(const ReadModel& model, const engine::ModelSpec& spec) {
   const auto shapes = engine::validate(spec);
   ASSERT_TRUE(shapes.ok());
@@ -79,7 +80,12 @@ inline void expect_shapes(const ReadModel& model, const engine::ModelSpec& spec)
     const engine::NodeShape& shape = shapes.value()[n];
     const std::string channels = std::to_string(shape.channels);
     const ReadShape vector{"batch", channels},
-        map{"batch", channels, std::to_string(shape.height), std::to_string(shape.width)};
+        map{"batch", channels, std::to_string(shape.height), std::to_string(shape.width)},
+        last{"batch", std::to_string(shape.height), std::to_string(shape.width), channels};
+    if (name == spec.output) {
+      EXPECT_EQ(model.outputs.at(name), shape.height * shape.width == 1 ? vector : last) << name;
+      continue;
+    }
     EXPECT_TRUE(known.at(name) == map || (shape.height * shape.width == 1 && known.at(name) == vector))
         << name;
   }

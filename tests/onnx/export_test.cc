@@ -167,8 +167,10 @@ engine::reference::SpecBuilder two_channels(std::size_t size) {
 }
 
 TEST(OnnxExport, WindowsThatRoundUpArePaddedBehind) {
-  const auto pool = two_channels(7).add(
-      "pool", engine::MaxPool{.kernel_h = 2, .kernel_w = 3, .rounding = engine::PoolRounding::Ceil});
+  const auto pool =
+      two_channels(7)
+          .add("pool", engine::MaxPool{.kernel_h = 2, .kernel_w = 3, .rounding = engine::PoolRounding::Ceil})
+          .add("gap", engine::GlobalAveragePool{});
   const ReadNode node = node_of(exported(pool.spec()), "pool");
   EXPECT_EQ(node.attributes.at("pads").integers, (std::vector<std::int64_t>{0, 0, 1, 0}));
   EXPECT_FALSE(node.attributes.contains("ceil_mode"));
@@ -181,12 +183,13 @@ TEST(OnnxExport, AveragesThatCountPaddingCountNoMoreThanIt) {
                            .pad_w = 1,
                            .rounding = engine::PoolRounding::Ceil,
                            .divisor = engine::AverageDivisor::Padded};
-  const ReadModel whole = exported(two_channels(5).add("pool", pool).spec());
+  const engine::GlobalAveragePool gap;
+  const ReadModel whole = exported(two_channels(5).add("pool", pool).add("gap", gap).spec());
   const ReadNode node = node_of(whole, "pool");
   EXPECT_EQ(node.attributes.at("pads").integers, (std::vector<std::int64_t>{1, 1, 1, 1}));
   EXPECT_EQ(node.attributes.at("count_include_pad").integer, 1);
   // 6 pixels: the last of 4 windows begins at the last pixel and has 2 of 3 positions in the padded picture.
-  const ReadModel cut = exported(two_channels(6).add("pool", pool).spec());
+  const ReadModel cut = exported(two_channels(6).add("pool", pool).add("gap", gap).spec());
   const ReadNode factor = node_of(cut, "pool");
   ASSERT_EQ(factor.type, "Mul");
   EXPECT_EQ(node_of(cut, factor.inputs[0]).attributes.at("pads").integers,
@@ -213,10 +216,15 @@ TEST(OnnxExport, AModelWithoutANameIsAGraphWithOne) {
 }
 
 TEST(OnnxExport, ResultsAreInTheModelsOrder) {
-  const auto builder = two_channels(4);
-  const ReadModel model = exported(builder.spec());
-  ASSERT_EQ(model.outputs.size(), 1U);
-  EXPECT_EQ(model.outputs.begin()->second, (ReadShape{"batch", "4", "4", "2"}));
+  using Outputs = std::map<std::string, ReadShape>;
+  const auto map = two_channels(4);
+  EXPECT_EQ(exported(map.spec()).outputs, (Outputs{{"conv", {"batch", "4", "4", "2"}}}));
+  // Of one pixel: what is a map in the graph becomes [batch][channels].
+  const auto pixel = two_channels(4).add("pool", engine::GlobalAveragePool{});
+  EXPECT_EQ(exported(pixel.spec()).outputs, (Outputs{{"pool", {"batch", "2"}}}));
+  const auto classes =
+      two_channels(4).add("flat", engine::Flatten{}).add("fc", engine::reference::classifier(32, 3));
+  EXPECT_EQ(exported(classes.spec()).outputs, (Outputs{{"fc", {"batch", "3"}}}));
 }
 
 TEST(OnnxExport, WhatIsNoModelIsRefused) {

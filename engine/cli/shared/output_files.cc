@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
@@ -66,7 +67,8 @@ bool is_kept_by_procedure(const fs::path& file) {
 bool is_data_file(const fs::path& file, const std::string& data_folder) {
   constexpr std::array<std::string_view, 7> kEndings{"-ubyte", "-ubyte.gz", ".bin", ".txt",
                                                      ".png",   ".jpg",      ".jpeg"};
-  const std::string name = file.filename().string();
+  std::string name = file.filename().string();
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   if (data_folder.empty() || !is_there(file)) return false;
   if (std::ranges::none_of(kEndings, [&](std::string_view ending) { return name.ends_with(ending); }))
     return false;

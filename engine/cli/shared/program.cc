@@ -45,6 +45,7 @@ ExitCode parse_and_run(const Program& program, int argc, const char* const* argv
   app.formatter(std::make_shared<ExamplesFirst>(std::string(program.examples)));
   app.footer(exit_code_help());
   bool version = false, json = false;
+  app.require_subcommand(0, 1);
   app.add_flag("--version", version, "versions and instruction sets, then exit");
   app.add_flag("--json", json, "with --version: as JSON");
   const auto declared = declare(program, app);
@@ -63,7 +64,9 @@ ExitCode parse_and_run(const Program& program, int argc, const char* const* argv
     return ExitCode::Ok;
   }
   for (const auto& [sub, action] : declared) {
-    if (sub->parsed()) return action();
+    if (!sub->parsed()) continue;
+    if (json) throw misplaced_flag(*sub, "--json");
+    return action();
   }
   throw no_subcommand(app);
 }

@@ -36,8 +36,8 @@ std::string nearest_flag(const CLI::App& app, const std::string& given) {
   return near ? "; did you mean " + std::string(*near) + "?" : "";
 }
 
-/// What CLI11 could not place.
-std::string unexpected(const CLI::App& app) {
+/// What CLI11 could not place, in `app` or in `asked`, whose flags come nearest.
+std::string unexpected(const CLI::App& app, const CLI::App& asked) {
   const std::vector<std::string> extras = app.remaining(true);
   const auto is_flag = [](const std::string& text) { return text.starts_with("-"); };
   const auto flag = std::find_if(extras.begin(), extras.end(), is_flag);
@@ -45,7 +45,7 @@ std::string unexpected(const CLI::App& app) {
     return extras.empty() ? "unexpected arguments" : "unexpected argument '" + extras.front() + "'";
   }
   const std::string given = flag->substr(0, flag->find('='));
-  return "unknown flag '" + given + "'" + nearest_flag(app, given);
+  return "unknown flag '" + given + "'" + nearest_flag(asked, given);
 }
 
 }  // namespace
@@ -63,7 +63,12 @@ CommandError usage_error(const CLI::App& app, const CLI::ParseError& error) {
   const auto chosen = app.get_subcommands();
   const CLI::App& asked = chosen.empty() ? app : *chosen.front();
   const bool extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
-  return {ExitCode::BadUsage, with_help(asked, extras ? unexpected(asked) : std::string(error.what()))};
+  return {ExitCode::BadUsage, with_help(asked, extras ? unexpected(app, asked) : std::string(error.what()))};
+}
+
+CommandError misplaced_flag(const CLI::App& asked, const std::string& flag) {
+  return {ExitCode::BadUsage, with_help(asked, flag + " stands in front of the subcommand: give it behind '" +
+                                                   asked.get_name() + "'")};
 }
 
 CommandError no_subcommand(const CLI::App& app) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <string>
 
 #include "engine/cli/shared/errors.h"
 
@@ -14,6 +15,8 @@ namespace bitplane::cli {
 void refuse_unknown_subcommand(const CLI::App& app, int argc, const char* const* argv);
 
 [[nodiscard]] CommandError usage_error(const CLI::App& app, const CLI::ParseError& error);
+/// `flag` stands in front of the subcommand `asked`.
+[[nodiscard]] CommandError misplaced_flag(const CLI::App& asked, const std::string& flag);
 [[nodiscard]] CommandError no_subcommand(const CLI::App& app);
 
 }  // namespace bitplane::cli

@@ -58,22 +58,31 @@ Status sync_folder(const std::string& path) {
   return {};
 }
 
+/// What a chain of symbolic links points to, whether that is there or not.
+Result<std::string> behind_links(const std::string& path) {
+  constexpr int kMostLinks = 40;  // as Linux itself follows
+  std::filesystem::path target = path;
+  std::error_code error;
+  for (int i = 0; i < kMostLinks; ++i) {
+    if (!std::filesystem::is_symlink(target, error)) return target.string();
+    const std::filesystem::path next = std::filesystem::read_symlink(target, error);
+    if (error) return errno_status("write", path, error.value());
+    target = target.parent_path() / next;
+  }
+  return errno_status("write", path, ELOOP);
+}
+
 /// The file to replace: what a symbolic link points to, so that the link stays one. Renaming over a device or
 /// a folder would do harm or fail late: refused here.
 Result<std::string> target_of(const std::string& path) {
   if (path.empty()) return Status(StatusCode::InvalidArgument, "cannot write a file without a name");
   struct stat info {};
-  if (::stat(path.c_str(), &info) != 0)
-    return path;  // new, or unreachable: opening the temporary file says why
-  if (!S_ISREG(info.st_mode)) {
+  // What is new or unreachable goes through: opening the temporary file says why.
+  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
     return Status(StatusCode::InvalidArgument,
                   "cannot write " + in_quotes(path) + ": it exists and is not a regular file");
   }
-  std::error_code error;
-  if (!std::filesystem::is_symlink(path, error)) return path;
-  const std::filesystem::path target = std::filesystem::canonical(path, error);
-  if (error) return errno_status("write", path, error.value());
-  return target.string();
+  return behind_links(path);
 }
 
 Status write_and_rename(const std::string& target, std::span<const std::byte> bytes) {

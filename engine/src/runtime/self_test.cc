@@ -5,6 +5,7 @@
 #include "bitplane/engine.h"
 #include "bitplane/model_spec.h"
 #include "io/no_throw.h"
+#include "io/text.h"
 
 namespace bitplane::engine {
 
@@ -26,8 +27,8 @@ Status self_test(const Model& model, const SessionOptions& options) {
     for (std::size_t i = 0; i < output.size(); ++i) {
       if (std::bit_cast<std::uint32_t>(output[i]) == std::bit_cast<std::uint32_t>(golden.output[i])) continue;
       return {StatusCode::InvalidFile, "self-test: output " + std::to_string(i) + " is " +
-                                           std::to_string(output[i]) + ", the file says " +
-                                           std::to_string(golden.output[i])};
+                                           number_text(output[i]) + ", the file says " +
+                                           number_text(golden.output[i])};
     }
     return {};
   });

@@ -209,7 +209,12 @@ Result<Session> Session::create(const Model& model, const SessionOptions& option
     if (options.autotune || !impl->packed.holds_all(choice)) {
       if (Status status = use_weights(); !status.ok()) return status;
     }
-    return Session(std::make_unique<Impl>(std::move(impl), std::move(choice), wishes, options));
+    try {
+      return Session(std::make_unique<Impl>(std::move(impl), std::move(choice), wishes, options));
+    } catch (const std::system_error&) {
+      return Status(StatusCode::IoError, "the system gives no " + std::to_string(options.threads) +
+                                             " threads to the session; ask for less of them");
+    }
   });
 }
 
