@@ -22,7 +22,9 @@ TEXT
 rounds=5 json="" install=yes
 while [ $# -gt 0 ]; do
   case "$1" in
-    --rounds) rounds=${2:?--rounds needs a number}; shift 2 ;;
+    --rounds)
+      rounds=${2:?--rounds needs a number}; shift 2
+      [[ $rounds =~ ^[1-9][0-9]*$ ]] || { echo "latency: error: --rounds $rounds: give a number from 1" >&2; exit 2; } ;;
     --json) json=$(realpath -m "${2:?--json needs a file}"); shift 2 ;;
     --no-install) install=no; shift ;;
     --help | -h) usage; exit 0 ;;

@@ -14,7 +14,7 @@ namespace {
 /// stb_image would take 4 GiB for one pixel.
 thread_local std::size_t most_bytes = 0;
 
-void* grow(void* block, std::size_t bytes) {
+[[maybe_unused]] void* grow(void* block, std::size_t bytes) {
   return bytes > most_bytes ? nullptr : std::realloc(block, bytes);
 }
 
@@ -28,7 +28,10 @@ void* grow(void* block, std::size_t bytes) {
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wshadow"
 #pragma GCC diagnostic ignored "-Wundef"
+#ifndef __clang_analyzer__  // and what clang-tidy would find in its functions
 #define STB_IMAGE_IMPLEMENTATION
+#define STB_IMAGE_WRITE_IMPLEMENTATION
+#endif
 #define STB_IMAGE_STATIC
 #define STBI_ONLY_PNG
 #define STBI_ONLY_JPEG
@@ -38,7 +41,6 @@ void* grow(void* block, std::size_t bytes) {
 #define STBI_REALLOC(block, size) grow(block, size)
 #define STBI_FREE(block) std::free(block)
 #include <stb_image.h>
-#define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STB_IMAGE_WRITE_STATIC
 #define STBI_WRITE_NO_STDIO
 #include <stb_image_write.h>

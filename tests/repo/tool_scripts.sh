@@ -41,6 +41,10 @@ grep -q '1000\.000\|500\.500' "$place/out" && complain "latency.sh: numbers of a
 program "$bitplane" 'case "$*" in *avx512*) echo "damaged" >&2; exit 3 ;; esac' "echo '$number'"
 run latency.sh --no-install --rounds 1 && complain "latency.sh: a bench that failed was taken for a CPU without the instruction set"
 grep -q 'damaged' "$log" || complain "latency.sh does not say why bench failed"
+for rounds in 0 -1 two; do
+  run latency.sh --no-install --rounds "$rounds" && complain "latency.sh takes --rounds $rounds"
+  grep -q "rounds $rounds: give a number from 1" "$log" || complain "latency.sh does not say what --rounds takes: $(cat "$log")"
+done
 program "$bitplane" 'exit 4'
 run latency.sh --no-install --rounds 1 && complain "latency.sh: a bench that cannot run on the best level was left out"
 program "$bitplane" "echo '$number'"
