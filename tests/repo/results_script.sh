@@ -57,7 +57,9 @@ cat >"$place/rows.json" <<'LIST'
             {"kind": "gap", "claim": "second", "rows": ["short/lq-nets-2-2"], "points": 0.5, "tried": "this and that"},
             {"kind": "paper-gap", "claim": "third", "rows": ["short/lq-nets-2-2"], "points": 9},
             {"kind": "best", "claim": "fourth", "rows": ["short/lq-nets-2-2", "away/float-32-32"], "accuracy": 99},
-            {"kind": "order", "claim": "fifth", "rows": ["short/float-32-32", "away/float-32-32"], "tolerance": 0.3}],
+            {"kind": "order", "claim": "fifth", "rows": ["short/float-32-32", "away/float-32-32"], "tolerance": 0.3},
+            {"kind": "shrinks", "claim": "sixth", "rows": ["short/qil-2-2-taught", "short/lq-nets-2-2"], "tolerance": 0.3},
+            {"kind": "shrinks", "claim": "seventh", "rows": ["short/lq-nets-2-2", "away/float-32-32"], "tolerance": 0.3}],
  "open": []}
 LIST
 
@@ -116,14 +118,39 @@ pretend "$place/results/short/float-32-32.s1.json" 0.95
 pretend "$result" 0.9471
 expect 0 "--render" bash "$script" "${here[@]}" --render
 grep -q '^| second | holds | .*. Tried: this and that |' "$place/page.md" || complain "what was tried is not on the page"
-says first "holds within 0.3"; says second holds; says third holds; says fourth "not measured"; says fifth "not measured"
+says first "holds within 0.3"; says second "holds"; says seventh "not measured"; says third holds; says fourth "not measured"; says fifth "not measured"
 grep -q '| lq-nets | 2/2 | .* | 94.71 | -0.29 | -1.50 (a paper) |' "$place/page.md" || complain "the row of lq-nets is wrong: $(grep '^| lq-nets' "$place/page.md")"
-pretend "$result" 0.95
+pretend "$result" 0.9455
+expect 0 "--render" bash "$script" "${here[@]}" --render
+says second "holds by less than 0.1"
+pretend "$result" 0.954
 expect 0 "--render" bash "$script" "${here[@]}" --render
 says first holds
+pretend "$result" 0.952
+expect 0 "--render" bash "$script" "${here[@]}" --render
+says first "holds within 0.3"
 pretend "$result" 0.8
 expect 0 "--render" bash "$script" "${here[@]}" --render
 says first "does not hold"; says second "does not hold"; says third "does not hold"
+
+# Schedules, the shortest first.
+for figures in '0.94 0.946 holds' '0.94 0.938 holds within 0.3' '0.94 0.93 does not hold'; do
+  read -r before after verdict <<<"$figures"
+  pretend "$place/results/short/qil-2-2-taught.s1.json" "$before"
+  pretend "$result" "$after"
+  expect 0 "--render" bash "$script" "${here[@]}" --render
+  says sixth "$verdict"
+done
+
+# A row of two seeds is compared with one of one seed over the seed that both have.
+pretend "$result" 0.9471
+jq '.seed = 2 | .accuracy.final = 0.5 | .accuracy.engine = 0.5' "$result" >"${result%1.json}2.json"
+sed 's|"lq-nets", "bits": "2/2"},|"lq-nets", "bits": "2/2", "seeds": 2},|' "$place/rows.json" >"$place/two.json"
+expect 0 "two seeds" bash "$script" --rows "$place/two.json" "${here[@]:2}" --render
+grep -q '| 2 of 2 | 72.36 ± 31.61 | -0.29 (seed 1) |' "$place/page.md" || complain "the gap is not that of seed 1: $(grep '^| lq-nets' "$place/page.md")"
+says second holds; says first "holds within 0.3"
+grep -q '^| first .* 94.71, float-32-32 95.00 (seed 1) |' "$place/page.md" || complain "the order is not that of seed 1: $(grep '^| first' "$place/page.md")"
+rm "${result%1.json}2.json"
 
 # A page that cannot be computed leaves the old one.
 cp "$place/page.md" "$place/first.md"
