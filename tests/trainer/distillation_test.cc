@@ -3,10 +3,17 @@
 // Training with a teacher, and what quantizers tell the metrics.
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <span>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
+#include "bitplane/safetensors.h"
+#include "engine/cli/shared/errors.h"
+#include "trainer/checkpoint/file.h"
 #include "trainer/methods/method.h"
 #include "trainer/run/loaded_run.h"
 #include "trainer/run/metrics.h"
@@ -22,6 +29,22 @@ Config qil_config(const std::string& out) {
   config.method = "qil";
   config.options = resolve_method({"qil", 2, 2}).options;
   return config;
+}
+
+void double_running_variances(const std::string& path) {
+  const std::vector<std::byte> file = read_file_bytes(path);
+  engine::Container container = cli::take(engine::parse_safetensors(file));
+  std::vector<std::vector<float>> changed;
+  for (engine::TensorEntry& entry : container.tensors) {
+    if (!entry.name.starts_with("buffer.") || !entry.name.ends_with("running_var")) continue;
+    std::vector<float>& values = changed.emplace_back(entry.tensor.bytes.size() / sizeof(float));
+    std::memcpy(values.data(), entry.tensor.bytes.data(), entry.tensor.bytes.size());
+    for (float& v : values) v *= 2.0F;
+    entry.tensor.bytes = std::as_bytes(std::span(values));
+  }
+  EXPECT_FALSE(changed.empty());
+  const std::vector<std::byte> bytes = cli::take(engine::serialize_safetensors(container));
+  write_file_text(path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 class Distillation : public ::testing::Test {
@@ -62,6 +85,21 @@ TEST_F(Distillation, TheTeachersShareChangesWhatIsLearned) {
   ASSERT_NO_FATAL_FAILURE(train(labels));
   EXPECT_EQ(rows_.back().loss, loss);
   EXPECT_EQ(parameters_, alone);
+}
+
+/// It is evaluated: what its batch norms keep decides what it teaches. In training it would be the batch
+/// alone.
+TEST_F(Distillation, TheTeacherUsesItsRunningStatistics) {
+  ASSERT_NO_FATAL_FAILURE(train_teacher());
+  Config taught = qil_config(folder_ / "taught");
+  taught.teacher = folder_ / "teacher";
+  ASSERT_NO_FATAL_FAILURE(train(taught));
+  const auto before = parameters_;
+  for (const char* name : {"checkpoint-last.safetensors", "checkpoint-best.safetensors"})
+    double_running_variances(folder_ / (std::string("teacher/") + name));
+  taught.out = folder_ / "again";
+  ASSERT_NO_FATAL_FAILURE(train(taught));
+  EXPECT_NE(parameters_, before);
 }
 
 TEST_F(Distillation, ATeacherOfOtherInputsIsRefused) {

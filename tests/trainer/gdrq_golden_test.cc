@@ -97,13 +97,18 @@ TEST_F(GdrqGoldenTest, WeightsUpToTheSearchedAlpha) {
   }
 }
 
-/// What a training forward gives is as near to the weights as a search of its own says.
-TEST_F(GdrqGoldenTest, ATrainingForwardUsesWhatItFound) {
+/// What a forward gives is as near to the weights as a search of its own says: in training, and of a net that
+/// was converted and not trained.
+TEST_F(GdrqGoldenTest, AForwardUsesWhatTheSearchFinds) {
+  Context evaluation = ctx_;
+  evaluation.mode = Mode::Eval;
   for (const Json& c : golden::cases("gdrq", "weights")) {
     if (c.at("bits") == 1) continue;
     SCOPED_TRACE(c.at("name").get<std::string>());
     const Tensor w = tensor(c.at("w"));
     const Tensor y = quantizer_of(c, {{"alpha", "search"}})->forward(ctx_, w);
+    const Tensor converted = quantizer_of(c, {{"alpha", "search"}})->forward(evaluation, w);
+    EXPECT_EQ(bits_of(converted), bits_of(y));
     const auto before = groups_of(w, c.at("group_size")), after = groups_of(y, c.at("group_size"));
     for (std::size_t g = 0; g < before.size(); ++g) {
       double error = 0, sum = 0;

@@ -132,6 +132,21 @@ TEST(Methods, OptionsDefaultToThePublishedValues) {
   }
 }
 
+/// Rows of results that name no decay have these.
+TEST(Methods, DecaysDefaultToThePublishedValues) {
+  const std::pair<const char*, double> decays[] = {
+      {"float", 5e-4},  {"lq-nets", 1e-3},    {"qil", 2e-4},  {"tsq", 5e-4},      {"gdrq", 5e-4},
+      {"slq", 5e-4},    {"eslq", 5e-4},       {"mlq", 5e-4},  {"inq", 5e-4},      {"lsq", 1e-4},
+      {"dorefa", 1e-4}, {"pact", 1e-4},       {"hwgq", 5e-4}, {"xnor-net", 1e-4}, {"bnn", 0},
+      {"bwn", 1e-4},    {"binaryconnect", 0}, {"twn", 1e-4},  {"ttq", 1e-4},      {"abc-net", 1e-4},
+  };
+  EXPECT_EQ(std::size(decays), methods().size());
+  for (const auto& [method, decay] : decays) {
+    EXPECT_EQ(find_method(method).defaults.weight_decay, decay) << method;
+    EXPECT_EQ(find_method(method).defaults.lr, 0.1) << method;
+  }
+}
+
 TEST(Methods, BitsOutsideTheRangeAreRefused) {
   for (const std::size_t bits : {0, 9, 16, 31, 33}) {
     EXPECT_NE(refusal(lq(bits, 2))

@@ -83,6 +83,26 @@ TEST(Layers, WeightsLearnAtTheRateThatTheirQuantizerSays) {
     EXPECT_EQ(p.parameter->learning_rate_factor, p.name == "weight" ? 1.0F : 0.01F) << p.name;
 }
 
+/// QIL's intervals at 1/100 of the weights' rate, LSQ's steps at theirs.
+TEST(Layers, WhatQuantizersTrainLearnsAtTheRateOfTheirMethod) {
+  for (const auto& [name, rate] : {std::pair{"qil", 0.01F}, std::pair{"lsq", 1.0F}}) {
+    SCOPED_TRACE(name);
+    const QuantizerInfo& method = *find_quantizer(name);
+    const auto expect_rate = [rate = rate](Quantizer& quantizer) {
+      std::size_t trained = 0;
+      quantizer.visit_state("", {.parameter =
+                                     [&](const std::string& parameter, Parameter& p) {
+                                       ++trained;
+                                       EXPECT_EQ(p.learning_rate_factor, rate) << parameter;
+                                     },
+                                 .buffer = [](const std::string&, Tensor&) {}});
+      EXPECT_GT(trained, 0U);
+    };
+    expect_rate(*method.make_weights({.bits = 2, .out_channels = 10, .filter_size = 6}));
+    expect_rate(*method.make_activations({.bits = 2}));
+  }
+}
+
 TEST(ReproducibilityTest, TrainingGivesTheSameBitsOnEveryIsaWithAnyThreads) {
   for (const std::size_t bits : {2U, 4U}) {
     const auto expected = train({kernels::detect_cpu(), 1}, Fusion::On, bits);

@@ -168,6 +168,17 @@ TEST_F(ProcedureTest, QilGoesOnFromARunOfItsOwnWithMoreBits) {
   expect_refusal(other, "is a run of method 'qil'");
 }
 
+TEST_F(ProcedureTest, QilGoesOnFromTwoBitsToOneBitActivations) {
+  const Finished trained = run(folder_, testing::train_arguments(folder_, "two", {"--method", "qil"}));
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const Finished down = run(folder_, {"quantize", "--from", folder_ / "two", "--out", folder_ / "q",
+                                      "--method", "qil", "--epochs", "1", "--wbits", "2", "--abits", "1"});
+  ASSERT_EQ(down.code, 0) << down.err;
+  const auto config = nlohmann::json::parse(read_file_text(folder_ / "q/1-1-bits/config.json"));
+  EXPECT_EQ(config.at("wbits"), 2);
+  EXPECT_EQ(config.at("abits"), 1);
+}
+
 TEST_F(ProcedureTest, AScheduleThatIsGivenBringsItsOwnWarmup) {
   const auto warmup = [&](const std::string& out, const Arguments& more) {
     Arguments arguments{"--method", "tsq", "--until", "sparse", "--epochs", "0"};
@@ -288,6 +299,27 @@ TEST(Procedures, EveryRowIsAMethodWithStagesThatResolve) {
     if (stages.back().change) stages.back().change(last);
     EXPECT_EQ(last.wbits, request.wbits);
     EXPECT_EQ(last.abits, request.abits);
+  }
+}
+
+TEST(Procedures, OptionsDefaultToThePublishedValues) {
+  struct Default {
+    const char* method;
+    const char* option;
+    OptionValue value;
+  };
+  const Default defaults[] = {{"qil", "first_bits", 5},     {"gdrq", "reshaping", "on"},
+                              {"tsq", "tfl_start", "otwa"}, {"tsq", "tfl_front", "asymmetric"},
+                              {"tsq", "tfl_bias", "on"},    {"tsq", "tfl_pictures", 2000},
+                              {"tsq", "tfl_positions", 8},  {"tsq", "tfl_lambda1", 0.01},
+                              {"tsq", "tfl_lambda2", 1},    {"tsq", "tfl_alternations", 25}};
+  for (const auto& [method, option, value] : defaults) {
+    SCOPED_TRACE(std::string(method) + ", " + option);
+    const auto found = std::ranges::find(procedures(), method, &ProcedureInfo::method);
+    ASSERT_NE(found, procedures().end());
+    const OptionValues options = resolve_options("procedure", (*found)->options, {});
+    ASSERT_TRUE(options.contains(option));
+    EXPECT_EQ(options.find(option)->second, value) << to_string(options.find(option)->second);
   }
 }
 

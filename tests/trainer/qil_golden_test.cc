@@ -153,6 +153,37 @@ TEST_F(QilGoldenTest, AFixedScaleIsThatOfTheFirstWeights) {
   }
 }
 
+/// Intervals from a run with levels of another scale, as a procedure carries them over.
+TEST_F(QilGoldenTest, AFixedScaleIsFoundForIntervalsThatWereThereBefore) {
+  const auto make = [](const char* scale) {
+    return find_quantizer("qil")->make_weights(
+        {.bits = 2, .out_channels = 4, .filter_size = 50, .options = {{"weight_scale", scale}}});
+  };
+  const auto unit = make("unit"), fixed = make("fixed");
+  const Tensor w = random_tensor({4, 50}, 3);
+  const Tensor of_unit = unit->forward(ctx_, w);
+  std::map<std::string, Tensor> state;
+  unit->visit_state(
+      "", {.parameter = [&](const std::string& name, Parameter& p) { state[name] = p.variable.value(); },
+           .buffer = [&](const std::string& name, Tensor& t) { state[name] = t; }});
+  const auto carry = [&](const std::string& name, Tensor& t) {
+    if (state.contains(name)) t.mutable_data()[0] = state.at(name).data()[0];
+  };
+  fixed->visit_state("", {.parameter = [&](const std::string& name,
+                                           Parameter& p) { carry(name, p.variable.mutable_value()); },
+                          .buffer = carry});
+  const Tensor y = fixed->forward(ctx_, w);
+  double square = 0, levels = 0, units = 0;
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    square += std::pow(static_cast<double>(w.data()[i]), 2);
+    levels += std::pow(static_cast<double>(y.data()[i]), 2);
+    units += std::pow(static_cast<double>(of_unit.data()[i]), 2);
+    EXPECT_EQ(y.data()[i] == 0.0F, of_unit.data()[i] == 0.0F) << i;
+  }
+  EXPECT_NEAR(levels, square, 1e-5 * square);
+  EXPECT_GT(std::fabs(units - square), 0.1 * square) << "else nothing was tested";
+}
+
 /// Their deviation is 0: in an interval of no width nothing would ever move them.
 TEST_F(QilGoldenTest, WeightsThatAreAllEqualHaveGradients) {
   for (std::size_t bits = 2; bits <= 8; ++bits) {
@@ -209,6 +240,16 @@ TEST_F(QilGoldenTest, TellsItsBoundsAndPruning) {
   EXPECT_LT(readings[0].value, readings[1].value);
   const auto zeros = std::count(y.values().begin(), y.values().end(), 0.0F);
   EXPECT_EQ(readings[2], (Reading{"pruned", static_cast<double>(zeros) / 200.0}));
+}
+
+TEST_F(QilGoldenTest, TellsThePruningOfActivations) {
+  const auto quantizer = find_quantizer("qil")->make_activations({.bits = 2});
+  const Tensor y = quantize(ctx_, Variable(random_tensor({8, 50}, 3)), *quantizer).value();
+  const auto zeros = static_cast<double>(std::count(y.values().begin(), y.values().end(), 0.0F));
+  const std::vector<Reading> readings = quantizer->readings();
+  ASSERT_EQ(readings.size(), 3U);
+  EXPECT_EQ(readings[2], (Reading{"pruned", zeros / 400.0}));
+  EXPECT_NE(zeros, 200.0) << "else the share of the others passes, too";
 }
 
 TEST_F(QilGoldenTest, BoundsThatAreLoggedAreTheFirstAndTheLastThreshold) {

@@ -116,6 +116,18 @@ TEST_F(TsqProcedure, SymmetricLayersAreFittedOnTheFloatNetsCodes) {
   }
 }
 
+TEST_F(TsqProcedure, PenaltiesPicturesAndPositionsAreThoseAskedFor) {
+  transform("default", {});
+  transform("given", {"tfl_lambda1=0.01", "tfl_lambda2=1", "tfl_positions=8"});
+  EXPECT_EQ(layers("given"), layers("default"));
+  transform("swapped", {"tfl_lambda1=1", "tfl_lambda2=0.01"});
+  EXPECT_NE(layers("swapped"), layers("default"));
+  transform("few", {"tfl_pictures=7", "tfl_positions=3"});
+  const auto found = json("few/2-transform.prepared.json").at("found");
+  EXPECT_EQ(found.at("pictures"), 7);
+  EXPECT_EQ(found.at("layers").at(0).at("samples"), 7 * 3);
+}
+
 TEST_F(TsqProcedure, ARandomStartIsAnotherOne) {
   transform("otwa", {});
   transform("random", {"tfl_start=random"});

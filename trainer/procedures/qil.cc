@@ -20,7 +20,7 @@ constexpr std::array kQilOptions{
                .help = "bits of the first stage (from a run of qil: one less than it has); each next one has "
                        "one less, down to wbits and abits",
                .default_value = 5,
-               .min = 2,
+               .min = 1,
                .max = 8},
 };
 

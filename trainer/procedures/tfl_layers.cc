@@ -194,6 +194,7 @@ std::vector<std::uint8_t> transposed(const std::vector<std::uint8_t>& fields, st
 struct LayerErrors {
   double start = 0, end = 0, power = 0;  ///< |y - Q(v)|^2 and |y|^2, of all channels
   std::size_t kept = 0;                  ///< channels whose start was better
+  std::size_t samples = 0;               ///< positions of all pictures
 };
 
 /// One layer: its samples, all its channels, and what is written back.
@@ -219,7 +220,7 @@ class LayerLearner {
     const bool own_front = options_.front == TflFront::Ternary;
     Samples target = sampler.collect(before, pictures, options_.positions, true);
     if (own_front) target.inputs = sampler.collect(point_.net, pictures, options_.positions, false).inputs;
-    LayerErrors errors;
+    LayerErrors errors{.samples = target.outputs.size() / site_.out_channels()};
     for (std::size_t g = 0; g < site_.groups(); ++g) {
       const TflInputs inputs(point_.backend, transposed(target.inputs[g], site_.filter_size()),
                              site_.filter_size(), table_.bits, intercept_);
@@ -351,12 +352,10 @@ bool stands_alone(const LayerNode& node, const std::vector<TflSite>& sites) {
 
 nlohmann::ordered_json report_of(const TflSite& site, const LayerErrors& errors) {
   const double power = errors.power > 0 ? errors.power : 1.0;
-  return {{"layer", site.name},
-          {"channels", site.out_channels()},
-          {"filter_size", site.filter_size()},
-          {"start_error", errors.start / power},
-          {"end_error", errors.end / power},
-          {"kept_start", errors.kept}};
+  return {
+      {"layer", site.name},        {"channels", site.out_channels()},     {"filter_size", site.filter_size()},
+      {"samples", errors.samples}, {"start_error", errors.start / power}, {"end_error", errors.end / power},
+      {"kept_start", errors.kept}};
 }
 
 }  // namespace

@@ -302,7 +302,8 @@ class GdrqActivations final : public ActivationQuantizer {
   }
 
  private:
-  /// 0 of a layer that was dead in every batch so far: all codes are 0.
+  /// 1 where no batch was seen (a net of no epochs), 0 of a layer that was dead in every batch so far: all
+  /// codes are 0.
   [[nodiscard]] float largest() const { return started_.data()[0] == 0.0F ? 1.0F : clip_point_.data()[0]; }
   [[nodiscard]] float scale() const { return largest() / static_cast<float>((1 << bits_) - 1); }
 

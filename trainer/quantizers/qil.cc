@@ -168,10 +168,11 @@ class QilWeights final : public IntegerWeightQuantizer {
 
  protected:
   void before_forward(const Context&, const Tensor& weights) override {
-    if (!parameters_.started() && spread(weights) > 0) {
-      parameters_.start(interval_for(weights));
-      if (kind_ == WeightScale::Fixed) scale_.fill(static_cast<float>(start_scale(weights)));
-    }
+    const bool starts = !parameters_.started() && spread(weights) > 0;
+    if (starts) parameters_.start(interval_for(weights));
+    // Intervals of a net with levels of another scale come without one.
+    if (kind_ == WeightScale::Fixed && parameters_.started() && (starts || !has_scale()))
+      scale_.fill(static_cast<float>(start_scale(weights)));
     const QilInterval now = parameters_.interval();
     const auto lowest = static_cast<float>(now.c - now.d + now.d / parameters_.q());
     const auto zeros = std::count_if(weights.values().begin(), weights.values().end(),
@@ -199,8 +200,9 @@ class QilWeights final : public IntegerWeightQuantizer {
   /// The largest level.
   [[nodiscard]] double top(const QilInterval& now) const {
     if (kind_ == WeightScale::ClipPoint) return now.c + now.d - now.d / parameters_.q();
-    return static_cast<double>(scale_.data()[0]);
+    return has_scale() ? static_cast<double>(scale_.data()[0]) : 1.0;
   }
+  [[nodiscard]] bool has_scale() const noexcept { return scale_.data()[0] > 0.0F; }
   /// Of the largest level, so that the levels' mean square is the weights'.
   [[nodiscard]] double start_scale(const Tensor& weights) const {
     double square = 0, levels = 0;
@@ -231,8 +233,8 @@ class QilWeights final : public IntegerWeightQuantizer {
 
   QilParameters parameters_;
   WeightScale kind_;
-  Tensor scale_ = Tensor::filled({1}, 1.0F);  ///< of unit and fixed
-  double pruned_ = 0;                         ///< share of zero codes in the last training forward
+  Tensor scale_ = Tensor::zeros({1});  ///< of fixed; 0: not yet
+  double pruned_ = 0;                  ///< share of zero codes in the last training forward
 };
 
 class QilActivations final : public ActivationQuantizer {

@@ -15,7 +15,7 @@ struct RunningClipOptions {
   ClipRange range = ClipRange::Positive;
 };
 
-/// Uniform activations below a clip T that follows their mean (GDRQ: Yu, Wen, Cheng, Sun, Han, Zhou, "GDRQ:
+/// Uniform activations below a clip T that follows their mean (GDRQ: Yu, Wen, Cheng, Sun, Han, Shi, "GDRQ:
 /// group-based distribution reshaping for quantization", 2019):
 ///
 ///   T         (1 - 0.01) T + 0.01 * 4 mean|x| of the whole batch, before the batch is quantized; the first

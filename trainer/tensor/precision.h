@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// In which precision a run computes its large products: those of its steps, of its teacher, and of the test
-// accuracy after each epoch. Weights, gradients, sums and everything else are float32 in any case, and so is
-// all of `trainer eval`, of a finished run's result and of its model.
+// In which precision a run computes its large products: of its steps, its teacher, the test accuracy after
+// each epoch, and what stages of a procedure find out before they train. Weights, gradients, sums and all
+// else are float32 in any case, and so is all of `trainer eval`, of a finished run's result and of its model.
 #pragma once
 
 #include <array>
