@@ -6,9 +6,8 @@
 //
 //   weights      k = sgn(w) floor(min(|w|, alpha) / s + 1/2), s = alpha / (2^(n-1) - 1), straight through;
 //                1 bit: sgn(w) mean|G|, sgn(0) = +1
-//   alpha        clip: k_w mean|G|, in each forward; search: the least sum|w - Q(w)|, found anew each epoch
-//   or
-//                every search_every steps
+//   alpha        clip: k_w mean|G|, in each forward; search: the least sum|w - Q(w)|, anew in each epoch
+//                or every search_every steps
 //   activations  T moves towards k_a mean(A) by eta, then clips and quantizes the same batch: s = T / (2^n -
 //                1); slope 1 on (0, T). (The paper prints the sign of that update wrongly.)
 //   reshaping    after each step W is clipped to k_w mean|G| (reshape = project)
