@@ -21,30 +21,18 @@ namespace {
 
 using namespace kernels;
 
-/// What bounds a family on registers, and how much of it one MAC takes.
-struct FamilyPeak {
-  std::string_view family, peak, avx2_peak;
-  double (*work_per_mac)(Widths);
-};
-constexpr FamilyPeak kFamilyPeaks[] = {
-    {"bitserial", kBitPeak, kBitPeak,
-     [](Widths w) { return static_cast<double>(w.weights * w.activations); }},
-    {"lut", kLookupPeak, kLookupPeak, [](Widths w) { return static_cast<double>(w.weights); }},
-    {"dot", kInt8Peak, kNarrowInt8Peak, [](Widths) { return 1.0; }},
-};
-
 void set_peak(const KernelInfo& kernel, Widths widths, bool vector, const ConvShape& shape, Row& row) {
   if (vector) {
     const std::size_t bytes = shape.out_channels * shape.filter_size() * widths.weights / 8;
     row.peak = read_peak_name(bytes);
     row.work = static_cast<double>(bytes);
   }
-  for (const FamilyPeak& peak : kFamilyPeaks) {
-    if (peak.family != family_name(kernel.family)) continue;
-    // A product with one pixel is bound by reading the weights or by counting, whichever takes longer.
-    (vector ? row.other_peak : row.peak) = kernel.isa == Isa::Avx2 ? peak.avx2_peak : peak.peak;
-    (vector ? row.other_work : row.work) = row.macs * peak.work_per_mac(widths);
-  }
+  const FamilyPeak* peak = peak_of(kernel.family);
+  if (peak == nullptr) return;
+  const OperandBits bits{widths.weights, widths.activations};
+  // A product with one pixel is bound by reading the weights or by counting, whichever takes longer.
+  (vector ? row.other_peak : row.peak) = peak->peak_on(kernel.isa, bits);
+  (vector ? row.other_work : row.work) = row.macs * peak->work_per_mac(bits);
 }
 
 /// The ISA levels of the run at which selection by cost takes `kernel`.

@@ -37,7 +37,10 @@ configure_file(${PROJECT_SOURCE_DIR}/cmake/bitplane.pc.in bitplane.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/bitplane.pc COMPONENT engine DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES ${PROJECT_BINARY_DIR}/bitplane-config.cmake ${PROJECT_BINARY_DIR}/bitplane-config-version.cmake
         COMPONENT engine DESTINATION ${BITPLANE_PACKAGE_DIR})
-install(FILES ${PROJECT_SOURCE_DIR}/LICENSE COMPONENT engine DESTINATION ${CMAKE_INSTALL_DOCDIR})
+foreach(component engine shared commands)
+  install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/third_party/NOTICES COMPONENT ${component}
+          DESTINATION ${CMAKE_INSTALL_DOCDIR})
+endforeach()
 
 if(BITPLANE_CLI)
   install(TARGETS bitplane_command COMPONENT commands RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

@@ -14,19 +14,22 @@
 #include "engine/cli/shared/number_flags.h"
 #include "engine/cli/shared/number_text.h"
 #include "engine/cli/shared/table.h"
+#include "engine/data/class_folder.h"
+#include "engine/data/dataset.h"
 #include "engine/data/picture.h"
 
 namespace bitplane::cli {
 namespace {
 
 using engine::data::Fit;
+using engine::data::Picture;
 
 constexpr std::uint64_t kMostClasses = 1'000'000;
 
 struct RunOptions {
   ModelOptions model;
   std::vector<std::string> pictures;
-  std::string fit = "resize";
+  std::string fit;  ///< "": as the model's data set has it
   bool strict = false;
   std::size_t top = 5;
   Format format = Format::Text;
@@ -34,13 +37,22 @@ struct RunOptions {
 
 struct FitInfo {
   std::string_view name;
-  Fit fit;
+  engine::Result<Picture> (*apply)(const Picture& picture, std::size_t height, std::size_t width);
   std::string_view done;  ///< what to say when it was applied
 };
 
-constexpr std::array<FitInfo, 2> kFits{{
-    {"resize", Fit::Resize, "resized"},
-    {"crop", Fit::CenterCrop, "scaled and cropped in the middle"},
+constexpr std::string_view kWhole = "resize", kMiddle = "evaluation";
+constexpr std::array<FitInfo, 3> kFits{{
+    {kWhole, [](const Picture& p, std::size_t h, std::size_t w) { return fit_picture(p, h, w, Fit::Resize); },
+     "resized"},
+    {"crop",
+     [](const Picture& p, std::size_t h, std::size_t w) { return fit_picture(p, h, w, Fit::CenterCrop); },
+     "scaled and cropped in the middle"},
+    {kMiddle,
+     [](const Picture& p, std::size_t h, std::size_t w) {
+       return engine::Result<Picture>(resample(p, engine::data::inference_window(p, h, w), h, w));
+     },
+     "scaled and cut as the pictures of the tests are"},
 }};
 
 std::vector<std::string> names_of_fits() {
@@ -50,8 +62,15 @@ std::vector<std::string> names_of_fits() {
   return names;
 }
 
-/// `name` is one of the list: the command line was checked.
-const FitInfo& find_fit(const std::string& name) {
+/// The one asked for (the command line was checked), or what tests of the model's data set do.
+const FitInfo& fit_of(const RunOptions& options, const engine::Model& model) {
+  const auto& provenance = model.spec().provenance;
+  const auto data = provenance.find("data");
+  const auto* set = data == provenance.end() ? nullptr : engine::data::find_dataset(data->second);
+  const bool middle = set != nullptr && set->tests == engine::data::TestPictures::Middle;
+  const std::string_view name = !options.fit.empty() ? std::string_view(options.fit)
+                                : middle             ? kMiddle
+                                                     : kWhole;
   return *std::find_if(kFits.begin(), kFits.end(), [&](const FitInfo& info) { return info.name == name; });
 }
 
@@ -61,17 +80,21 @@ struct Guess {
 };
 
 /// Pixels of the size that the model takes.
-std::vector<std::uint8_t> load_pixels(const std::string& path, const engine::InputShape& wanted,
+std::vector<std::uint8_t> load_pixels(const std::string& path, const engine::Model& model,
                                       const RunOptions& options) {
+  const engine::InputShape wanted = model.input();
+  const FitInfo& fit = fit_of(options, model);
   auto picture = take(engine::data::read_picture(path, wanted.channels));
-  if (picture.height == wanted.height && picture.width == wanted.width) return std::move(picture.pixels);
-  const std::string found = path + ": the picture is " + std::to_string(picture.height) + "x" +
-                            std::to_string(picture.width) + ", the model takes " +
-                            std::to_string(wanted.height) + "x" + std::to_string(wanted.width);
-  if (options.strict) throw CommandError(ExitCode::BadInput, found + "; scale it, or leave out --strict");
-  const FitInfo& fit = find_fit(options.fit);
-  note(found + "; " + std::string(fit.done));
-  return take(engine::data::fit_picture(picture, wanted.height, wanted.width, fit.fit)).pixels;
+  const bool fits = picture.height == wanted.height && picture.width == wanted.width;
+  if (fits && fit.name != kMiddle) return std::move(picture.pixels);
+  if (!fits) {
+    const std::string found = path + ": the picture is " + std::to_string(picture.height) + "x" +
+                              std::to_string(picture.width) + ", the model takes " +
+                              std::to_string(wanted.height) + "x" + std::to_string(wanted.width);
+    if (options.strict) throw CommandError(ExitCode::BadInput, found + "; scale it, or leave out --strict");
+    note(found + "; " + std::string(fit.done));
+  }
+  return take(fit.apply(picture, wanted.height, wanted.width)).pixels;
 }
 
 /// Softmax, the most probable first.
@@ -112,8 +135,7 @@ ExitCode run(const RunOptions& options) {
   auto session = take(engine::Session::create(model, session_options(options.model)));
   std::vector<std::vector<std::uint8_t>>
       inputs;  // all of them first: a bad one stops before anything is printed
-  for (const std::string& path : options.pictures)
-    inputs.push_back(load_pixels(path, model.input(), options));
+  for (const std::string& path : options.pictures) inputs.push_back(load_pixels(path, model, options));
   Json all = Json::array();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     check(session.run(inputs[i]));
@@ -134,9 +156,10 @@ Action declare_run(CLI::App& app) {
   auto options = std::make_shared<RunOptions>();
   add_model(app, options->model);
   app.add_option("PICTURE", options->pictures, "PNG or JPEG files")->required();
-  app.add_option("--fit", options->fit, "how a picture of another size gets the model's: resize or crop")
-      ->check(CLI::IsMember(names_of_fits()))
-      ->capture_default_str();
+  app.add_option("--fit", options->fit,
+                 "how a picture of another size gets the model's: resize, crop, or evaluation, as tests of "
+                 "folder-224 (default: evaluation for models of that set, else resize)")
+      ->check(CLI::IsMember(names_of_fits()));
   app.add_flag("--strict", options->strict, "refuse a picture of another size");
   add_number(app, WholeFlag{"--top", "classes to print", {1, kMostClasses}}, options->top);
   add_kernel_choice(app, options->model);

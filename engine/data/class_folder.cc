@@ -182,6 +182,9 @@ Result<PictureSet> load(const std::string& dir, Split split) {
   for (const std::string& file : set.files) {
     const auto picture = read_picture(file, set.channels);
     if (!picture.ok()) return picture.status();
+    if (picture->height != set.height || picture->width != set.width)
+      return bad_folder(
+          file, "it changed while the folder was read; wait until the folder is whole, and try again");
     set.pixels.insert(set.pixels.end(), picture->pixels.begin(), picture->pixels.end());
   }
   set.files.clear();

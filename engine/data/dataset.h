@@ -38,6 +38,12 @@ struct PictureSet {
   }
 };
 
+/// What a net sees of a test picture.
+enum class TestPictures : std::uint8_t {
+  Whole,
+  Middle,  ///< inference_window (class_folder.h), scaled
+};
+
 struct DatasetInfo {
   std::string_view name;
   std::string_view description;
@@ -45,6 +51,7 @@ struct DatasetInfo {
   std::string_view how_to_get;   ///< one sentence for whoever lacks the files
   std::size_t height, width, channels, classes;  ///< 0: what the folder holds
   Result<PictureSet> (*load)(const std::string& dir, Split split);
+  TestPictures tests = TestPictures::Whole;
 
   /// Holds whatever is in a folder that the user names.
   [[nodiscard]] bool of_any_folder() const noexcept { return classes == 0; }

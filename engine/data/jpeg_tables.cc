@@ -47,23 +47,30 @@ bool is_overlong(std::span<const std::uint8_t> rest, std::size_t length) noexcep
 
 }  // namespace
 
-bool has_overlong_huffman_table(std::span<const std::uint8_t> bytes) noexcept {
+std::string_view jpeg_fault(std::span<const std::uint8_t> bytes) noexcept {
   std::size_t at = 0;
-  if (marker_at(bytes, at) != kStartOfImage) return false;
+  if (marker_at(bytes, at) != kStartOfImage) return "";
+  bool tables = false, scan = false;
   while (at < bytes.size()) {
     const std::optional<std::uint8_t> code = marker_at(bytes, at);
     if (!code) {
       ++at;  // some writers pad their segments
       continue;
     }
-    if (*code == kEndOfImage || at + 2 > bytes.size()) return false;
+    if (*code == kEndOfImage) return scan ? "" : "without a scan";
+    if (at + 2 > bytes.size()) return "";
     const std::size_t length = std::size_t{bytes[at]} << 8U | bytes[at + 1];
-    if (length < 2) return false;
-    if (*code == kHuffmanTables && is_overlong(bytes.subspan(at + 2), length - 2)) return true;
+    if (length < 2) return "";
+    if (*code == kHuffmanTables && is_overlong(bytes.subspan(at + 2), length - 2))
+      return "whose Huffman table has more than 256 symbols";
+    tables = tables || *code == kHuffmanTables;
     at += length;
-    if (*code == kStartOfScan) skip_scan_data(bytes, at);
+    if (*code != kStartOfScan) continue;
+    if (!tables) return "without Huffman tables in front of its scan";
+    scan = true;
+    skip_scan_data(bytes, at);
   }
-  return false;
+  return "";
 }
 
 }  // namespace bitplane::engine::data

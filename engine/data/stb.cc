@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "engine/data/jpeg_tables.h"
 
@@ -37,7 +38,7 @@ thread_local std::size_t most_bytes = 0;
 #define STBI_ONLY_JPEG
 #define STBI_NO_STDIO
 #define STBI_MAX_DIMENSIONS 16384
-#define STBI_MALLOC(size) std::malloc(size)
+#define STBI_MALLOC(size) std::calloc(1, size)  // tables that a file lacks are zeros, not remains
 #define STBI_REALLOC(block, size) grow(block, size)
 #define STBI_FREE(block) std::free(block)
 #include <stb_image.h>
@@ -64,10 +65,10 @@ Status undecodable() {
 
 /// What stb_image must not see.
 Status check(std::span<const std::uint8_t> bytes) {
-  if (!has_overlong_huffman_table(bytes)) return {};
-  return {StatusCode::InvalidFile,
-          "found a JPEG whose Huffman table has more than 256 symbols, expected a whole PNG or JPEG file; "
-          "convert it or get it again"};
+  const std::string_view fault = jpeg_fault(bytes);
+  if (fault.empty()) return {};
+  return {StatusCode::InvalidFile, "found a JPEG " + std::string(fault) +
+                                       ", expected a whole PNG or JPEG file; convert it or get it again"};
 }
 
 /// stb_image gathers the compressed data in one block and inflates them into another; both begin at a guess

@@ -11,6 +11,7 @@
 #include "bitplane/safetensors.h"
 #include "cli/command.h"
 #include "cli/small_model.h"
+#include "engine/data/class_folder.h"
 #include "engine/data/picture.h"
 
 namespace bitplane::testing {
@@ -82,6 +83,31 @@ TEST_F(ModelCommands, AnotherSizeIsResizedAndSaidOrRefused) {
     expect_contains(outcome.out, "large.png");
   }
   expect_refusal(run_command({"run", model_, large, "--strict"}), 3, {"50x70", "28x28", "--strict"});
+}
+
+TEST_F(ModelCommands, EvaluationsWindowIsThatOfTheTestsAndTheDefaultOfItsDataSet) {
+  const std::string large = picture("large.png", 50, 70);
+  const auto read = engine::data::read_picture(large, 1);
+  ASSERT_TRUE(read.ok());
+  const engine::data::Window window = engine::data::inference_window(read.value(), 28, 28);
+  const std::string cut = folder_.file("cut.png");
+  ASSERT_TRUE(engine::data::write_png(cut, engine::data::resample(read.value(), window, 28, 28)).ok());
+  const auto guesses = [&](std::vector<std::string> command) {
+    command.emplace_back("--json");
+    const Outcome outcome = run_command(command);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return nlohmann::json::parse(outcome.out).at(0).at("guesses");
+  };
+  const auto expected = guesses({"run", model_, cut});
+  EXPECT_EQ(guesses({"run", model_, large, "--fit", "evaluation"}), expected);
+  EXPECT_NE(guesses({"run", model_, large}), expected);
+  engine::ModelSpec streamed = small_spec();
+  streamed.provenance["data"] = "folder-224";
+  const std::string other = folder_.file("streamed.safetensors");
+  ASSERT_TRUE(engine::write_model(other, streamed).ok());
+  EXPECT_EQ(guesses({"run", other, large}), expected);
+  EXPECT_NE(guesses({"run", other, cut}), expected) << "pictures of the model's size are cut, too";
+  EXPECT_EQ(guesses({"run", other, cut, "--fit", "resize"}), expected);
 }
 
 TEST_F(ModelCommands, OneBadPictureStopsBeforeAnythingIsPrinted) {

@@ -209,6 +209,22 @@ TEST(Picture, APngThatInflatesBeyondItsPixelsIsRefused) {
   EXPECT_EQ(decode_with_stb(bomb, 1).status().code(), StatusCode::InvalidFile);
 }
 
+// stb_image 2.27 decodes them all the same, from what lies in memory.
+TEST(Picture, AJpegWithoutAScanOrTablesIsRefused) {
+  const TemporaryFolder folder;
+  const Bytes no_scan{0xff, 0xd8, 0xff, 0xc0, 0x00, 0x0b, 0x08, 0x00, 0x10,
+                      0x00, 0x10, 0x01, 0x01, 0x11, 0x00, 0xff, 0xd9};
+  const auto message_of = [&](const Bytes& file) {
+    return read_picture(folder.write("p.jpg", file), 1).status().message();
+  };
+  EXPECT_NE(message_of(no_scan).find("without a scan"), std::string::npos) << message_of(no_scan);
+  Bytes no_tables = grey_jpeg();
+  const Bytes begin{0xff, 0xc4};
+  const auto first = std::search(no_tables.begin(), no_tables.end(), begin.begin(), begin.end());
+  no_tables.erase(first, first + 2 * 22);  // both segments
+  EXPECT_NE(message_of(no_tables).find("without Huffman tables"), std::string::npos) << message_of(no_tables);
+}
+
 TEST(Picture, NoDamageCrashes) {
   constexpr unsigned kSeed = 20;
   std::mt19937 random(kSeed);

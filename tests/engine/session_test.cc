@@ -164,6 +164,23 @@ TEST(Session, AKernelInItsPaddingIsPackedSoon) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
 }
 
+/// As wide a picture: each border class has as many taps inside as it is wide.
+TEST(Session, AKernelAsWideAsItsPictureIsPackedSoon) {
+  constexpr std::size_t kWide = std::size_t{1} << 15;
+  Quantize offset = reference::quantize();
+  offset.offset = 0.5F;
+  Conv2d conv{.out_channels = 4,
+              .kernel_w = kWide,
+              .pad_w = kWide - 1,
+              .weights = reference::plane_weights(4, kWide),
+              .bias = {}};
+  const Model model = make_model(
+      reference::SpecBuilder(1, kWide, 1).add("quant", offset).add("conv", std::move(conv)).spec());
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(make_session(model, {.family = "bitserial"}).output().size(), 4 * (2 * kWide - 1));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+}
+
 TEST(Session, InputsOfTheWrongSizeAreRefused) {
   Session session = make_session(make_model(reference::small_net()), {.batch = 2});
   EXPECT_EQ(session.run(std::vector<std::uint8_t>(64)).code(), StatusCode::InvalidArgument);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reads tests/golden/*.json (see the files' own hint for how they were made).
+// Reads tests/golden/*.json (README.md there says how they were made).
 #pragma once
 
 #include <cstddef>

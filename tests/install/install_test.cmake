@@ -114,6 +114,10 @@ function(check_pkg_config prefix how)
   endforeach()
 endfunction()
 
+file(GLOB_RECURSE notices "${prefix}/*/NOTICES")
+if(NOT notices)
+  message(FATAL_ERROR "the component engine brings no third-party notices")
+endif()
 check_package("${prefix}" bitplane::engine)
 # What is not installed is not found, and named.
 execute_process(COMMAND "${CMAKE_COMMAND}" -S "${SOURCE}/tests/install/consumer" -B "${WORK}/not_installed" ${common}

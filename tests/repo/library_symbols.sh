@@ -13,7 +13,7 @@ reject() { # reject RULE LINES
 }
 
 functions='status_code_name|validate|serialize_model|write_model|parse_model|read_model|write_file_atomically'
-functions+='|dtype_name|dtype_size|parse_safetensors|serialize_safetensors|self_test'
+functions+='|dtype_name|dtype_size|parse_safetensors|serialize_safetensors|self_test|zero_byte'
 public="^(bitplane_[a-z0-9_]+$|bitplane::engine::(Model|Session)::|bitplane::engine::($functions)\\()"
 if [ -e "$shared" ]; then
   exported=$("$nm" -DC --defined-only "$shared" | awk '{ $1 = $2 = ""; print substr($0, 3) }')

@@ -17,6 +17,7 @@
 #include "trainer/interchange/torch_view.h"
 #include "trainer/methods/method.h"
 #include "trainer/nets/net.h"
+#include "trainer/nets/net_file.h"
 #include "trainer/nn/layers.h"
 #include "trainer/trainer_command.h"
 #include "trainer_support.h"
@@ -89,12 +90,12 @@ TEST(Interchange, EveryNetComesBackBitForBit) {
     const auto net = build(name, input), other = build(name, input);
     randomize(*net, 1);
     randomize(*other, 1000);
-    write_bytes(path, torch_file_bytes(*net, name));
-    const ImportSummary summary = import_torch_file(path, *other, name, MissingValues::Refuse);
+    write_bytes(path, torch_file_bytes(*net, {name}));
+    const ImportSummary summary = import_torch_file(path, *other, {name}, MissingValues::Refuse);
     EXPECT_TRUE(bits_of_net(*other) == bits_of_net(*net));
     EXPECT_EQ(summary.taken, bits_of_net(*net).size());
     std::set<std::string> names;
-    for (const TorchTensor& tensor : torch_view(*net, name).tensors)
+    for (const TorchTensor& tensor : torch_view(*net, {name}).tensors)
       EXPECT_TRUE(names.insert(tensor.name).second);
   }
 }
@@ -107,7 +108,7 @@ TEST(Interchange, LayoutsAreThoseOfPyTorch) {
   net.emplace<Flatten>("flatten");
   net.emplace<Linear>("fc", LinearOptions{.in_features = 2 * 3 * 4, .out_features = 5});
   randomize(net, 7);
-  const std::vector<std::byte> bytes = torch_file_bytes(net, "some-net");
+  const std::vector<std::byte> bytes = torch_file_bytes(net, {"some-net"});
   const auto file = engine::parse_safetensors(bytes);
   ASSERT_TRUE(file.ok()) << file.status().message();
   std::map<std::string, engine::TensorView> tensors;
@@ -137,6 +138,67 @@ TEST(Interchange, LayoutsAreThoseOfPyTorch) {
         EXPECT_EQ(value("fc.weight", o * 24 + c * 12 + pixel), linear[o * 24 + pixel * 2 + c]);
 }
 
+/// Layout and flattened channels of the layer's weights.
+std::pair<TorchLayout, std::size_t> layout_of(Module& net, const std::string& name, std::size_t picture = 3) {
+  for (const TorchTensor& tensor : torch_view(net, {"some-net", picture}).tensors) {
+    if (tensor.name == name + ".weight") return {tensor.layout, tensor.channels};
+  }
+  throw std::runtime_error("no weights of " + name);
+}
+using Layout = std::pair<TorchLayout, std::size_t>;
+
+TEST(Interchange, FlattenedChannelsAreFoundBehindAnyLayer) {
+  Sequential perceptron;
+  perceptron.emplace<Flatten>("flatten");
+  perceptron.emplace<Linear>("fc1", LinearOptions{.in_features = 24, .out_features = 5});
+  perceptron.emplace<Relu>("relu");
+  perceptron.emplace<Linear>("fc2", LinearOptions{.in_features = 5, .out_features = 4});
+  EXPECT_EQ(layout_of(perceptron, "fc1"), Layout(TorchLayout::LinearOnPicture, 3));
+  EXPECT_EQ(layout_of(perceptron, "fc1", 1), Layout(TorchLayout::LinearOnPicture, 1));
+  EXPECT_EQ(layout_of(perceptron, "fc2"), Layout(TorchLayout::Same, 0));
+
+  Sequential padded;
+  padded.emplace<Conv2d>("conv", Conv2dOptions{.in_channels = 3, .out_channels = 16});
+  padded.emplace<ZeroChannelShortcut>("zeros", ShortcutOptions{.front = 5, .back = 11});
+  padded.emplace<Flatten>("flatten");
+  padded.emplace<Linear>("fc", LinearOptions{.in_features = 32 * 4, .out_features = 5});
+  EXPECT_EQ(layout_of(padded, "fc"), Layout(TorchLayout::LinearOnPicture, 32));
+
+  const auto read = [](const std::string& layers) {
+    const TemporaryFolder folder;
+    write_file_text(folder / "net.json", "{\"layers\": [" + layers + "]}");
+    return build_net(
+        read_net_file(folder / "net.json"),
+        {.input = {8, 8, 3}, .classes = 10, .width = 1.0, .plan = make_plan(resolve_method({"float"}))});
+  };
+  const auto residual = read(R"({"type": "conv", "name": "first", "channels": 8, "place": "first"},
+    {"type": "residual", "name": "block", "branch": [{"type": "conv", "name": "inner", "channels": 8}]},
+    {"type": "average_pool", "kernel": 4, "stride": 4}, {"type": "flatten"},
+    {"type": "linear", "name": "fc", "features": "classes", "place": "last"})");
+  EXPECT_EQ(layout_of(*residual, "fc"), Layout(TorchLayout::LinearOnPicture, 8));
+  const auto ways = read(R"({"type": "branches", "name": "ways", "ways": [
+    {"name": "a", "layers": [{"type": "conv", "name": "first", "channels": 8, "place": "first"}, {"type": "flatten"}]},
+    {"name": "b", "layers": [{"type": "conv", "name": "second", "channels": 4, "place": "first"}, {"type": "flatten"}]}]},
+    {"type": "linear", "name": "fc", "features": "classes", "place": "last"})");
+  EXPECT_NE(message_of<std::invalid_argument>([&] {
+              (void)layout_of(*ways, "fc");
+            }).find("layer 'fc' reads several flattened parts"),
+            std::string::npos);
+}
+
+/// Where padding counts, a constant in front of an average is less at the border behind it.
+TEST(Interchange, ABiasDoesNotPassAnAverageOfPadding) {
+  for (const auto& [padding, pad, folded] : {std::tuple{PoolPadding::Included, 1U, false},
+                                             {PoolPadding::Excluded, 1U, true},
+                                             {PoolPadding::Included, 0U, true}}) {
+    Sequential net;
+    net.emplace<Conv2d>("conv", Conv2dOptions{.in_channels = 3, .out_channels = 4});
+    net.emplace<AveragePool>("pool", PoolOptions{.kernel = 3, .stride = 1, .pad = pad, .padding = padding});
+    net.emplace<BatchNorm>("bn", BatchNormModuleOptions{.channels = 4});
+    EXPECT_EQ(!torch_view(net, {"some-net"}).folded.empty(), folded) << pad;
+  }
+}
+
 /// Copies the container with changes.
 std::vector<std::byte> changed(const std::vector<std::byte>& bytes,
                                const std::function<void(engine::Container&)>& change) {
@@ -151,7 +213,7 @@ TEST(Interchange, OneMessageListsAllThatDoesNotFit) {
   static constexpr std::array<float, 3> kThree{};
   const engine::TensorView three{
       .dtype = engine::DType::F32, .shape = {3}, .bytes = std::as_bytes(std::span(kThree))};
-  write_bytes(folder / "w", changed(torch_file_bytes(*net, "cnn-small"), [&](engine::Container& c) {
+  write_bytes(folder / "w", changed(torch_file_bytes(*net, {"cnn-small"}), [&](engine::Container& c) {
                 std::erase_if(c.tensors, [](const auto& t) {
                   return t.name == "conv2.weight" || t.name == "bn4.running_var";
                 });
@@ -162,14 +224,14 @@ TEST(Interchange, OneMessageListsAllThatDoesNotFit) {
               }));
   const auto before = bits_of_net(*net);
   const auto message = message_of<cli::CommandError>(
-      [&] { (void)import_torch_file(folder / "w", *net, "cnn-small", MissingValues::Refuse); });
+      [&] { (void)import_torch_file(folder / "w", *net, {"cnn-small"}, MissingValues::Refuse); });
   for (const char* part : {"does not fit net 'cnn-small'", "missing 2: conv2.weight, bn4.running_var",
                            "of another shape 1: bn1.weight [3] F32 (wanted [4])",
                            "not of this net 1: head.weight", "--init-missing keep"}) {
     EXPECT_NE(message.find(part), std::string::npos) << part << " in " << message;
   }
   EXPECT_EQ(bits_of_net(*net), before) << "a refused file changes nothing";
-  const ImportSummary kept = import_torch_file(folder / "w", *net, "cnn-small", MissingValues::Keep);
+  const ImportSummary kept = import_torch_file(folder / "w", *net, {"cnn-small"}, MissingValues::Keep);
   EXPECT_EQ(kept.kept.size(), 3U);
   EXPECT_EQ(kept.unused, std::vector<std::string>{"head.weight"});
 }
@@ -179,7 +241,7 @@ TEST(Interchange, NumbersThatNoNetCanHaveAreRefused) {
   const auto net = build("cnn-small", {28, 28, 1});
   const auto refused = [&](const std::string& tensor, const auto& values) {
     const engine::DType type = sizeof(values[0]) == sizeof(double) ? engine::DType::F64 : engine::DType::F32;
-    write_bytes(folder / "w", changed(torch_file_bytes(*net, "cnn-small"), [&](engine::Container& c) {
+    write_bytes(folder / "w", changed(torch_file_bytes(*net, {"cnn-small"}), [&](engine::Container& c) {
                   for (auto& t : c.tensors) {
                     if (t.name == tensor)
                       t.tensor = {
@@ -188,7 +250,7 @@ TEST(Interchange, NumbersThatNoNetCanHaveAreRefused) {
                 }));
     const auto before = bits_of_net(*net);
     const auto message = message_of<cli::CommandError>(
-        [&] { (void)import_torch_file(folder / "w", *net, "cnn-small", MissingValues::Keep); });
+        [&] { (void)import_torch_file(folder / "w", *net, {"cnn-small"}, MissingValues::Keep); });
     EXPECT_EQ(bits_of_net(*net), before) << "a refused file changes nothing";
     return message;
   };
@@ -213,7 +275,7 @@ TEST(Interchange, AFloatNetIsAStartForEveryMethod) {
   for (const std::string net : {"cnn-small", "resnet-20"}) {
     const auto from = build(net, input);
     randomize(*from, 1);
-    write_bytes(folder / "w", torch_file_bytes(*from, net));
+    write_bytes(folder / "w", torch_file_bytes(*from, {net}));
     const auto wanted = bits_of_net(*from);
     for (const MethodInfo& method : methods()) {
       if (method.start == MethodStart::FloatNet) continue;
@@ -223,7 +285,7 @@ TEST(Interchange, AFloatNetIsAStartForEveryMethod) {
                                                               .abits = method.defaults.abits}));
       const auto to = build_net(net, {.input = input, .classes = 10, .width = 0.25, .plan = plan});
       const auto before = bits_of_net(*to);
-      const ImportSummary summary = import_torch_file(folder / "w", *to, net, MissingValues::Refuse);
+      const ImportSummary summary = import_torch_file(folder / "w", *to, {net}, MissingValues::Refuse);
       EXPECT_TRUE(summary.kept.empty());
       std::size_t taken = 0;
       for (const auto& [name, bits] : bits_of_net(*to)) {
@@ -241,7 +303,7 @@ TEST(Interchange, ABiasInFrontOfANormMovesItsMean) {
   const auto net = build("cnn-small", {28, 28, 1});
   randomize(*net, 3);
   static constexpr std::array<float, 4> kBias{0.5F, -1.0F, 2.0F, 0.25F};
-  write_bytes(folder / "w", changed(torch_file_bytes(*net, "cnn-small"), [&](engine::Container& c) {
+  write_bytes(folder / "w", changed(torch_file_bytes(*net, {"cnn-small"}), [&](engine::Container& c) {
                 c.tensors.push_back({.name = "conv1.bias",
                                      .tensor = {.dtype = engine::DType::F32,
                                                 .shape = {4},
@@ -253,7 +315,7 @@ TEST(Interchange, ABiasInFrontOfANormMovesItsMean) {
     if (b.name == "bn1.running_mean") mean = b.buffer;
   }
   before.assign(mean->values().begin(), mean->values().end());
-  (void)import_torch_file(folder / "w", *net, "cnn-small", MissingValues::Refuse);
+  (void)import_torch_file(folder / "w", *net, {"cnn-small"}, MissingValues::Refuse);
   for (std::size_t c = 0; c < 4; ++c) EXPECT_EQ(mean->data()[c], before[c] - kBias[c]);
 }
 

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "trainer/nn/layers.h"
+#include "trainer/ops/batch_norm.h"
 #include "trainer/ops/loss.h"
 #include "trainer/optim/optimizer.h"
 #include "trainer/quantizers/list.h"
@@ -81,6 +82,18 @@ TEST(Layers, WeightsLearnAtTheRateThatTheirQuantizerSays) {
                 find_quantizer("ttq")->make_weights({.bits = 2, .out_channels = 10, .filter_size = 6}));
   for (const NamedParameter& p : named_parameters(levels))
     EXPECT_EQ(p.parameter->learning_rate_factor, p.name == "weight" ? 1.0F : 0.01F) << p.name;
+}
+
+/// It has no variance: blended in, it would take the running one to 0, right before the test pass.
+TEST(Layers, BatchNormLearnsNothingFromOneRow) {
+  Backend backend;
+  const Context ctx{backend};
+  Tensor mean = random_tensor({3}, 1), var = Tensor::filled({3}, 2.0F);
+  const auto bits_before = std::pair{bits_of(mean), bits_of(var)};
+  (void)batch_norm(ctx, Variable(random_tensor({1, 3}, 2)), {{}, {}, &mean, &var});
+  EXPECT_EQ(std::pair(bits_of(mean), bits_of(var)), bits_before);
+  (void)batch_norm(ctx, Variable(random_tensor({2, 3}, 2)), {{}, {}, &mean, &var});
+  EXPECT_NE(bits_of(mean), bits_before.first);
 }
 
 /// QIL's intervals at 1/100 of the weights' rate, LSQ's steps at theirs.

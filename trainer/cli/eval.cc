@@ -31,10 +31,21 @@ struct EvalOptions {
 /// Another data set's accuracy means nothing unless it has the same classes.
 void refuse_other_classes(const LoadedRun& run, const std::string& data,
                           const engine::data::PictureSet& test) {
-  if (data == run.folder.config().data || run.task.labels == test.class_names) return;
-  throw std::invalid_argument("the run was trained on " + run.folder.config().data +
-                              ", whose classes are not those of " + data +
-                              "; give that data set, or --other-data");
+  if (run.task.labels == test.class_names) return;
+  throw std::invalid_argument(
+      "the run was trained on " + run.folder.config().data + ", whose classes are not those of " +
+      (data == run.folder.config().data ? "this folder" : data) + "; give that data set, or --other-data");
+}
+/// Rows of another width would be read as others.
+void refuse_other_sizes(const LoadedRun& run, const engine::data::PictureSet& test) {
+  const auto text = [](std::size_t height, std::size_t width, std::size_t channels) {
+    return std::to_string(height) + "x" + std::to_string(width) + "x" + std::to_string(channels);
+  };
+  const auto& input = run.task.input;
+  const std::string wanted = text(input.height, input.width, input.channels);
+  const std::string found = text(test.height, test.width, test.channels);
+  if (wanted != found)
+    throw std::invalid_argument("the pictures are " + found + ", the run was trained on " + wanted);
 }
 
 /// The run's settings, on the data set that is asked for.
@@ -57,6 +68,7 @@ cli::ExitCode eval(const EvalOptions& options) {
   const auto test =
       cli::take(engine::data::load_dataset(config.data, config.data_dir, engine::data::Split::Test));
 
+  refuse_other_sizes(run, test);
   if (!options.other_data) refuse_other_classes(run, config.data, test);
   const Evaluator evaluator(describe_run(run), run_features());
   ThreadPool threads(thread_count(config));

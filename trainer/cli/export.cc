@@ -45,7 +45,8 @@ Written write_engine_model(const LoadedRun& run, const std::string& path) {
 }
 
 Written write_torch_weights(const LoadedRun& run, const std::string& path) {
-  cli::check(engine::write_file_atomically(path, torch_file_bytes(*run.net, run.folder.config().net)));
+  cli::check(engine::write_file_atomically(
+      path, torch_file_bytes(*run.net, {run.folder.config().net, run.task.input.channels})));
   return {.title = "float weights  ",
           .path = path,
           .name = net_title(run.folder.config().net),

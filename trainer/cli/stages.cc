@@ -16,6 +16,7 @@
 #include "trainer/run/build.h"
 #include "trainer/run/net_state.h"
 #include "trainer/run/quantized_parts.h"
+#include "trainer/run/stop.h"
 
 namespace bitplane::train {
 namespace {
@@ -144,6 +145,10 @@ void use_surroundings(const StageRequest& request, ProcedurePlan& plan) {
   }
 }
 
+void note_how_it_goes_on(const ProcedureFolder& folder) {
+  cli::note("the whole procedure goes on with: trainer resume " + folder.path());
+}
+
 void print_stages(const ProcedureFolder& folder) {
   const auto& stages = folder.plan().stages;
   std::cout << "procedure      " << folder.path() << " (" << folder.plan().procedure->method << ")\n";
@@ -191,11 +196,16 @@ ExitCode run_stages(ProcedureFolder folder, const StageRequest& request) {
     Training training = begin_or_resume(folder, i, *data);
     const std::optional<Finished> finished = train_to_the_end(training, *data);
     if (!finished) {
-      cli::note("the whole procedure goes on with: trainer resume " + folder.path());
+      note_how_it_goes_on(folder);
       return ExitCode::Interrupted;
     }
     folder.set_done(i, finished->result);
     rows.push_back(finished_json(training, *finished));
+    // Asked for while the stage's last epoch was measured: nothing was left to stop there.
+    if (StopSignal::requested() && i != left.back()) {
+      note_how_it_goes_on(folder);
+      return ExitCode::Interrupted;
+    }
   }
   if (request.format == cli::Format::Text) {
     print_stages(folder);

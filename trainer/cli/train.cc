@@ -64,6 +64,7 @@ Config config_of(const TrainOptions& options) {
   require_random_start(config.method);
   if (config.out.empty()) throw std::invalid_argument("give the run a folder: --out runs/NAME");
   config.teacher = absolute_path(config.teacher);
+  config.init_from = absolute_path(config.init_from);
   RunFolder::refuse_existing_run(config.out);
   return config;
 }

@@ -151,7 +151,7 @@ class Import {
 
 }  // namespace
 
-ImportSummary import_torch_file(const std::string& path, Module& net, std::string_view net_name,
+ImportSummary import_torch_file(const std::string& path, Module& net, const TorchNet& names,
                                 MissingValues missing) {
   const std::vector<std::byte> bytes = read_file_bytes(path);
   const auto container = engine::parse_safetensors(bytes);
@@ -160,17 +160,17 @@ ImportSummary import_torch_file(const std::string& path, Module& net, std::strin
                             path + ": " + container.status().message() +
                                 "; write float32 with safetensors.torch.save_file(net.state_dict(), path)");
   }
-  const TorchView view = torch_view(net, net_name);
+  const TorchView view = torch_view(net, names);
   Import import(path, container->tensors);
   import.plan(view);
-  import.check(net_name, missing);
+  import.check(names.name, missing);
   import.check_numbers();
   return import.carry_out();
 }
 
-std::vector<std::byte> torch_file_bytes(Module& net, std::string_view net_name) {
+std::vector<std::byte> torch_file_bytes(Module& net, const TorchNet& names) {
   static constexpr std::array<std::byte, sizeof(std::int64_t)> kZero{};
-  const TorchView view = torch_view(net, net_name);
+  const TorchView view = torch_view(net, names);
   std::vector<std::vector<float>> values;
   values.reserve(view.tensors.size());
   engine::Container container;

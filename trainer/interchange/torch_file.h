@@ -7,9 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "trainer/interchange/torch_view.h"
 #include "trainer/nn/module.h"
 
 namespace bitplane::train {
@@ -25,10 +25,10 @@ struct ImportSummary {
 
 /// Reads float32 or float64. Throws cli::CommandError (BadInput) with one message that lists every missing,
 /// misshaped and unused name; with MissingValues::Keep only for a file that shares nothing with the net.
-ImportSummary import_torch_file(const std::string& path, Module& net, std::string_view net_name,
+ImportSummary import_torch_file(const std::string& path, Module& net, const TorchNet& names,
                                 MissingValues missing);
 
 /// The bytes of the file; what import_torch_file() reads back to the same bits.
-[[nodiscard]] std::vector<std::byte> torch_file_bytes(Module& net, std::string_view net_name);
+[[nodiscard]] std::vector<std::byte> torch_file_bytes(Module& net, const TorchNet& names);
 
 }  // namespace bitplane::train

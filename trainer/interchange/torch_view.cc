@@ -18,7 +18,8 @@ namespace {
 /// The layer graph, looked up by name.
 class Graph {
  public:
-  explicit Graph(const Module& net) : graph_(layer_graph(net)) {
+  Graph(const Module& net, std::size_t picture_channels)
+      : picture_channels_(picture_channels), graph_(layer_graph(net)) {
     for (const LayerNode& node : graph_.nodes) {
       by_name_[node.name] = &node;
       for (const std::string& input : node.inputs) ++readers_[input];
@@ -34,28 +35,17 @@ class Graph {
     return node.inputs.size() == 1 ? find(node.inputs[0]) : nullptr;
   }
 
-  /// Channels of the picture that reaches `linear` through a Flatten; nothing when none does.
+  /// Channels of the picture that reaches the linear layer through a Flatten; nothing when none does.
   [[nodiscard]] std::optional<std::size_t> flattened_channels(const LayerNode& linear) const {
-    const LayerNode* node = input_of(linear);
-    while (node != nullptr && !std::holds_alternative<const Flatten*>(node->layer)) {
-      if (ends_a_picture(*node)) return std::nullopt;
-      node = input_of(*node);
-    }
-    if (node == nullptr) return std::nullopt;
-    for (node = input_of(*node); node != nullptr; node = input_of(*node)) {
-      if (const auto* conv = std::get_if<const Conv2d*>(&node->layer)) return (*conv)->options().out_channels;
-      if (const auto* norm = std::get_if<const BatchNorm*>(&node->layer)) return (*norm)->options().channels;
-    }
-    throw std::invalid_argument("no layer in front of '" + linear.name +
-                                "' says how many channels are flattened");
+    return flattened(linear.inputs.front(), linear.name);
   }
 
   /// The convolution or linear layer whose output reaches the norm, and nothing else, with nothing but
   /// pooling between.
   [[nodiscard]] const LayerNode* product_in_front(const LayerNode& norm) const {
     const LayerNode* node = input_of(norm);
-    while (node != nullptr && (std::holds_alternative<const MaxPool*>(node->layer) ||
-                               std::holds_alternative<const AveragePool*>(node->layer))) {
+    while (node != nullptr &&
+           (std::holds_alternative<const MaxPool*>(node->layer) || averages_of_pixels(*node))) {
       if (readers_.at(node->name) != 1) return nullptr;
       node = input_of(*node);
     }
@@ -71,6 +61,48 @@ class Graph {
   [[nodiscard]] static bool ends_a_picture(const LayerNode& node) {
     return is_product(node) || std::holds_alternative<const GlobalAveragePool*>(node.layer);
   }
+  /// A constant passes unchanged. Not where padding counts: it is less at the border then.
+  [[nodiscard]] static bool averages_of_pixels(const LayerNode& node) {
+    const auto* const* pool = std::get_if<const AveragePool*>(&node.layer);
+    return pool != nullptr &&
+           ((*pool)->options().pad == 0 || (*pool)->options().padding == PoolPadding::Excluded);
+  }
+  [[nodiscard]] std::size_t channels_of(const std::string& name) const {
+    if (name == LayerGraph::kInput) return picture_channels_;
+    const LayerNode& node = *by_name_.at(name);
+    if (const auto* conv = std::get_if<const Conv2d*>(&node.layer)) return (*conv)->options().out_channels;
+    if (const auto* linear = std::get_if<const Linear*>(&node.layer))
+      return (*linear)->options().out_features;
+    std::size_t channels = 0;
+    if (const auto* shortcut = std::get_if<const ZeroChannelShortcut*>(&node.layer))
+      channels = (*shortcut)->options().front + (*shortcut)->options().back;
+    const bool joins = std::holds_alternative<const Concat*>(node.layer);
+    for (const std::string& input : node.inputs) {
+      channels += channels_of(input);
+      if (!joins) break;
+    }
+    return channels;
+  }
+  [[nodiscard]] std::optional<std::size_t> flattened(const std::string& name,
+                                                     const std::string& reader) const {
+    if (name == LayerGraph::kInput) return std::nullopt;
+    const LayerNode& node = *by_name_.at(name);
+    if (std::holds_alternative<const Flatten*>(node.layer)) return channels_of(node.inputs.front());
+    if (ends_a_picture(node)) return std::nullopt;
+    const std::optional<std::size_t> channels = flattened(node.inputs.front(), reader);
+    if (node.inputs.size() == 1 || std::holds_alternative<const Add*>(node.layer)) return channels;
+    for (const std::string& input : node.inputs) {
+      if (!flattened(input, reader)) continue;
+      throw std::invalid_argument(
+          "layer '" + reader +
+          "' reads several flattened parts side by side, which have no counterpart in "
+          "PyTorch's order: put one flatten behind '" +
+          node.name + "'");
+    }
+    return std::nullopt;
+  }
+
+  std::size_t picture_channels_;
   LayerGraph graph_;
   std::map<std::string, const LayerNode*> by_name_;
   std::map<std::string, std::size_t> readers_;
@@ -95,7 +127,8 @@ std::string torch_value_name(const std::string& value) {
 
 class ViewMaker {
  public:
-  ViewMaker(const Module& net, std::string_view net_name) : graph_(net), net_name_(net_name) {}
+  ViewMaker(const Module& net, const TorchNet& names)
+      : graph_(net, names.picture_channels), net_name_(names.name) {}
 
   void add(const std::string& name, Tensor& values) {
     const SplitName parts = split(name);
@@ -184,8 +217,8 @@ void TorchTensor::from_torch(const float* file) const {
   transpose_rows(file, values->mutable_data(), r.rows, r.channels, r.pixels);
 }
 
-TorchView torch_view(Module& net, std::string_view net_name) {
-  ViewMaker maker(net, net_name);
+TorchView torch_view(Module& net, const TorchNet& names) {
+  ViewMaker maker(net, names);
   for (const NamedParameter& p : named_parameters(net))
     maker.add(p.name, p.parameter->variable.mutable_value());
   for (const NamedBuffer& b : named_buffers(net)) maker.add(b.name, *b.buffer);

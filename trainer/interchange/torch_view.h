@@ -12,6 +12,12 @@
 
 namespace bitplane::train {
 
+/// What a net's file has to know beside the net.
+struct TorchNet {
+  std::string_view name;             ///< as in the config
+  std::size_t picture_channels = 3;  ///< 1: grey
+};
+
 enum class TorchLayout : std::uint8_t {
   Same,
   Convolution,      ///< ours [out][kh][kw][in / groups], theirs [out][in / groups][kh][kw]
@@ -48,7 +54,8 @@ struct TorchView {
   std::vector<std::string> left_out;
 };
 
-/// Everything but what belongs to quantizers. `net_name` as in the config.
-[[nodiscard]] TorchView torch_view(Module& net, std::string_view net_name);
+/// Everything but what belongs to quantizers. Throws std::invalid_argument for flattened parts that are
+/// joined behind their Flatten.
+[[nodiscard]] TorchView torch_view(Module& net, const TorchNet& names);
 
 }  // namespace bitplane::train

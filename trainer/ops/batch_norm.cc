@@ -88,8 +88,9 @@ Normalization normalize(const Context& ctx, const Tensor& x, const BatchNormArgu
     mean = moments.mean;
     for (std::size_t c = 0; c < channels; ++c) {
       n.sigma.push_back(std::sqrt(moments.m2[c] / count + epsilon));
+      if (count < 2) continue;  // one row (a last batch of one picture) has no variance to learn from
       running_mean[c] = blend(running_mean[c], mean[c], a.momentum);
-      running_var[c] = blend(running_var[c], moments.m2[c] / (count > 1 ? count - 1 : 1), a.momentum);
+      running_var[c] = blend(running_var[c], moments.m2[c] / (count - 1), a.momentum);
     }
   }
   set_affine(a, mean, n);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trainer/run/run_folder.h"
 
+#include <algorithm>
 #include <array>
 #include <stdexcept>
 #include <system_error>
@@ -24,6 +25,7 @@ constexpr const char* kCsvName = "metrics.csv";
 constexpr const char* kJsonlName = "metrics.jsonl";
 constexpr const char* kResultName = "result.json";
 constexpr const char* kModelName = "model.safetensors";
+constexpr const char* kEventsName = "events.out.tfevents.0.bitplane";
 /// What is written behind an epoch; a run that was killed before its first checkpoint has none of them.
 constexpr std::array kTraces{kBestName, kCsvName, kJsonlName, kResultName, kModelName};
 
@@ -76,6 +78,16 @@ void RunFolder::refuse_existing_run(const std::string& path) {
     throw CommandError(ExitCode::BadUsage, "'" + path + "' holds checkpoints but no " + kConfigName +
                                                ": bring that back, or remove the folder to run it again");
   }
+  const std::string trace = first_trace(folder);
+  if (trace.empty()) return;
+  throw CommandError(ExitCode::BadUsage,
+                     "'" + path + "' holds a file " + trace +
+                         ", which a run would write over: move it, or give another --out");
+}
+
+void RunFolder::make(const std::string& path) {
+  refuse_existing_run(path);
+  make_folder(path);
 }
 
 RunFolder RunFolder::create(const std::string& path, const Config& config, std::size_t checkpoint_bytes) {
@@ -101,13 +113,18 @@ void RunFolder::discard() const {
 
 void RunFolder::check_room(std::size_t checkpoint_bytes) const {
   std::error_code error;
+  std::size_t held = 0;  // of the room that the run takes, what a run that goes on has taken already
+  for (const char* name : {kLastName, kBestName, kModelName}) {
+    const std::uintmax_t size = fs::file_size(path_ / name, error);
+    if (!error) held += size;
+  }
+  const std::size_t whole = kRoomInCheckpoints * checkpoint_bytes, wanted = whole - std::min(held, whole);
   const fs::space_info space = fs::space(path_, error);
-  const std::size_t wanted = kRoomInCheckpoints * checkpoint_bytes;
   if (!error && space.available < wanted) {
-    throw CommandError(ExitCode::SystemRefused, "the disk of '" + path() + "' has " +
-                                                    cli::short_bytes(space.available) +
-                                                    " left, this run needs " + cli::short_bytes(wanted) +
-                                                    ": make room or give another --out");
+    throw CommandError(ExitCode::SystemRefused,
+                       "the disk of '" + path() + "' has " + cli::short_bytes(space.available) +
+                           " left, this run needs " + cli::short_bytes(wanted) + ": make room" +
+                           (held == 0 ? " or give another --out" : ""));
   }
 }
 
@@ -157,6 +174,10 @@ std::string RunFolder::checkpoint(Which which) const {
 bool RunFolder::has_checkpoint(Which which) const {
   std::error_code error;
   return fs::exists(checkpoint(which), error);
+}
+
+std::string RunFolder::events() const {
+  return (path_ / kEventsName).string();
 }
 
 std::string RunFolder::model() const {

@@ -32,6 +32,8 @@ enum class Which : std::uint8_t { Last, Best };
 
 class RunFolder {
  public:
+  /// The folder alone, so that it can be locked before anything is written. Throws as create() does.
+  static void make(const std::string& path);
   /// For a new run. Throws cli::CommandError when `path` holds a run already (with advice), can't be written,
   /// or when its disk has no room for `checkpoint_bytes` several times. Nothing is written before these
   /// checks.
@@ -42,7 +44,8 @@ class RunFolder {
   [[nodiscard]] static bool is_at(const std::string& path);
   /// Has that run left anything that a new start would write over: checkpoints, metrics, a result?
   [[nodiscard]] static bool has_begun(const std::string& path);
-  /// Throws cli::CommandError when `path` holds a run already; writes nothing.
+  /// Throws cli::CommandError when `path` holds a run already, or files that a run would write over; writes
+  /// nothing.
   static void refuse_existing_run(const std::string& path);
 
   /// Takes back what create() made; for a run that could not even save its first checkpoint.
@@ -53,7 +56,7 @@ class RunFolder {
   [[nodiscard]] std::string checkpoint(Which which) const;
   [[nodiscard]] bool has_checkpoint(Which which) const;
   [[nodiscard]] std::string model() const;
-  [[nodiscard]] std::string events() const { return (path_ / "events.out.tfevents.0.bitplane").string(); }
+  [[nodiscard]] std::string events() const;
   [[nodiscard]] std::string provenance() const { return (path_ / "provenance.json").string(); }
   [[nodiscard]] std::string log() const { return (path_ / "log.txt").string(); }
   [[nodiscard]] std::string result() const;

@@ -85,6 +85,8 @@ Training Training::start(const Config& config, const TrainingData& data, const P
   training.load_teacher();
   training.begin(prepare);
   const auto first = training.checkpoint_bytes();
+  RunFolder::make(config.out);
+  training.lock_ = std::make_unique<RunLock>(config.out);
   training.folder_ = std::make_unique<RunFolder>(RunFolder::create(config.out, config, first.size()));
   const engine::Status written =
       engine::write_file_atomically(training.folder_->checkpoint(Which::Last), first);
@@ -118,7 +120,7 @@ void Training::begin(const Preparation& prepare) {
   if (!config_.init_from.empty()) {
     const MissingValues missing =
         config_.init_missing == kKeepMissing ? MissingValues::Keep : MissingValues::Refuse;
-    imported_ = import_torch_file(config_.init_from, *net_, config_.net, missing);
+    imported_ = import_torch_file(config_.init_from, *net_, {config_.net, task_.input.channels}, missing);
   }
   if (prepare) prepare(start_point());
   constrain_quantizers(*net_);
@@ -151,9 +153,8 @@ void Training::restore(const RunFolder& folder) {
   if (progress_.epoch < config_.epochs) folder.refuse_lost_metrics(rows_, progress_.epoch);
 }
 
-/// Lock, provenance and events: what one process adds to the folder before its first step.
+/// Provenance and events: what one process adds to the folder before its first step.
 void Training::open_records(const RunFolder& folder) {
-  if (!lock_) lock_ = std::make_unique<RunLock>(folder.path());
   std::error_code error;
   const bool known = std::filesystem::exists(folder.provenance(), error);
   write_file_text(folder.provenance(),

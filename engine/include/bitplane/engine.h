@@ -76,7 +76,8 @@ class BITPLANE_API Model {
 /// The application's own threads, for sessions that shall start none.
 struct Executor {
   /// Calls task(task_context, i) once for each i in [0, tasks), on any threads, in any order, and returns
-  /// when all calls have. Neither may throw. Called by run(), from the thread that called it, once per layer.
+  /// when all calls have. Neither may throw. Called by run(), from the thread that called it, once for each
+  /// step that has work for several: never where SessionOptions::threads is 1.
   void (*run)(void* context, std::size_t tasks, void (*task)(void* task_context, std::size_t index) noexcept,
               void* task_context) noexcept = nullptr;
   void* context = nullptr;

@@ -195,7 +195,7 @@ struct InputSpec {
 
 /// The byte m of a channel that means 0, where mean = float(m / 255): what a layer of plane weights on the
 /// picture itself needs (docs/MODEL_FORMAT.md, Weights). Nothing for any other mean.
-[[nodiscard]] std::optional<std::uint8_t> zero_byte(float mean) noexcept;
+[[nodiscard]] BITPLANE_API std::optional<std::uint8_t> zero_byte(float mean) noexcept;
 
 /// A picture and the output that the trainer computed for it: the file's self-test, compared bit for bit.
 struct GoldenPair {

@@ -18,8 +18,8 @@
 namespace bitplane::engine {
 
 enum class ChannelTest : std::uint8_t {
-  AtLeast,   ///< A >= theta_l; INT32_MIN is always, INT32_MAX never (accumulators stay inside +-2^30)
-  AtMost,    ///< A <= theta_l; INT32_MAX is always, INT32_MIN never
+  AtLeast,  ///< A >= theta_l; INT32_MIN is always, INT32_MAX never (no accumulator is either: |A| < 2^31 - 1)
+  AtMost,   ///< A <= theta_l; INT32_MAX is always, INT32_MIN never
   Constant,  ///< g = 0: the rank does not depend on A
 };
 

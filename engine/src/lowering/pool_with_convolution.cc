@@ -22,16 +22,18 @@ bool joins(const ModelSpec& spec, const Program& program, const Step& convolutio
 void pool_with_convolution(const ModelSpec& spec, Program& program) {
   const std::vector<std::size_t> readers = count_readers(program);
   std::vector<Step> steps;
+  std::vector<std::size_t> writers(program.values.size(), program.steps.size());  // in `steps`
   for (Step& step : program.steps) {
-    const auto writer =
-        std::find_if(steps.begin(), steps.end(), [&](const Step& other) { return other.out == step.in; });
-    if (writer == steps.end() || readers[step.in] != 1 || !joins(spec, program, *writer, step)) {
+    const std::size_t writer = writers[step.in];
+    if (writer >= steps.size() || readers[step.in] != 1 || !joins(spec, program, steps[writer], step)) {
+      writers[step.out] = steps.size();
       steps.push_back(std::move(step));
       continue;
     }
-    writer->pool = step.node;
-    writer->out = step.out;
-    add_nodes(writer->nodes, step.nodes);
+    writers[step.out] = writer;
+    steps[writer].pool = step.node;
+    steps[writer].out = step.out;
+    add_nodes(steps[writer].nodes, step.nodes);
   }
   program.steps = std::move(steps);
 }

@@ -2,7 +2,6 @@
 #include "lowering/program_text.h"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 
 #include "io/no_throw.h"
@@ -12,10 +11,35 @@
 namespace bitplane::engine {
 namespace {
 
-/// In the order of StepKind.
-constexpr std::array<std::string_view, 12> kKindNames{
-    "convolution", "elementwise", "max_pool",   "average_pool", "global_average", "shortcut",
-    "lrn",         "softmax",     "dequantize", "concat",       "pack_ranks",     "repack"};
+std::string_view kind_name(StepKind kind) {
+  switch (kind) {
+    case StepKind::Convolution:
+      return "convolution";
+    case StepKind::Elementwise:
+      return "elementwise";
+    case StepKind::MaxPool:
+      return "max_pool";
+    case StepKind::AveragePool:
+      return "average_pool";
+    case StepKind::GlobalAverage:
+      return "global_average";
+    case StepKind::Shortcut:
+      return "shortcut";
+    case StepKind::LocalResponse:
+      return "lrn";
+    case StepKind::Softmax:
+      return "softmax";
+    case StepKind::Dequantize:
+      return "dequantize";
+    case StepKind::Concat:
+      return "concat";
+    case StepKind::PackRanks:
+      return "pack_ranks";
+    case StepKind::Repack:
+      return "repack";
+  }
+  return "";
+}
 
 std::string value_name(ValueId id) {
   return "%" + std::to_string(id);
@@ -71,7 +95,7 @@ std::string stages_text(const Program& program, const Step& step) {
 }
 
 std::string step_text(const ModelSpec& spec, const Program& program, const Step& step) {
-  std::string text(kKindNames[static_cast<std::size_t>(step.kind)]);
+  std::string text(kind_name(step.kind));
   for (const std::size_t node : step.nodes)
     text += (node == step.nodes.front() ? " [" : " ") + spec.nodes[node].name;
   text += "]  ";

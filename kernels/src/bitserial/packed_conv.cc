@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <vector>
 
 namespace bitplane::kernels {
 namespace {
@@ -48,14 +49,42 @@ struct TapCounts {
   PlaneCounts inside{}, all{};
 };
 
-PlaneCounts count_planes_of(const BitConvSpec& spec, std::size_t channel, IndexRange rows,
-                            IndexRange columns) {
-  PlaneCounts counts{};
-  for (std::size_t i = 0; i < spec.weights.planes; ++i) {
-    counts[i] = count_taps(spec.weights, spec.shape, i, channel, rows, columns);
+/// Weight bits of a channel in any part of the window, from sums over all parts that begin at its corner:
+/// there are up to twice as many border classes as taps in each direction.
+class TapSums {
+ public:
+  explicit TapSums(const BitConvSpec& spec)
+      : spec_(spec), columns_(spec.shape.kernel_w + 1), sums_((spec.shape.kernel_h + 1) * columns_) {}
+
+  void count(std::size_t channel) {
+    for (std::size_t ky = 1; ky <= spec_.shape.kernel_h; ++ky) {
+      PlaneCounts row{};
+      for (std::size_t kx = 1; kx < columns_; ++kx) {
+        PlaneCounts& sum = sums_[ky * columns_ + kx];
+        for (std::size_t i = 0; i < spec_.weights.planes; ++i) {
+          row[i] += count_taps(spec_.weights, spec_.shape, i, channel, {ky - 1, ky}, {kx - 1, kx});
+          sum[i] = sums_[(ky - 1) * columns_ + kx][i] + row[i];
+        }
+      }
+    }
   }
-  return counts;
-}
+  [[nodiscard]] PlaneCounts within(IndexRange rows, IndexRange columns) const {
+    PlaneCounts counts{};
+    for (std::size_t i = 0; i < spec_.weights.planes; ++i) {
+      counts[i] = at(rows.end, columns.end)[i] - at(rows.begin, columns.end)[i] -
+                  at(rows.end, columns.begin)[i] + at(rows.begin, columns.begin)[i];
+    }
+    return counts;
+  }
+
+ private:
+  [[nodiscard]] const PlaneCounts& at(std::size_t row, std::size_t column) const {
+    return sums_[row * columns_ + column];
+  }
+  const BitConvSpec& spec_;
+  std::size_t columns_;
+  std::vector<PlaneCounts> sums_;  ///< [kernel_h + 1][kernel_w + 1]
+};
 
 /// See tile.h: the part of I_t that depends on the channel and the border class (bipolar activations only).
 std::int64_t channel_term(const BitConvSpec& spec, const Term& term, const TapCounts& counts) {
@@ -152,12 +181,13 @@ void fill_border_tables(const BitConvSpec& spec, PackedBitConv& packed) {
   if (wants_terms)
     packed.channel_terms = AlignedArray<std::int32_t>(spec.shape.groups * classes * terms * stride);
   if (wants_sums) packed.weight_sums = AlignedArray<float>(spec.shape.groups * classes * stride);
+  TapSums sums(spec);
   for_channels(spec.shape, [&](std::size_t group, std::size_t c, std::size_t channel) {
+    sums.count(channel);
     TapCounts counts;
-    counts.all = count_planes_of(spec, channel, {0, spec.shape.kernel_h}, {0, spec.shape.kernel_w});
+    counts.all = sums.within({0, spec.shape.kernel_h}, {0, spec.shape.kernel_w});
     for (std::size_t border_class = 0; border_class < classes; ++border_class) {
-      counts.inside = count_planes_of(spec, channel, packed.border.rows(border_class),
-                                      packed.border.columns(border_class));
+      counts.inside = sums.within(packed.border.rows(border_class), packed.border.columns(border_class));
       const std::size_t at = group * classes + border_class;
       for (std::size_t t = 0; wants_terms && t < terms; ++t) {
         packed.channel_terms[(at * terms + t) * stride + c] =

@@ -11,7 +11,8 @@
 
 int main() {
   using namespace bitplane::engine;
-  if (validate(ModelSpec{}).ok() || parse_safetensors({}).ok() || status_code_name(StatusCode::Ok) != "ok")
+  if (validate(ModelSpec{}).ok() || parse_safetensors({}).ok() || status_code_name(StatusCode::Ok) != "ok" ||
+      zero_byte(0.5F))
     return 1;
   std::printf("format %d\n", kFormatVersion);
 }

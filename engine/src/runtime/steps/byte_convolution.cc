@@ -43,7 +43,8 @@ class PooledByteConvolution final : public Runner {
         batch_(context.batch),
         pool_(pool_shape(context.model.spec, context.model.program, context.model.program.steps[step])),
         epilogue_(make_epilogue(context, context.model.program.steps[step])),
-        slots_((pool_.kernel_h + pool_.stride_h - 1) / pool_.stride_h * pool_.stride_h) {}
+        slots_(std::min(pool_.height,
+                        (pool_.kernel_h + pool_.stride_h - 1) / pool_.stride_h * pool_.stride_h)) {}
 
   [[nodiscard]] std::size_t rows() const noexcept override { return batch_ * pool_.out_height; }
   [[nodiscard]] std::size_t scratch_bytes() const noexcept override {
