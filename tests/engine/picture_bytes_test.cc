@@ -140,6 +140,7 @@ void expect_pooled(const MaxPool& pool, std::size_t threads) {
   auto session = Session::create(model.value(), {.batch = 2, .threads = threads});
   ASSERT_TRUE(session.ok()) << session.status().message();
   ASSERT_EQ(session->steps().size(), 1U);
+  EXPECT_LT(session->memory_bytes(), 1U << 20);  // no more rows are held than there are
   std::vector<std::uint8_t> other = picture(), both = other;
   std::reverse(other.begin(), other.end());
   both.insert(both.end(), other.begin(), other.end());
@@ -158,6 +159,7 @@ TEST(PictureBytes, PooledRowByRow) {
         MaxPool{.kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2},
         MaxPool{.kernel_h = 3, .kernel_w = 2, .stride_h = 1, .stride_w = 1},
         MaxPool{.kernel_h = 1, .kernel_w = 1, .stride_h = 3, .stride_w = 2},
+        MaxPool{.kernel_h = 2, .kernel_w = 2, .stride_h = 1 << 20, .stride_w = 1},
         MaxPool{.kernel_h = 5, .kernel_w = 4, .stride_h = 3, .stride_w = 4, .pad_h = 2}}) {
     for (const std::size_t threads : {1U, 2U, 3U}) {
       SCOPED_TRACE("kernel " + std::to_string(pool.kernel_h) + ", stride " + std::to_string(pool.stride_h) +
