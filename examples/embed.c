@@ -11,15 +11,17 @@ static int fail(const char* what) {
   return 1;
 }
 
-/* The last `size` bytes of a file; 0 when it has fewer, or the header of a picture of another shape. */
+/* The last `size` bytes of a file: of one that has no more, or a header (without comments) of that shape. */
 static int read_picture(const char* path, bitplane_shape shape, unsigned char* bytes, size_t size) {
   FILE* file = fopen(path, "rb");
   if (file == NULL) return 0;
   char kind = 0;
   size_t width = 0, height = 0;
-  int ok = fscanf(file, "P%c %zu %zu", &kind, &width, &height) != 3 || /* raw bytes */
-           (kind == (shape.channels == 1 ? '5' : '6') && width == shape.width && height == shape.height);
-  ok = ok && fseek(file, -(long)size, SEEK_END) == 0 && fread(bytes, 1, size, file) == size;
+  const int read = fscanf(file, "P%c %zu %zu", &kind, &width, &height) == 3;
+  const int fits =
+      read && kind == (shape.channels == 1 ? '5' : '6') && width == shape.width && height == shape.height;
+  int ok = fseek(file, -(long)size, SEEK_END) == 0;
+  ok = ok && (fits || ftell(file) == 0) && fread(bytes, 1, size, file) == size;
   fclose(file);
   return ok;
 }

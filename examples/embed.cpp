@@ -27,10 +27,11 @@ int main(int argc, char** argv) {
     const std::string bytes(std::istreambuf_iterator<char>(file), {});
     char kind = 0;
     std::size_t w = 0, h = 0;
-    // The header of PGM (P5) and PPM (P6); raw bytes have none.
-    const bool header = std::sscanf(bytes.c_str(), "P%c %zu %zu", &kind, &w, &h) == 3;
-    const bool fits = w == width && h == height && kind == (channels == 1 ? '5' : '6');
-    if ((header && !fits) || bytes.size() < pixels.size()) return fail("no picture of the model's size");
+    // The header of PGM (P5) and PPM (P6) without comments; raw bytes have none.
+    const bool read = std::sscanf(bytes.c_str(), "P%c %zu %zu", &kind, &w, &h) == 3;
+    const bool fits = read && w == width && h == height && kind == (channels == 1 ? '5' : '6');
+    if (bytes.size() < pixels.size() || (bytes.size() > pixels.size() && !fits))
+      return fail("no picture of the model's size");
     std::copy_n(bytes.end() - static_cast<std::ptrdiff_t>(pixels.size()), pixels.size(), pixels.begin());
   }
   if (const auto status = session->run(pixels); !status.ok()) return fail(status.message());

@@ -86,7 +86,9 @@ std::vector<std::uint8_t> load_pixels(const std::string& path, const engine::Mod
   const FitInfo& fit = fit_of(options, model);
   auto picture = take(engine::data::read_picture(path, wanted.channels));
   const bool fits = picture.height == wanted.height && picture.width == wanted.width;
-  if (fits && fit.name != kMiddle) return std::move(picture.pixels);
+  // A picture of the model's size is taken as it is, unless its cut is asked for: `bitplane pictures` has
+  // cut.
+  if (fits && options.fit != kMiddle) return std::move(picture.pixels);
   if (!fits) {
     const std::string found = path + ": the picture is " + std::to_string(picture.height) + "x" +
                               std::to_string(picture.width) + ", the model takes " +

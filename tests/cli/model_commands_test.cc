@@ -106,8 +106,8 @@ TEST_F(ModelCommands, EvaluationsWindowIsThatOfTheTestsAndTheDefaultOfItsDataSet
   const std::string other = folder_.file("streamed.safetensors");
   ASSERT_TRUE(engine::write_model(other, streamed).ok());
   EXPECT_EQ(guesses({"run", other, large}), expected);
-  EXPECT_NE(guesses({"run", other, cut}), expected) << "pictures of the model's size are cut, too";
-  EXPECT_EQ(guesses({"run", other, cut, "--fit", "resize"}), expected);
+  EXPECT_EQ(guesses({"run", other, cut}), expected) << "it has been cut";
+  EXPECT_NE(guesses({"run", other, cut, "--fit", "evaluation"}), expected) << "asked for, it is cut again";
 }
 
 TEST_F(ModelCommands, OneBadPictureStopsBeforeAnythingIsPrinted) {

@@ -182,7 +182,19 @@ TEST(Interchange, FlattenedChannelsAreFoundBehindAnyLayer) {
     {"type": "linear", "name": "fc", "features": "classes", "place": "last"})");
   EXPECT_NE(message_of<std::invalid_argument>([&] {
               (void)layout_of(*ways, "fc");
-            }).find("layer 'fc' reads several flattened parts"),
+            }).find("layer 'fc' reads flattened parts that are joined or added in 'ways"),
+            std::string::npos);
+}
+
+TEST(Interchange, AFlattenedPictureThatIsAddedToFeaturesIsRefused) {
+  const TemporaryFolder folder;
+  write_file_text(folder / "net.json", R"({"layers": [{"type": "flatten"},
+    {"type": "residual", "name": "block", "branch": [{"type": "linear", "name": "inner", "features": 12}]},
+    {"type": "linear", "name": "fc", "features": "classes", "place": "last"}]})");
+  const auto net = build_net(
+      read_net_file(folder / "net.json"),
+      {.input = {2, 2, 3}, .classes = 10, .width = 1.0, .plan = make_plan(resolve_method({"float"}))});
+  EXPECT_NE(message_of<std::invalid_argument>([&] { (void)layout_of(*net, "fc"); }).find("added in 'block"),
             std::string::npos);
 }
 

@@ -90,7 +90,11 @@ TEST_F(CutOff, AnInterruptInAStagesLastStepStopsTheProcedure) {
     while (!exists(out + "/1-5-bits/events.out.tfevents.0.bitplane") && !command.ended())
       std::this_thread::sleep_for(std::chrono::microseconds(100));
     command.interrupt();
+    const bool in_stage = !exists(out + "/1-5-bits/result.json") && !command.ended();
     const Finished stopped = command.wait();
+    if (in_stage) {
+      ASSERT_NE(stopped.code, 0) << "the signal was lost";
+    }
     // Where the machine was busy, the signal came before or behind the moment that is meant.
     if (stopped.code != 130 || !exists(out + "/1-5-bits/result.json") ||
         exists(out + "/2-4-bits/metrics.csv"))

@@ -172,7 +172,11 @@ TEST_F(QilGoldenTest, AFixedScaleIsFoundForIntervalsThatWereThereBefore) {
   fixed->visit_state("", {.parameter = [&](const std::string& name,
                                            Parameter& p) { carry(name, p.variable.mutable_value()); },
                           .buffer = carry});
+  Context evaluation = ctx_;
+  evaluation.mode = Mode::Eval;
+  const Tensor converted = fixed->forward(evaluation, w);  // of a net that is not trained on
   const Tensor y = fixed->forward(ctx_, w);
+  EXPECT_EQ(bits_of(converted), bits_of(y));
   double square = 0, levels = 0, units = 0;
   for (std::size_t i = 0; i < w.size(); ++i) {
     square += std::pow(static_cast<double>(w.data()[i]), 2);

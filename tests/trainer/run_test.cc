@@ -20,7 +20,6 @@
 #include "trainer/run/build.h"
 #include "trainer/run/divergence.h"
 #include "trainer/run/loaded_run.h"
-#include "trainer/run/run_lock.h"
 #include "trainer/run/stop.h"
 #include "trainer/run_support.h"
 
@@ -206,47 +205,6 @@ TEST(RunFolder, SaysBeforeTheStartThatThereIsNoRoomOrNoFolder) {
   const auto below =
       message_of<cli::CommandError>([&] { (void)RunFolder::create(folder / "file/run", config, 1000); });
   EXPECT_NE(below.find("cannot make the folder"), std::string::npos) << below;
-}
-
-/// With or without a run: a model that was exported there, a log of something else.
-TEST(RunFolder, FilesThatARunWouldWriteOverAreKept) {
-  const TrainingData data = small_data(64, 16);
-  for (const char* name : {"model.safetensors", "metrics.csv", "result.json"}) {
-    const TemporaryFolder folder;
-    std::filesystem::create_directory(folder / "run");
-    std::ofstream(folder / (std::string("run/") + name)) << "mine";
-    const auto refusal = message_of<cli::CommandError>(
-        [&] { (void)Training::start(small_config(folder / "run", 32, 32), data); });
-    EXPECT_NE(refusal.find(std::string("holds a file ") + name), std::string::npos) << refusal;
-    EXPECT_EQ(read_file_text(folder / (std::string("run/") + name)), "mine");
-    EXPECT_FALSE(std::filesystem::exists(folder / "run/config.json"));
-  }
-}
-
-TEST(RunFolder, IsLockedBeforeAnythingIsWritten) {
-  const TemporaryFolder folder;
-  std::filesystem::create_directory(folder / "run");
-  const RunLock other(folder / "run");
-  const auto refusal = message_of<cli::CommandError>(
-      [&] { (void)Training::start(small_config(folder / "run", 32, 32), small_data(64, 16)); });
-  EXPECT_NE(refusal.find("another process is training"), std::string::npos) << refusal;
-  EXPECT_TRUE(std::filesystem::is_empty(folder / "run"));
-}
-
-/// What a run that goes on has written is part of the room that it takes.
-TEST(RunFolder, ARunThatGoesOnNeedsOnlyTheRoomThatIsLeft) {
-  const TemporaryFolder folder;
-  const Config config = small_config(folder / "run");
-  const RunFolder run = RunFolder::create(config.out, config, 1000);
-  const std::size_t quarter = std::filesystem::space(config.out).available / 4;
-  EXPECT_THROW(run.check_room(quarter), cli::CommandError);
-  for (const Which which : {Which::Last, Which::Best}) {
-    std::ofstream(run.checkpoint(which)) << "x";
-    std::filesystem::resize_file(run.checkpoint(which), quarter);  // sparse: nothing is taken
-  }
-  EXPECT_NO_THROW(run.check_room(quarter));
-  const auto full = message_of<cli::CommandError>([&] { run.check_room(2 * quarter); });
-  EXPECT_EQ(full.find("--out"), std::string::npos) << "it lies where it lies: " << full;
 }
 
 TEST(RunFolder, OpeningSaysWhatIsMissing) {

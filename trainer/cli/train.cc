@@ -65,7 +65,7 @@ Config config_of(const TrainOptions& options) {
   if (config.out.empty()) throw std::invalid_argument("give the run a folder: --out runs/NAME");
   config.teacher = absolute_path(config.teacher);
   config.init_from = absolute_path(config.init_from);
-  RunFolder::refuse_existing_run(config.out);
+  RunFolder::refuse_results(config.out);
   return config;
 }
 

@@ -89,17 +89,17 @@ class Graph {
     const LayerNode& node = *by_name_.at(name);
     if (std::holds_alternative<const Flatten*>(node.layer)) return channels_of(node.inputs.front());
     if (ends_a_picture(node)) return std::nullopt;
+    // What is added must lie alike; what is joined must not be flattened yet.
+    const bool joins = std::holds_alternative<const Concat*>(node.layer);
     const std::optional<std::size_t> channels = flattened(node.inputs.front(), reader);
-    if (node.inputs.size() == 1 || std::holds_alternative<const Add*>(node.layer)) return channels;
     for (const std::string& input : node.inputs) {
-      if (!flattened(input, reader)) continue;
+      const std::optional<std::size_t> found = flattened(input, reader);
+      if (joins ? !found : found == channels) continue;
       throw std::invalid_argument(
-          "layer '" + reader +
-          "' reads several flattened parts side by side, which have no counterpart in "
-          "PyTorch's order: put one flatten behind '" +
-          node.name + "'");
+          "layer '" + reader + "' reads flattened parts that are joined or added in '" + node.name +
+          "', which have no counterpart in PyTorch's order: put one flatten behind it");
     }
-    return std::nullopt;
+    return joins ? std::nullopt : channels;
   }
 
   std::size_t picture_channels_;

@@ -180,17 +180,11 @@ class QilWeights final : public IntegerWeightQuantizer {
     pruned_ = static_cast<double>(zeros) / static_cast<double>(weights.size());
   }
   [[nodiscard]] IntegerWeights integers(const Tensor& weights) const override {
-    const double q = parameters_.q();
     const QilInterval now = interval_for(weights);
-    IntegerWeights found{.k = std::vector<std::int16_t>(weights.size()),
-                         .scale = {static_cast<float>(top(now) / q)}};
-    const std::vector<float> ends = lower_ends(now, q);
-    for (std::size_t i = 0; i < weights.size(); ++i) {
-      const float w = weights.data()[i];
-      const auto k = std::upper_bound(ends.begin(), ends.end(), std::fabs(w)) - ends.begin();
-      found.k[i] = static_cast<std::int16_t>(w < 0.0F ? -k : k);
-    }
-    return found;
+    std::vector<std::int16_t> k = codes(weights, now);
+    const bool fresh = kind_ == WeightScale::Fixed && !has_scale();
+    const double largest = fresh ? start_scale(weights) : top(now);
+    return {.k = std::move(k), .scale = {static_cast<float>(largest / parameters_.q())}};
   }
 
  private:
@@ -203,13 +197,23 @@ class QilWeights final : public IntegerWeightQuantizer {
     return has_scale() ? static_cast<double>(scale_.data()[0]) : 1.0;
   }
   [[nodiscard]] bool has_scale() const noexcept { return scale_.data()[0] > 0.0F; }
+  [[nodiscard]] std::vector<std::int16_t> codes(const Tensor& weights, const QilInterval& now) const {
+    std::vector<std::int16_t> found(weights.size());
+    const std::vector<float> ends = lower_ends(now, parameters_.q());
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      const float w = weights.data()[i];
+      const auto k = std::upper_bound(ends.begin(), ends.end(), std::fabs(w)) - ends.begin();
+      found[i] = static_cast<std::int16_t>(w < 0.0F ? -k : k);
+    }
+    return found;
+  }
   /// Of the largest level, so that the levels' mean square is the weights'.
   [[nodiscard]] double start_scale(const Tensor& weights) const {
     double square = 0, levels = 0;
-    const IntegerWeights found = integers(weights);
+    const std::vector<std::int16_t> k = codes(weights, interval_for(weights));
     for (std::size_t i = 0; i < weights.size(); ++i) {
       square += static_cast<double>(weights.data()[i]) * static_cast<double>(weights.data()[i]);
-      levels += static_cast<double>(found.k[i]) * static_cast<double>(found.k[i]);
+      levels += static_cast<double>(k[i]) * static_cast<double>(k[i]);
     }
     return levels > 0 ? std::sqrt(square / levels) * parameters_.q() : 1.0;
   }

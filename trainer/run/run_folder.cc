@@ -78,7 +78,11 @@ void RunFolder::refuse_existing_run(const std::string& path) {
     throw CommandError(ExitCode::BadUsage, "'" + path + "' holds checkpoints but no " + kConfigName +
                                                ": bring that back, or remove the folder to run it again");
   }
-  const std::string trace = first_trace(folder);
+}
+
+void RunFolder::refuse_results(const std::string& path) {
+  refuse_existing_run(path);
+  const std::string trace = first_trace(path);
   if (trace.empty()) return;
   throw CommandError(ExitCode::BadUsage,
                      "'" + path + "' holds a file " + trace +
@@ -86,12 +90,12 @@ void RunFolder::refuse_existing_run(const std::string& path) {
 }
 
 void RunFolder::make(const std::string& path) {
-  refuse_existing_run(path);
+  refuse_results(path);
   make_folder(path);
 }
 
 RunFolder RunFolder::create(const std::string& path, const Config& config, std::size_t checkpoint_bytes) {
-  refuse_existing_run(path);
+  refuse_results(path);
   const fs::path folder(path);
   make_folder(folder);
   RunFolder run(folder, config);

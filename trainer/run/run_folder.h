@@ -44,9 +44,10 @@ class RunFolder {
   [[nodiscard]] static bool is_at(const std::string& path);
   /// Has that run left anything that a new start would write over: checkpoints, metrics, a result?
   [[nodiscard]] static bool has_begun(const std::string& path);
-  /// Throws cli::CommandError when `path` holds a run already, or files that a run would write over; writes
-  /// nothing.
+  /// Throws cli::CommandError when `path` holds a run already; writes nothing.
   static void refuse_existing_run(const std::string& path);
+  /// The same, and when it holds metrics, a result or a model, which a run would write over.
+  static void refuse_results(const std::string& path);
 
   /// Takes back what create() made; for a run that could not even save its first checkpoint.
   void discard() const;

@@ -80,7 +80,7 @@ void Training::rehearse(const Config& config, const TrainingData& data, const Pr
 }
 
 Training Training::start(const Config& config, const TrainingData& data, const Preparation& prepare) {
-  RunFolder::refuse_existing_run(config.out);
+  RunFolder::refuse_results(config.out);
   Training training(config, data, thread_count(config));
   training.load_teacher();
   training.begin(prepare);
