@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/data/jpeg_tables.h"
+#include "engine/data/jpeg_fault.h"
 
 namespace {
 

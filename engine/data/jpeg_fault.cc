@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/data/jpeg_tables.h"
+#include "engine/data/jpeg_fault.h"
 
 #include <algorithm>
 #include <cstddef>
