@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "engine/data/jpeg_fault.h"
+#include "engine/data/png_palette.h"
 
 namespace {
 
@@ -89,6 +90,8 @@ void append(void* context, void* data, int size) {
 
 Result<Picture> decode_with_stb(std::span<const std::uint8_t> bytes, std::size_t channels) {
   if (Status status = check(bytes); !status.ok()) return status;
+  const std::vector<std::uint8_t> filled = with_whole_palette(bytes);
+  if (!filled.empty()) bytes = filled;
   const int size = static_cast<int>(bytes.size());
   int width = 0, height = 0, stored = 0;
   if (stbi_info_from_memory(bytes.data(), size, &width, &height, &stored) == 0) return undecodable();

@@ -186,18 +186,22 @@ void append_chunk(Bytes& png, const char* type, const Bytes& data) {
   number(::crc32(0, png.data() + checked, static_cast<unsigned>(png.size() - checked)));
 }
 
-/// One grey pixel of 8 bits whose data inflate to so many bytes of 0.
-Bytes one_pixel_png(std::size_t inflated) {
-  const Bytes zeros(inflated, 0);
-  Bytes packed(::compressBound(inflated));
+Bytes png_file(const Bytes& header, const Bytes& palette, const Bytes& rows) {
+  Bytes packed(::compressBound(rows.size()));
   auto size = static_cast<uLongf>(packed.size());
-  EXPECT_EQ(::compress(packed.data(), &size, zeros.data(), inflated), Z_OK);
+  EXPECT_EQ(::compress(packed.data(), &size, rows.data(), rows.size()), Z_OK);
   packed.resize(size);
   Bytes png{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-  append_chunk(png, "IHDR", {0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0});
+  append_chunk(png, "IHDR", header);
+  if (!palette.empty()) append_chunk(png, "PLTE", palette);
   append_chunk(png, "IDAT", packed);
   append_chunk(png, "IEND", {});
   return png;
+}
+
+/// One grey pixel of 8 bits whose data inflate to so many bytes of 0.
+Bytes one_pixel_png(std::size_t inflated) {
+  return png_file({0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0}, {}, Bytes(inflated, 0));
 }
 
 TEST(Picture, APngThatInflatesBeyondItsPixelsIsRefused) {
@@ -207,6 +211,37 @@ TEST(Picture, APngThatInflatesBeyondItsPixelsIsRefused) {
   const Bytes bomb = one_pixel_png(std::size_t{1} << 26);
   EXPECT_LT(bomb.size(), 100000U);
   EXPECT_EQ(decode_with_stb(bomb, 1).status().code(), StatusCode::InvalidFile);
+}
+
+/// Four pixels in a row, of 8 bits each, that look up a palette.
+Bytes palette_png(const Bytes& palette, const Bytes& pixels) {
+  Bytes row{0};  // no filter
+  row.insert(row.end(), pixels.begin(), pixels.end());
+  return png_file({0, 0, 0, 4, 0, 0, 0, 1, 8, 3, 0, 0, 0}, palette, row);
+}
+
+// stb_image looks them up all the same, in what lies on the stack.
+TEST(Picture, PixelsBeyondAShortPaletteAreBlack) {
+  const Bytes two{10, 20, 30, 40, 50, 60};
+  const Bytes file = palette_png(two, {1, 2, 255, 0});
+  for (int trial = 0; trial < 3; ++trial) {
+    ASSERT_TRUE(decode_with_stb(grey_jpeg(), 1).ok());  // leaves something there
+    const auto picture = decode_with_stb(file, 3);
+    ASSERT_TRUE(picture.ok()) << picture.status().message();
+    EXPECT_EQ(picture->pixels, (Bytes{40, 50, 60, 0, 0, 0, 0, 0, 0, 10, 20, 30}));
+  }
+}
+
+TEST(Picture, OtherPalettesAreLeftAsTheyAre) {
+  Bytes whole(768);
+  for (std::size_t i = 0; i < whole.size(); ++i) whole[i] = static_cast<std::uint8_t>(i);
+  const auto picture = decode_with_stb(palette_png(whole, {1, 2, 255, 0}), 3);
+  ASSERT_TRUE(picture.ok()) << picture.status().message();
+  EXPECT_EQ(picture->pixels, (Bytes{3, 4, 5, 6, 7, 8, 253, 254, 255, 0, 1, 2}));
+  for (const std::size_t size : {1U, 5U, 769U, 771U})
+    EXPECT_EQ(decode_with_stb(palette_png(Bytes(size, 7), {0, 0, 0, 0}), 3).status().code(),
+              StatusCode::InvalidFile)
+        << size;
 }
 
 // stb_image 2.27 decodes them all the same, from what lies in memory.
@@ -230,7 +265,8 @@ TEST(Picture, NoDamageCrashes) {
   std::mt19937 random(kSeed);
   const TemporaryFolder folder;
   ASSERT_TRUE(write_png(folder.file("good.png"), pattern(9, 9, 1)).ok());
-  for (const Bytes& whole : {read_bytes(folder.file("good.png")), grey_jpeg()}) {
+  const Bytes palette = palette_png({1, 2, 3, 4, 5, 6}, {0, 1, 0, 1});
+  for (const Bytes& whole : {read_bytes(folder.file("good.png")), palette, grey_jpeg()}) {
     for (int trial = 0; trial < 3000; ++trial) {
       Bytes file = whole;
       for (unsigned changes = 1 + random() % 4; changes > 0; --changes)
