@@ -34,14 +34,32 @@ void add_metadata(OnnxGraph& graph, const engine::ModelSpec& spec) {
 
 using Values = std::map<std::string, Value>;
 
+/// Null for a node without weights.
+const engine::Weights* weights_of(const engine::Node& node) {
+  const auto* conv = std::get_if<engine::Conv2d>(&node.op);
+  const auto* linear = std::get_if<engine::Linear>(&node.op);
+  return conv != nullptr ? &conv->weights : linear != nullptr ? &linear->weights : nullptr;
+}
+
+/// What the weights take in the graph: a model's bits become floats there, up to 32 times as much.
+std::size_t weight_bytes(const engine::ModelSpec& spec) {
+  std::size_t floats = 0;
+  for (const engine::Node& node : spec.nodes) {
+    const engine::Weights* weights = weights_of(node);
+    if (weights == nullptr) continue;
+    if (const auto* plain = std::get_if<engine::FloatWeights>(weights)) floats += plain->values.size();
+    if (const auto* planes = std::get_if<engine::PlaneWeights>(weights))
+      floats += planes->planes.rows * planes->planes.k;
+    if (const auto* codebook = std::get_if<engine::CodebookWeights>(weights))
+      floats += codebook->indices.rows * codebook->indices.k;
+  }
+  return floats * sizeof(float);
+}
+
 /// Do plane weights of the node multiply the picture's bytes?
 bool reads_bytes(const engine::Node& node) {
   if (node.inputs.size() != 1 || node.inputs[0] != kInput) return false;
-  const auto* conv = std::get_if<engine::Conv2d>(&node.op);
-  const auto* linear = std::get_if<engine::Linear>(&node.op);
-  const engine::Weights* weights = conv != nullptr     ? &conv->weights
-                                   : linear != nullptr ? &linear->weights
-                                                       : nullptr;
+  const engine::Weights* weights = weights_of(node);
   return weights != nullptr && std::holds_alternative<engine::PlaneWeights>(*weights);
 }
 
@@ -84,6 +102,7 @@ Value result(OnnxGraph& graph, Emitter& emitter, Value& value, const std::string
 engine::Result<Exported> export_onnx(const engine::ModelSpec& spec, const ExportOptions& options) {
   const engine::Result<std::vector<engine::NodeShape>> shapes = engine::validate(spec);
   if (!shapes.ok()) return shapes.status();
+  if (const std::size_t bytes = weight_bytes(spec); bytes > kMaxFileBytes) return too_large(bytes);
   OnnxGraph graph(reserved_names(spec));
   Emitter emitter(graph);
   Values values;

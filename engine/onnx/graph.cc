@@ -120,6 +120,12 @@ std::string OnnxGraph::constant(const std::string& wish, std::span<const std::si
   return add_constant(wish, dims, code(TensorType::Int64), std::as_bytes(values));
 }
 
+engine::Status too_large(std::size_t bytes) {
+  return {engine::StatusCode::Unsupported, "as ONNX the model has at least " + std::to_string(bytes) +
+                                               " bytes, one file of that format at most " +
+                                               std::to_string(kMaxFileBytes)};
+}
+
 void OnnxGraph::input(const std::string& name, const Shape& shape) {
   values_.nested(graph_field::kInput, value_info(name, shape));
 }
@@ -155,11 +161,7 @@ engine::Result<std::vector<std::byte>> OnnxGraph::serialize(const std::string& g
       nodes.bytes().size() + named.bytes().size() + initializer_bytes() + values_.bytes().size();
   const std::string prefix = length_prefix(model_field::kGraph, graph_bytes);
   const std::size_t file_bytes = model.bytes().size() + prefix.size() + graph_bytes;
-  if (file_bytes > kMaxFileBytes) {
-    return engine::Status(engine::StatusCode::Unsupported,
-                          "as ONNX the model has " + std::to_string(file_bytes) +
-                              " bytes, one file of that format at most " + std::to_string(kMaxFileBytes));
-  }
+  if (file_bytes > kMaxFileBytes) return too_large(file_bytes);
   std::vector<std::byte> file;
   file.reserve(file_bytes);
   append(file, model.bytes());

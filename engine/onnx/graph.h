@@ -21,6 +21,8 @@ namespace bitplane::onnx {
 inline constexpr std::int64_t kOpset = 13, kIrVersion = 7;
 /// The format's own limit for one file.
 inline constexpr std::size_t kMaxFileBytes = 0x7FFFFFFF;
+/// A graph of so many bytes or more does not fit.
+[[nodiscard]] engine::Status too_large(std::size_t bytes);
 
 /// ONNX counts in signed integers.
 constexpr std::int64_t integer(std::size_t count) {

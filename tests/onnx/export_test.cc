@@ -4,6 +4,7 @@
 #include "engine/onnx/export.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <cmath>
 #include <limits>
@@ -225,6 +226,31 @@ TEST(OnnxExport, ResultsAreInTheModelsOrder) {
   const auto classes =
       two_channels(4).add("flat", engine::Flatten{}).add("fc", engine::reference::classifier(32, 3));
   EXPECT_EQ(exported(classes.spec()).outputs, (Outputs{{"fc", {"batch", "3"}}}));
+}
+
+std::size_t peak_bytes() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
+}
+
+// 64 MiB of bits are 2 GiB of floats.
+TEST(OnnxExport, WhatOneFileCannotHoldIsRefusedBeforeItIsMultipliedOut) {
+  constexpr std::size_t kFeatures = 128 * 128, kClasses = 2 * kFeatures;
+  const engine::CodebookWeights weights{{1, kClasses, kFeatures, std::vector<std::uint64_t>(kClasses * 256)},
+                                        engine::CodebookScope::Layer,
+                                        {-1.0F, 1.0F}};
+  const auto spec = engine::reference::SpecBuilder(128, 128, 1)
+                        .add("flat", engine::Flatten{})
+                        .add("fc", engine::Linear{kClasses, weights, {}})
+                        .spec();
+  const std::size_t before = peak_bytes();
+  const auto result = export_onnx(spec, {});
+  EXPECT_LT(peak_bytes() - before, std::size_t{1} << 28);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.status().code(), engine::StatusCode::Unsupported) << result.status().message();
+  EXPECT_NE(result.status().message().find("2147483648 bytes"), std::string::npos)
+      << result.status().message();
 }
 
 TEST(OnnxExport, WhatIsNoModelIsRefused) {
